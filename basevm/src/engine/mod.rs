@@ -1,0 +1,92 @@
+//! The engine: runs verified modules as machine code, one [`Instance`] a VM. It knows nothing of
+//! channels: what JIT code asks of other VMs surfaces as a [`Step`], to be acted on by the system.
+//!
+//! Invariants:
+//!
+//! - JIT frames stand on the VM's own guarded stack, and nothing else does. Every exit switches to the
+//!   system stack, where memory, `str` and `buf` exits are served at once and never surface.
+//! - The engine owns every `str` and `buf` that JIT code holds; dropping an [`Instance`] frees all of
+//!   them, and gives every byte back to its [`crate::buf::Account`].
+//! - No raw address crosses this interface: values enter and leave in packet form
+//!   (`il::packet`), with buffers as [`crate::buf::Buf`]s. Code above it needs no `unsafe`.
+//! - After a trap the VM's stack is abandoned, and the instance only answers with the same report.
+
+mod exits;
+pub mod fault;
+mod guest;
+mod instance;
+mod list;
+mod memory;
+mod program;
+mod raw;
+mod report;
+mod slots;
+mod strings;
+mod switch;
+mod trace;
+mod values;
+
+pub use instance::Instance;
+pub(crate) use list::LINKS_BYTES;
+pub use program::{LoadError, Program};
+pub use report::{Frame, TrapReport};
+
+use alloc::boxed::Box;
+
+use crate::service::Reply;
+
+/// A platform that outlives all that stands on it.
+pub type PlatformRef = &'static dyn crate::platform::Platform;
+
+/// Stack of a VM unless its manifest says otherwise, in bytes.
+pub const DEFAULT_STACK_BYTES: usize = 128 * 1024;
+
+/// An open packet, taken out of its slot.
+#[derive(Default, Debug)]
+pub struct Packet {
+    /// Encoded instructions; see `il::packet`.
+    pub words: alloc::vec::Vec<u64>,
+    /// What its `buf` words name by index.
+    pub attachments: alloc::vec::Vec<crate::buf::Buf>,
+}
+
+/// Why a VM stopped running, and what it wants before it goes on.
+#[derive(Debug)]
+pub enum Step {
+    /// The innermost activation returned; its results in packet form.
+    Done(Reply),
+    /// The interrupt word was set. Go on with [`Instance::resume`]`(0)`.
+    Yield,
+    /// The slot's open packet has no room, or the slot is closed. Take the packet and submit it, then
+    /// [`Instance::resume`]`(0)`. A closed slot gets scratch room by resuming: what is then taken from
+    /// it is to be dropped, and its status remembered as sticky.
+    Room {
+        /// Index of the capability: a `use`, or `uses.len()` for the VM's own events.
+        slot: usize,
+        /// Words wanted.
+        words: usize,
+        /// Attachments wanted.
+        attachments: usize,
+    },
+    /// The open packet's last instruction wants an answer. Give it a tag ([`Instance::set_tag`]), take
+    /// and submit the packet, and in time go on with [`Instance::resume_call`].
+    Call {
+        /// Index of the capability.
+        slot: usize,
+        /// The instruction.
+        opcode: u8,
+    },
+    /// Submit, wait until all was executed, and resume with the sticky status or 0.
+    Flush {
+        /// Index of the capability.
+        slot: usize,
+    },
+    /// Run one handler ([`Instance::enter`], above this activation), then resume with 0.
+    Wait,
+    /// Run handlers for ever. Never resumed.
+    WaitForever,
+    /// Answer the request under way with this status, then resume with 0; the code returns from the `op`.
+    Fail(u16),
+    /// The VM is dead.
+    Trap(Box<TrapReport>),
+}

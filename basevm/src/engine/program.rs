@@ -1,0 +1,218 @@
+//! Programs: a verified module with its machine code, ready for any number of instances.
+//! `unsafe`: writes the code region, once, before it is sealed.
+
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use compiler::abi::{BufHeader, IMMORTAL, StrHeader};
+use compiler::{Compiled, Location};
+use il::verify::VerifiedModule;
+use il::{FuncId, Module};
+
+use super::PlatformRef;
+use super::raw::Shared;
+use crate::platform::{Access, OutOfMemory, PAGE_BYTES, Region};
+
+/// Why a module could not be loaded, or a VM not be created.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The platform has no more memory.
+    OutOfMemory,
+    /// The VM's memory quota does not cover what it needs at start.
+    Quota {
+        /// Bytes that it needs at start.
+        needed: u64,
+        /// Bytes that it may use.
+        limit: u64,
+    },
+    /// The machine code could not be linked.
+    Link(String),
+    /// More cores run VMs at once than the engine has room for.
+    TooManyCores,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::OutOfMemory => f.write_str("out of memory: the platform has no pages left for this VM"),
+            LoadError::Quota { needed, limit } => write!(
+                f,
+                "the VM needs {needed} bytes of memory at start, but its quota is {limit}; \
+                 give it more memory in the system manifest, or lower the module's `memory`"
+            ),
+            LoadError::Link(why) => write!(f, "machine code cannot be linked: {why}"),
+            LoadError::TooManyCores => f.write_str("too many cores run VMs at once; use fewer threads"),
+        }
+    }
+}
+
+impl core::error::Error for LoadError {}
+
+impl From<OutOfMemory> for LoadError {
+    fn from(_: OutOfMemory) -> Self {
+        LoadError::OutOfMemory
+    }
+}
+
+/// The `buf` of length 0 that stands for every empty result; nobody's, never freed.
+#[repr(align(16))]
+struct EmptyBuf(BufHeader);
+
+static EMPTY_BUF: EmptyBuf = EmptyBuf(BufHeader { len: 0, owner: 0 });
+
+/// Address of the empty `buf`.
+pub(super) fn empty_buf() -> u64 {
+    &raw const EMPTY_BUF.0 as u64
+}
+
+/// A region that is given back when dropped.
+pub(super) struct Pages {
+    platform: PlatformRef,
+    region: Option<Region>,
+    base: u64,
+    bytes: u64,
+}
+
+impl fmt::Debug for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pages({:#x}..{:#x})", self.base, self.end())
+    }
+}
+
+impl Pages {
+    /// Reserves address space without access.
+    pub fn reserve(platform: PlatformRef, bytes: usize) -> Result<Pages, OutOfMemory> {
+        let region = platform.reserve(bytes)?;
+        let (base, bytes) = (region.base as u64, region.bytes as u64);
+        Ok(Pages { platform, region: Some(region), base, bytes })
+    }
+
+    /// First address.
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The address after the last.
+    pub fn end(&self) -> u64 {
+        self.base + self.bytes
+    }
+
+    /// Changes the access of a range of byte offsets.
+    pub fn protect(&self, range: core::ops::Range<usize>, access: Access) -> Result<(), OutOfMemory> {
+        let region = self.region.as_ref().ok_or(OutOfMemory)?;
+        if range.is_empty() { Ok(()) } else { self.platform.protect(region, range, access) }
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        if let Some(region) = self.region.take() {
+            self.platform.release(region);
+        }
+    }
+}
+
+/// All literals of a module, as immortal `str`s, and their addresses.
+#[derive(Debug)]
+struct Literals {
+    _words: Shared<u64>,
+    table: Shared<u64>,
+    empty: u64,
+}
+
+impl Literals {
+    fn new(module: &Module) -> Literals {
+        let mut words = Vec::new();
+        let mut offsets = Vec::new();
+        for text in module.strings.iter().map(String::as_str).chain([""]) {
+            offsets.push(words.len() as u64 * 8);
+            words.extend([IMMORTAL, text.len() as u64]);
+            words.extend(text.as_bytes().chunks(8).map(|chunk| {
+                let mut word = [0; 8];
+                word[..chunk.len()].copy_from_slice(chunk);
+                u64::from_le_bytes(word)
+            }));
+        }
+        const { assert!(size_of::<StrHeader>() == 16 && align_of::<StrHeader>() == 8) };
+        let words = Shared::new(words);
+        let table = offsets.into_iter().map(|offset| words.address() + offset).collect::<Vec<_>>();
+        let empty = table.last().copied().unwrap_or_default();
+        Literals { table: Shared::new(table), empty, _words: words }
+    }
+}
+
+/// A verified module with its machine code.
+#[derive(Debug)]
+pub struct Program {
+    module: VerifiedModule,
+    compiled: Compiled,
+    code: Pages,
+    code_bytes: u64,
+    literals: Literals,
+}
+
+impl Program {
+    /// Links the code into a region of its own and seals it.
+    ///
+    /// # Errors
+    /// If the platform has no memory, or the code does not link.
+    #[allow(clippy::arc_with_non_send_sync)] // shared between VMs of one core now, of several later
+    pub fn load(platform: PlatformRef, module: VerifiedModule, mut compiled: Compiled) -> Result<Arc<Program>, LoadError> {
+        let code_bytes = compiled.code.len();
+        let region_bytes = code_bytes.max(1).next_multiple_of(PAGE_BYTES);
+        let code = Pages::reserve(platform, region_bytes)?;
+        code.protect(0..region_bytes, Access::ReadWrite)?;
+        // SAFETY: the region is this program's own, just made writable, and nobody else knows it.
+        let dest = unsafe { core::slice::from_raw_parts_mut(code.base() as *mut u8, region_bytes) };
+        // What no function covers is a breakpoint, not zeros.
+        dest[code_bytes..].fill(0xcc);
+        compiled.link_into(dest, code.base()).map_err(|error| LoadError::Link(error.to_string()))?;
+        compiled.code = Vec::new(); // from here on the region is the only copy
+        code.protect(0..region_bytes, Access::Execute)?;
+        let literals = Literals::new(&module);
+        Ok(Arc::new(Program { module, compiled, code, code_bytes: code_bytes as u64, literals }))
+    }
+
+    /// The module.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    pub(super) fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
+    /// Address of a function's entry, if it can be entered from outside.
+    pub(super) fn entry(&self, func: FuncId) -> Option<u64> {
+        self.compiled.entry(func).map(|offset| self.code.base() + u64::from(offset))
+    }
+
+    /// The code offset of an address in this program's code.
+    pub(super) fn code_offset(&self, pc: u64) -> Option<u32> {
+        let offset = pc.checked_sub(self.code.base())?;
+        if offset < self.code_bytes { u32::try_from(offset).ok() } else { None }
+    }
+
+    /// The place in the IL of an address in this program's code.
+    pub(super) fn locate(&self, pc: u64) -> Option<Location> {
+        self.compiled.locate(self.code_offset(pc)?)
+    }
+
+    /// Address of the array of literals.
+    pub(super) fn literals(&self) -> u64 {
+        self.literals.table.address()
+    }
+
+    /// Address of a literal.
+    pub(super) fn literal(&self, index: usize) -> u64 {
+        self.literals.table.get(index).unwrap_or(self.literals.empty)
+    }
+
+    /// Address of the empty `str`.
+    pub(super) fn empty_str(&self) -> u64 {
+        self.literals.empty
+    }
+}

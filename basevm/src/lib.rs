@@ -1,0 +1,11 @@
+//! The base VM: what every VM inherits. It names no device.
+#![no_std]
+extern crate alloc;
+
+pub mod arena;
+pub mod buf;
+pub mod engine;
+pub mod platform;
+pub mod service;
+pub mod system;
+pub mod waker;

@@ -1,0 +1,247 @@
+//! Channels: one way for packets from a sender's slot to the VM that executes them, and the state
+//! of what is under way.
+//!
+//! Invariants: a channel has one sender and one receiver for ever. Its queue is bounded by
+//! [`CREDITS`]; what it queues is charged to the sender. Its rights only shrink. A packet whose
+//! generation is not the channel's was sent with a revoked capability.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use il::isa::{Instruction, InstructionSet};
+use il::packet::{self, Head};
+use il::trap::Status;
+
+use super::mask::Mask;
+use crate::buf::{Account, Buf};
+use crate::service::VmId;
+
+/// Packets that may wait in a channel; then its sender waits.
+pub const CREDITS: usize = 8;
+/// Requests that a receiver may hold unanswered, a channel; more are refused as busy.
+pub const MAX_UNANSWERED: usize = 64;
+
+/// Index into the system's table of channels.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct ChannelId(pub u32);
+
+/// Which channel, and since which revocation: what a slot holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Link {
+    pub channel: ChannelId,
+    pub generation: u32,
+}
+
+/// A request that is being executed, or that its executor will answer later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Open {
+    /// Unique in the channel; names the right to reply.
+    pub serial: u32,
+    /// What the sender wants in the reply; 0: no reply.
+    pub tag: u32,
+    pub opcode: u8,
+}
+
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub sender: VmId,
+    /// The sender's slot.
+    pub slot: u32,
+    pub receiver: VmId,
+    pub generation: u32,
+    /// Instructions that may be sent.
+    pub ops: Mask,
+    /// Events that the sender handles and may get.
+    pub events: Mask,
+    /// Why nothing can be sent any more.
+    pub closed: Option<Status>,
+    /// Packets in the receiver's inbox or being executed.
+    pub queued: usize,
+    /// Requests that were taken but not answered.
+    pub open: Vec<Open>,
+    /// What the first failed streamed instruction said.
+    pub sticky: Option<Status>,
+    next_serial: u32,
+    next_tag: u32,
+}
+
+impl Channel {
+    pub fn new(sender: VmId, slot: u32, receiver: VmId, ops: Mask, events: Mask) -> Channel {
+        Channel {
+            sender,
+            slot,
+            receiver,
+            generation: 1,
+            ops,
+            events,
+            closed: None,
+            queued: 0,
+            open: Vec::new(),
+            sticky: None,
+            next_serial: 1,
+            next_tag: 1,
+        }
+    }
+
+    /// A tag that no request under way has; never 0.
+    pub fn fresh_tag(&mut self) -> u32 {
+        let tag = self.next_tag;
+        self.next_tag = self.next_tag.checked_add(1).unwrap_or(1);
+        tag
+    }
+
+    /// Takes a request for execution.
+    pub fn begin(&mut self, head: Head) -> Open {
+        let open = Open { serial: self.next_serial, tag: head.tag, opcode: head.opcode as u8 };
+        self.next_serial = self.next_serial.wrapping_add(1);
+        self.open.push(open);
+        open
+    }
+
+    /// The request with this serial is answered; `None` if it was before.
+    pub fn finish(&mut self, serial: u32) -> Option<Open> {
+        let at = self.open.iter().position(|open| open.serial == serial)?;
+        Some(self.open.swap_remove(at))
+    }
+
+    /// Whether all that was sent has been executed.
+    pub fn is_drained(&self) -> bool {
+        self.queued == 0 && self.open.is_empty()
+    }
+
+    /// A streamed instruction failed; the first failure is kept.
+    pub fn stick(&mut self, status: Status) {
+        self.sticky.get_or_insert(status);
+    }
+
+    /// The one choke point for what arrives: generation, opcode, right, operands. Everything
+    /// that it compares with is a table.
+    pub fn admit<'e>(
+        &self,
+        executes: &'e Executes,
+        generation: u32,
+        head: Head,
+        words: &[u64],
+        attachments: &[Option<Buf>],
+    ) -> Result<&'e Instruction, Status> {
+        if let Some(status) = self.closed {
+            return Err(status);
+        }
+        if generation != self.generation {
+            return Err(Status::Revoked);
+        }
+        let instruction = executes.instruction(head.opcode).ok_or(Status::NoSuchInstruction)?;
+        if !self.ops.has(instruction.opcode) {
+            return Err(Status::NotPermitted);
+        }
+        packet::check(&instruction.params, words, attachments.len())?;
+        if self.open.len() >= MAX_UNANSWERED {
+            return Err(Status::Busy);
+        }
+        Ok(instruction)
+    }
+}
+
+/// An instruction set, indexed for the choke point.
+#[derive(Debug)]
+pub(crate) struct Executes {
+    pub set: InstructionSet,
+    /// Position of each opcode in the set; [`ABSENT`] if it has none.
+    by_opcode: [u8; 256],
+}
+
+/// No instruction: a set has at most 255, so none stands at this position.
+const ABSENT: u8 = u8::MAX;
+
+impl Executes {
+    pub fn new(set: InstructionSet) -> Executes {
+        let mut by_opcode = [ABSENT; 256];
+        for (at, instruction) in set.instructions.iter().enumerate().take(usize::from(ABSENT)) {
+            by_opcode[usize::from(instruction.opcode)] = at as u8;
+        }
+        Executes { set, by_opcode }
+    }
+
+    /// Position and instruction of an opcode.
+    pub fn position(&self, opcode: u16) -> Option<usize> {
+        let at = *self.by_opcode.get(usize::from(opcode))?;
+        (at != ABSENT).then_some(usize::from(at))
+    }
+
+    pub fn instruction(&self, opcode: u16) -> Option<&Instruction> {
+        self.set.instructions.get(self.position(opcode)?)
+    }
+}
+
+/// Memory of a queued packet, charged to its sender until executed.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    account: Arc<Account>,
+    bytes: u64,
+}
+
+impl Charge {
+    pub fn new(account: &Arc<Account>, words: usize) -> Option<Charge> {
+        let bytes = words as u64 * 8;
+        account.charge(bytes).then(|| Charge { account: account.clone(), bytes })
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.account.release(self.bytes);
+    }
+}
+
+/// What waits in a VM's inbox, in the order in which it will be acted on.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    Packet(Work),
+    Event(EventDelivery),
+}
+
+/// A packet on its way through its receiver.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub link: Link,
+    pub words: Vec<u64>,
+    pub attachments: Vec<Option<Buf>>,
+    /// Where the next instruction starts.
+    pub at: usize,
+    /// Given back when the packet is dropped.
+    _charge: Option<Charge>,
+}
+
+impl Work {
+    pub fn new(link: Link, words: Vec<u64>, attachments: Vec<Buf>, charge: Option<Charge>) -> Work {
+        Work { link, words, attachments: attachments.into_iter().map(Some).collect(), at: 0, _charge: charge }
+    }
+
+    /// The next instruction: its head, and where its operands stand. What is malformed ends the packet.
+    pub fn next(&mut self) -> Option<Result<(Head, core::ops::Range<usize>), Status>> {
+        let head = Head::unpack(*self.words.get(self.at)?);
+        let end = self.at + usize::from(head.words);
+        if head.words == 0 || end > self.words.len() {
+            self.at = self.words.len();
+            return Some(Err(Status::BadOperand));
+        }
+        let operands = self.at + 1..end;
+        self.at = end;
+        Some(Ok((head, operands)))
+    }
+
+    /// Whether nothing is left to execute.
+    pub fn is_done(&self) -> bool {
+        self.at >= self.words.len()
+    }
+}
+
+/// An event on its way to a handler.
+#[derive(Debug)]
+pub(crate) struct EventDelivery {
+    /// The receiver's slot.
+    pub slot: u32,
+    pub number: u8,
+    pub words: Vec<u64>,
+    pub attachments: Vec<Option<Buf>>,
+}

@@ -1,0 +1,224 @@
+//! The way of a packet: submitted by its sender, admitted at the receiver's choke point, answered.
+
+use core::ops::Range;
+
+use il::packet::Head;
+use il::trap::Status;
+
+use super::channel::{CREDITS, ChannelId, Charge, Delivery, Executes, Link, Open, Work};
+use super::vm::{Block, Body, Next};
+use super::{System, events};
+use crate::engine::Packet;
+use crate::service::{Reply, VmId};
+
+/// What stands next in a packet.
+pub(super) enum Arrived {
+    /// Admitted: its head, where its operands stand, and its position in the instruction set.
+    Request { head: Head, operands: Range<usize>, position: usize },
+    /// To be answered with this status, and not executed.
+    Refused { head: Head, status: Status },
+}
+
+/// What became of an open packet.
+pub(super) enum Submitted {
+    /// It is on its way, or there was nothing to send.
+    Sent,
+    /// The channel's queue is full.
+    Full(ChannelId),
+}
+
+impl System {
+    /// Sends the open packet of an IL VM's slot. With `force`, past the credits: the VM is ending.
+    pub(super) fn submit(&mut self, id: VmId, slot: usize, force: bool) -> Submitted {
+        let vm = self.vm(id);
+        let link = vm.link(slot);
+        let Some(il) = vm.il() else { return Submitted::Sent };
+        if il.instance.is_packet_empty(slot) {
+            return Submitted::Sent;
+        }
+        if slot + 1 == il.instance.slots() {
+            let packet = il.instance.take_packet(slot);
+            self.emit_packet(id, packet);
+            return Submitted::Sent;
+        }
+        let Some(link) = link else {
+            drop(self.take_packet(id, slot));
+            return Submitted::Sent;
+        };
+        let channel = self.channel(link.channel);
+        if let Some(status) = channel.closed {
+            channel.stick(status);
+            drop(self.take_packet(id, slot));
+            return Submitted::Sent;
+        }
+        if channel.queued >= CREDITS && !force {
+            return Submitted::Full(link.channel);
+        }
+        let packet = self.take_packet(id, slot);
+        if let Err(status) = self.enqueue(link, packet) {
+            self.channel(link.channel).stick(status);
+        }
+        Submitted::Sent
+    }
+
+    pub(super) fn take_packet(&mut self, id: VmId, slot: usize) -> Packet {
+        self.vm(id).il().map(|il| il.instance.take_packet(slot)).unwrap_or_default()
+    }
+
+    /// Sends all open packets but that of slot `but`.
+    pub(super) fn submit_all(&mut self, id: VmId, but: Option<usize>, force: bool) -> Submitted {
+        let slots = self.vm(id).il().map_or(0, |il| il.instance.slots());
+        for slot in (0..slots).filter(|slot| Some(*slot) != but) {
+            if let Submitted::Full(channel) = self.submit(id, slot, force) {
+                return Submitted::Full(channel);
+            }
+        }
+        Submitted::Sent
+    }
+
+    /// Puts a packet into the receiver's inbox. A receiver written in Rust executes it at once, on
+    /// the sender's slice; that packet is never queued, and not charged.
+    pub(super) fn enqueue(&mut self, link: Link, packet: Packet) -> Result<(), Status> {
+        let channel = self.channel_ref(link.channel);
+        if let Some(status) = channel.closed {
+            return Err(status);
+        }
+        let (sender, receiver) = (channel.sender, channel.receiver);
+        let at_once = match &self.vm_ref(receiver).body {
+            Body::Rust(rust) => rust.service.is_some() && self.vm_ref(receiver).is_ready(),
+            Body::Base => true,
+            Body::Il(_) | Body::External(_) | Body::Gone => false,
+        };
+        let charge = match at_once {
+            true => None,
+            false => Some(Charge::new(&self.vm_ref(sender).account, packet.words.len()).ok_or(Status::Quota)?),
+        };
+        self.channel(link.channel).queued += 1;
+        let work = Work::new(link, packet.words, packet.attachments, charge);
+        self.vm(receiver).inbox.push_back(Delivery::Packet(work));
+        match &self.vm_ref(receiver).body {
+            Body::Rust(_) if at_once => self.run_service(receiver),
+            Body::Base => self.run_base(),
+            _ => self.notify(receiver),
+        }
+        Ok(())
+    }
+
+    /// The choke point: takes the next instruction out of a packet and decides whether it is executed.
+    pub(super) fn arrive(&mut self, executes: &Executes, work: &mut Work) -> Option<Arrived> {
+        let (head, operands) = match work.next()? {
+            Ok(next) => next,
+            Err(status) => return Some(Arrived::Refused { head: Head { opcode: 0, words: 0, tag: 0 }, status }),
+        };
+        let channel = self.channel(work.link.channel);
+        if head.tag != 0
+            && let Some(status) = channel.sticky.take()
+        {
+            return Some(Arrived::Refused { head, status });
+        }
+        let words = &work.words[operands.clone()];
+        let admitted = channel.admit(executes, work.link.generation, head, words, &work.attachments);
+        Some(match admitted.and_then(|_| executes.position(head.opcode).ok_or(Status::NoSuchInstruction)) {
+            Ok(position) => Arrived::Request { head, operands, position },
+            Err(status) => Arrived::Refused { head, status },
+        })
+    }
+
+    /// Answers a request: by its tag if the sender still waits for it; a streamed one's failure sticks.
+    /// What nobody waits for is dropped, and the buffers in it are freed.
+    pub(super) fn answer(&mut self, id: ChannelId, tag: u32, result: Result<Reply, Status>) {
+        let channel = self.channel(id);
+        let sender = channel.sender;
+        if tag == 0 {
+            if let Err(status) = result {
+                channel.stick(status);
+            }
+            return;
+        }
+        let vm = self.vm(sender);
+        if vm.base.is_some_and(|base| base.channel == id) {
+            vm.session.answer = Some(result);
+            return;
+        }
+        match &mut vm.body {
+            Body::Il(il) => {
+                let Next::Blocked(Block::Reply { channel, tag: waited, deadline }) = il.next else { return };
+                if channel != id || waited != tag {
+                    return;
+                }
+                il.next = Next::ResumeCall(result);
+                if let Some(time) = deadline {
+                    self.cancel_call_timer(sender, time);
+                }
+                self.hand_off(sender);
+            }
+            Body::External(external) => external.answered(id, tag, result),
+            Body::Base | Body::Rust(_) | Body::Gone => {}
+        }
+    }
+
+    /// Refuses a request without executing it.
+    pub(super) fn refuse(&mut self, work: &Work, head: Head, status: Status) {
+        self.answer(work.link.channel, head.tag, Err(status));
+    }
+
+    /// An instruction that was taken with [`super::channel::Channel::begin`] has its answer.
+    pub(super) fn finish(&mut self, channel: ChannelId, open: Open, result: Result<Reply, Status>) {
+        if self.channel(channel).finish(open.serial).is_some() {
+            self.answer(channel, open.tag, result);
+            self.check_drained(channel);
+        }
+    }
+
+    /// A packet was executed to its end: returns its credit, and frees what was not taken from it.
+    pub(super) fn packet_done(&mut self, work: Work) {
+        let id = work.link.channel;
+        drop(work);
+        let channel = self.channel(id);
+        channel.queued = channel.queued.saturating_sub(1);
+        self.check_drained(id);
+    }
+
+    /// Wakes the sender if it waited for room, or for all to be executed.
+    pub(super) fn check_drained(&mut self, id: ChannelId) {
+        let channel = &mut self.channels[id.0 as usize];
+        let sender = channel.sender;
+        let Body::Il(il) = &mut self.vms[sender.0 as usize].body else { return };
+        match core::mem::replace(&mut il.next, Next::Running) {
+            Next::Blocked(Block::Credit { channel: waited, step }) if waited == id && channel.queued < CREDITS => {
+                il.next = Next::Retry(step);
+            }
+            Next::Blocked(Block::Flush { channel: waited }) if waited == id && channel.is_drained() => {
+                il.next = Next::Resume(channel.sticky.take().map_or(0, |status| status as u64));
+            }
+            other => {
+                il.next = other;
+                return;
+            }
+        }
+        self.make_ready(sender);
+    }
+
+    /// Something came for a VM: lets it run if it can act on it.
+    pub(super) fn notify(&mut self, id: VmId) {
+        let vm = self.vm(id);
+        let idle = match &vm.body {
+            Body::Il(il) => il.is_idle(),
+            Body::Rust(rust) => rust.service.is_some(),
+            Body::Base | Body::External(_) | Body::Gone => false,
+        };
+        if idle && vm.is_ready() && vm.has_work() {
+            self.make_ready(id);
+        }
+    }
+
+    /// The next delivery of a VM's inbox. Lost events are reported with the next one that comes.
+    pub(super) fn next_delivery(&mut self, id: VmId) -> Option<Delivery> {
+        let delivery = self.vm(id).inbox.pop_front()?;
+        if let Delivery::Event(event) = &delivery {
+            self.vm(id).events_queued -= 1;
+            events::report_lost(self, id, event.slot, event.number);
+        }
+        Some(delivery)
+    }
+}

@@ -1,0 +1,104 @@
+//! Ends: of a VM, and of a capability. Callers learn of them first, then memory goes back.
+
+use alloc::vec::Vec;
+
+use il::trap::Status;
+
+use super::System;
+use super::channel::{ChannelId, Link};
+use super::mask::Mask;
+use super::vm::{Block, Body, Fate, Next};
+use crate::service::VmId;
+
+impl System {
+    /// Ends a VM: reports a fault, fails its callers with status 6, closes the capabilities that
+    /// others hold of it, and frees all that it held. What it had sent is still executed.
+    pub(super) fn end(&mut self, id: VmId, fate: Fate) {
+        if self.vm_ref(id).fate.is_some() {
+            return;
+        }
+        self.report_end(id, &fate);
+        let vm = self.vm(id);
+        vm.fate = Some(fate);
+        let body = core::mem::replace(&mut vm.body, Body::Gone);
+        let held = (core::mem::take(&mut vm.inbox), vm.work.take());
+        vm.events_queued = 0;
+        vm.lost.clear();
+        let (incoming, slots) = (core::mem::take(&mut vm.incoming), core::mem::take(&mut vm.slots));
+        self.cancel_timers(id);
+        self.services.retain(|service| *service != id);
+        self.directory.withdraw(id);
+        for channel in incoming {
+            self.close(channel, Status::PeerGone);
+        }
+        for link in slots.into_iter().flatten() {
+            // Its answers find nobody; its events have no handler.
+            self.channel(link.channel).events = Mask::NONE;
+        }
+        drop(held);
+        drop(body);
+        self.note_outcome(id);
+    }
+
+    /// Ends a VM by the supervisor's decision, as if its `main` had returned.
+    pub fn stop_vm(&mut self, id: VmId) {
+        if (id.0 as usize) < self.vms.len() && !matches!(self.vm_ref(id).body, Body::Base) {
+            let _ = self.submit_all(id, None, true);
+            self.end(id, Fate::Returned);
+        }
+    }
+
+    /// Takes away what a VM was given in a slot, at once: what is under way and what is sent later
+    /// fails with status 5. Whether there was anything to take.
+    pub fn revoke(&mut self, id: VmId, slot: usize) -> bool {
+        let Some(link) = self.vms.get(id.0 as usize).and_then(|vm| vm.link(slot)) else { return false };
+        let channel = self.channel(link.channel);
+        if channel.generation != link.generation {
+            return false;
+        }
+        channel.generation = channel.generation.wrapping_add(1);
+        channel.events = Mask::NONE;
+        self.release_sender(link.channel, Status::Revoked);
+        true
+    }
+
+    /// Takes away all but these instructions and events of what a VM was given in a slot.
+    pub fn narrow(&mut self, id: VmId, slot: usize, ops: Mask, events: Mask) -> bool {
+        let Some(Link { channel, .. }) = self.vms.get(id.0 as usize).and_then(|vm| vm.link(slot)) else { return false };
+        let channel = self.channel(channel);
+        channel.ops = channel.ops.intersect(ops);
+        channel.events = channel.events.intersect(events);
+        true
+    }
+
+    /// Closes a channel for ever: its receiver is gone.
+    fn close(&mut self, id: ChannelId, status: Status) {
+        let channel = self.channel(id);
+        channel.closed = Some(status);
+        channel.queued = 0;
+        channel.open = Vec::new();
+        channel.events = Mask::NONE;
+        let (sender, slot) = (channel.sender, channel.slot as usize);
+        if let Some(il) = self.vm(sender).il() {
+            il.instance.close_slot(slot);
+        }
+        self.release_sender(id, status);
+    }
+
+    /// Ends a sender's wait on a channel with this status.
+    fn release_sender(&mut self, id: ChannelId, status: Status) {
+        let sender = self.channel(id).sender;
+        match &mut self.vm(sender).body {
+            Body::External(external) => return external.fail_all(id, status),
+            Body::Il(il) if matches!(&il.next, Next::Blocked(block) if block.channel() == id) => {
+                il.next = match core::mem::replace(&mut il.next, Next::Running) {
+                    Next::Blocked(Block::Credit { step, .. }) => Next::Retry(step),
+                    Next::Blocked(Block::Flush { .. }) => Next::Resume(status as u64),
+                    _ => Next::ResumeCall(Err(status)),
+                };
+            }
+            _ => return,
+        }
+        self.make_ready(sender);
+    }
+}

@@ -1,0 +1,108 @@
+//! Who may send what: the policy for one VM, by default empty.
+//!
+//! A grant names a target, which is a VM's name (`disk`), a set's path (`cascade.disk@1`) or its
+//! last part (`disk`), and either everything that the target executes or a list of its
+//! instructions and events.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+/// What one VM may be given. Everything that is not granted is denied.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Grants {
+    all: bool,
+    list: Vec<Grant>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Grant {
+    target: String,
+    /// `None`: everything.
+    only: Option<Vec<String>>,
+}
+
+/// Why a text is not a grant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BadGrant(String);
+
+impl fmt::Display for BadGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a grant: write TARGET or TARGET=INSTRUCTION,INSTRUCTION, e.g. disk=read,write", self.0)
+    }
+}
+
+impl core::error::Error for BadGrant {}
+
+impl Grants {
+    /// Nothing.
+    pub fn none() -> Grants {
+        Grants::default()
+    }
+
+    /// Everything that any VM executes: for tests and trusted VMs.
+    pub fn all() -> Grants {
+        Grants { all: true, list: Vec::new() }
+    }
+
+    /// Also everything that `target` executes.
+    #[must_use]
+    pub fn allow(mut self, target: &str) -> Grants {
+        self.list.push(Grant { target: target.to_string(), only: None });
+        self
+    }
+
+    /// Also these instructions and events of `target`.
+    #[must_use]
+    pub fn allow_only(mut self, target: &str, names: &[&str]) -> Grants {
+        let only = Some(names.iter().map(ToString::to_string).collect());
+        self.list.push(Grant { target: target.to_string(), only });
+        self
+    }
+
+    /// Also what `text` says: `disk`, or `disk=read,write`.
+    ///
+    /// # Errors
+    /// If the text has another form.
+    pub fn allow_text(self, text: &str) -> Result<Grants, BadGrant> {
+        let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c == '=');
+        match text.split_once('=') {
+            None if plain(text) => Ok(self.allow(text)),
+            Some((target, names)) if plain(target) && names.split(',').all(plain) => {
+                Ok(self.allow_only(target, &names.split(',').collect::<Vec<_>>()))
+            }
+            _ => Err(BadGrant(text.to_string())),
+        }
+    }
+
+    /// Whether `item`, an instruction or event of set `set` executed by VM `vm`, is granted.
+    pub(crate) fn permits(&self, vm: &str, set: &str, item: &str) -> bool {
+        let names = |grant: &Grant| grant.target == vm || grant.target == set || grant.target == short(set);
+        let covers = |grant: &Grant| grant.only.as_ref().is_none_or(|only| only.iter().any(|name| name == item));
+        self.all || self.list.iter().any(|grant| names(grant) && covers(grant))
+    }
+}
+
+/// The last part of a set's path: `disk` of `cascade.disk@1`.
+pub(crate) fn short(set: &str) -> &str {
+    let path = set.split('@').next().unwrap_or(set);
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_are_default_deny_and_name_targets_three_ways() {
+        assert!(!Grants::none().permits("disk", "cascade.disk@1", "read"));
+        for target in ["disk=read", "boot-disk=read", "cascade.disk@1=read"] {
+            let grants = Grants::none().allow_text(target).unwrap();
+            assert!(grants.permits("boot-disk", "cascade.disk@1", "read"), "{target}");
+            assert!(!grants.permits("boot-disk", "cascade.disk@1", "write"), "{target}");
+        }
+        for bad in ["", "=", "disk=", "disk=read,", "a b", "disk=a=b"] {
+            assert!(Grants::none().allow_text(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! The system: the table of VMs, the channels between them, and the one scheduler.
+//!
+//! Principles, in this order:
+//!
+//! - What arrives is an allegation until the choke point ([`channel`]) has compared it with tables.
+//! - A VM runs one turn at a time and is never re-entered; what comes meanwhile queues, bounded.
+//! - Whoever waits learns how it ended: a reply, a deadline, a deadlock, or that the peer is gone.
+//! - The end of a VM ends its work and nothing else.
+//!
+//! One core runs it: nothing here locks. Calls nest by hand-off in the run loop, never on a stack.
+
+mod base;
+mod channel;
+mod deliver;
+mod directory;
+mod end;
+mod events;
+mod external;
+mod grants;
+mod handshake;
+mod il_vm;
+mod mask;
+mod report;
+mod rust_vm;
+mod schedule;
+mod vm;
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+pub use base::SET as BASE_SET;
+pub use channel::{CREDITS, MAX_UNANSWERED};
+pub use events::MAX_EVENTS;
+pub use external::{ExternalOptions, Incoming, Wanted};
+pub use grants::{BadGrant, Grants};
+pub use handshake::{HANDSHAKE_LIMIT, Refusal, Refused};
+pub use mask::Mask;
+pub use report::{VmInfo, VmKind};
+pub use vm::Fate;
+
+use channel::{Channel, ChannelId, Executes};
+use directory::Directory;
+use schedule::Timer;
+use vm::{Body, IlVm, Main, Next, RustVm, Vm};
+
+use crate::buf::Account;
+use crate::engine::{DEFAULT_STACK_BYTES, Instance, PlatformRef, Program};
+use crate::platform::Nanos;
+use crate::service::{Service, VmId, Waker};
+
+/// Memory quota of a VM unless its manifest says otherwise, in bytes.
+pub const DEFAULT_MEMORY_BYTES: u64 = 64 << 20;
+/// `turn_ms` of handlers and `op`s unless the manifest says otherwise.
+pub const DEFAULT_TURN_MS: u64 = 5_000;
+/// How long a run waits for what an ended program had sent to be executed.
+pub const DRAIN_LIMIT: Nanos = 5_000_000_000;
+
+/// How a system runs.
+#[derive(Clone, Debug, Default)]
+pub struct SystemOptions {
+    /// Time stands still while anything can run, and jumps when nothing can.
+    pub virtual_clock: bool,
+    /// Real time after which a run ends.
+    pub timeout: Option<Nanos>,
+    /// Logs start-up and each step of every handshake.
+    pub verbose: bool,
+}
+
+/// How one VM runs.
+#[derive(Clone, Debug)]
+pub struct VmOptions {
+    /// The name to announce; replaces the one that a service or module gives itself, if not empty.
+    pub name: String,
+    /// What it may be given.
+    pub grants: Grants,
+    /// Memory quota in bytes.
+    pub memory_bytes: u64,
+    /// Stack of an IL VM in bytes.
+    pub stack_bytes: usize,
+    /// How long a handler or `op` may use the processor; `None`: for ever.
+    pub turn_ms: Option<u64>,
+    /// How long its calls wait for an answer; `None`: for ever.
+    pub call_deadline: Option<Nanos>,
+    /// Whether the run ends with it.
+    pub is_main: bool,
+}
+
+impl Default for VmOptions {
+    fn default() -> VmOptions {
+        VmOptions {
+            name: String::new(),
+            grants: Grants::none(),
+            memory_bytes: DEFAULT_MEMORY_BYTES,
+            stack_bytes: DEFAULT_STACK_BYTES,
+            turn_ms: Some(DEFAULT_TURN_MS),
+            call_deadline: None,
+            is_main: false,
+        }
+    }
+}
+
+impl VmOptions {
+    /// The options of the program that a run is about, with these grants.
+    pub fn main(name: &str, grants: Grants) -> VmOptions {
+        VmOptions { name: name.into(), grants, is_main: true, ..VmOptions::default() }
+    }
+
+    /// The options of a VM of this name, with these grants.
+    pub fn named(name: &str, grants: Grants) -> VmOptions {
+        VmOptions { name: name.into(), grants, ..VmOptions::default() }
+    }
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EndReason {
+    /// The main program's VM ended by itself.
+    Returned,
+    /// Nothing could ever happen again: all VMs wait, and there is no timer and no input left.
+    Finished,
+    /// The main program's VM trapped.
+    Fault,
+    /// The main program's VM was refused.
+    Refused,
+    /// The time was up.
+    Timeout,
+    /// Stopped through a [`StopHandle`], by the host's wish.
+    Stopped,
+    /// Interrupted by the user through a [`StopHandle`].
+    Interrupted,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ended {
+    /// Why.
+    pub reason: EndReason,
+    /// 0 normal, 1 trap, 2 load error, 124 timeout, 130 interrupted.
+    pub code: u8,
+}
+
+impl EndReason {
+    /// The exit code that stands for it.
+    pub const fn code(self) -> u8 {
+        match self {
+            EndReason::Returned | EndReason::Finished | EndReason::Stopped => 0,
+            EndReason::Fault => 1,
+            EndReason::Refused => 2,
+            EndReason::Timeout => 124,
+            EndReason::Interrupted => 130,
+        }
+    }
+}
+
+impl From<EndReason> for Ended {
+    fn from(reason: EndReason) -> Ended {
+        Ended { reason, code: reason.code() }
+    }
+}
+
+/// Ends a run from elsewhere: another thread, a signal handler, a device's backend (the last frame
+/// wanted was shown). What runs is stopped at its next step.
+#[derive(Clone, Debug)]
+pub struct StopHandle {
+    wish: Arc<AtomicU32>,
+    wake: fn(),
+}
+
+impl StopHandle {
+    const RUN: u32 = 0;
+    const STOP: u32 = 1;
+    const INTERRUPT: u32 = 2;
+
+    /// Ends the run normally.
+    pub fn stop(&self) {
+        self.ask(StopHandle::STOP);
+    }
+
+    /// Ends the run as interrupted by the user.
+    pub fn interrupt(&self) {
+        self.ask(StopHandle::INTERRUPT);
+    }
+
+    fn ask(&self, wish: u32) {
+        let _ = self.wish.compare_exchange(StopHandle::RUN, wish, Ordering::Relaxed, Ordering::Relaxed);
+        (self.wake)();
+    }
+
+    fn wish(&self) -> Option<EndReason> {
+        match self.wish.load(Ordering::Relaxed) {
+            StopHandle::STOP => Some(EndReason::Stopped),
+            StopHandle::INTERRUPT => Some(EndReason::Interrupted),
+            _ => None,
+        }
+    }
+}
+
+/// A running system.
+pub struct System {
+    platform: PlatformRef,
+    options: SystemOptions,
+    /// By [`VmId`]; the base is the first. A number is never used twice.
+    vms: Vec<Vm>,
+    /// By [`ChannelId`].
+    channels: Vec<Channel>,
+    /// VMs written in Rust, which wakers may wake.
+    services: Vec<VmId>,
+    directory: Directory,
+    ready: VecDeque<VmId>,
+    /// The VM that goes on at once, without a queue: the other end of a call.
+    handoff: Option<VmId>,
+    timers: BTreeSet<Timer>,
+    /// The system's time under a virtual clock.
+    virtual_now: Nanos,
+    /// Real time of the last tick, and who ran last: for `turn_ms`.
+    last_tick: Nanos,
+    last_ran: Option<VmId>,
+    stop: StopHandle,
+    /// How the main program ended, once it has.
+    outcome: Option<EndReason>,
+    first_failure: Option<EndReason>,
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System").field("vms", &self.list()).finish_non_exhaustive()
+    }
+}
+
+impl System {
+    /// A system without VMs.
+    pub fn new(platform: PlatformRef, options: SystemOptions) -> System {
+        let base = VmOptions { name: "base".into(), ..VmOptions::default() };
+        let mut base = Vm::new(base, Account::new(DEFAULT_MEMORY_BYTES), Body::Base);
+        base.executes = Some(Arc::new(Executes::new(base::SET.clone())));
+        base.session.stage = vm::Stage::Ready;
+        System {
+            platform,
+            options,
+            vms: alloc::vec![base],
+            channels: Vec::new(),
+            services: Vec::new(),
+            directory: Directory::default(),
+            ready: VecDeque::new(),
+            handoff: None,
+            timers: BTreeSet::new(),
+            virtual_now: 0,
+            last_tick: platform.now(),
+            last_ran: None,
+            stop: StopHandle { wish: Arc::new(AtomicU32::new(StopHandle::RUN)), wake: platform.waker() },
+            outcome: None,
+            first_failure: None,
+        }
+    }
+
+    /// A handle that ends [`System::run`] from elsewhere.
+    pub fn stop_handle(&self) -> StopHandle {
+        self.stop.clone()
+    }
+
+    /// Adds a VM written in Rust, and completes its handshake: it is announced, granted and started.
+    ///
+    /// # Errors
+    /// If it does not complete the handshake; it is then forgotten.
+    pub fn add_service(&mut self, service: Box<dyn Service>, options: VmOptions) -> Result<VmId, Refused> {
+        let hello = service.hello();
+        let name = if options.name.is_empty() { hello.name.clone() } else { options.name.clone() };
+        let options = VmOptions { name, ..options };
+        let account = Account::new(options.memory_bytes);
+        let waker = Waker::new(self.platform.waker());
+        let body = RustVm { service: Some(service), waker, wake_at: None, pending: false };
+        let id = self.insert(Vm::new(options, account, Body::Rust(body)));
+        self.services.push(id);
+        self.vms[id.0 as usize].executes = Some(Arc::new(Executes::new(hello.provides.clone())));
+        self.introduce_service(id, hello.provides)?;
+        Ok(id)
+    }
+
+    /// Adds a VM that runs IL, and introduces it. It gets its capabilities, and starts, in
+    /// [`System::connect`], when all others have been added: VMs may want each other.
+    ///
+    /// # Errors
+    /// If there is not enough memory, or the base refuses its introduction.
+    pub fn add_program(&mut self, program: Arc<Program>, options: VmOptions) -> Result<VmId, Refused> {
+        let module = program.module();
+        let own = module.provides.as_ref().and_then(|provides| provides.name.as_ref()).unwrap_or(&module.name);
+        let name = if options.name.is_empty() { own.clone() } else { options.name.clone() };
+        let options = VmOptions { name, ..options };
+        let account = Account::new(options.memory_bytes);
+        let instance = Instance::new(self.platform, program.clone(), account.clone(), options.stack_bytes)
+            .map_err(|error| Refused { vm: options.name.clone(), why: Refusal::Load(error) })?;
+        let id = self.insert(Vm::new(options, account, Body::Il(Box::new(IlVm::new(instance)))));
+        self.introduce_program(id, &program)?;
+        Ok(id)
+    }
+
+    fn insert(&mut self, vm: Vm) -> VmId {
+        let id = VmId(self.vms.len() as u32);
+        self.vms.push(vm);
+        id
+    }
+
+    fn vm(&mut self, id: VmId) -> &mut Vm {
+        &mut self.vms[id.0 as usize]
+    }
+
+    fn vm_ref(&self, id: VmId) -> &Vm {
+        &self.vms[id.0 as usize]
+    }
+
+    fn channel(&mut self, id: ChannelId) -> &mut Channel {
+        &mut self.channels[id.0 as usize]
+    }
+
+    fn channel_ref(&self, id: ChannelId) -> &Channel {
+        &self.channels[id.0 as usize]
+    }
+
+    fn add_channel(&mut self, channel: Channel) -> ChannelId {
+        let id = ChannelId(self.channels.len() as u32);
+        let receiver = channel.receiver;
+        self.channels.push(channel);
+        self.vm(receiver).incoming.push(id);
+        id
+    }
+
+    fn log(&self, line: fmt::Arguments<'_>) {
+        self.platform.log(line);
+    }
+
+    fn trace(&self, line: fmt::Arguments<'_>) {
+        if self.options.verbose {
+            self.platform.log(line);
+        }
+    }
+}
+
+impl IlVm {
+    fn new(instance: Instance) -> IlVm {
+        let module = instance.program().module();
+        let main = module.export("main");
+        let handlers = module.handlers.iter().map(|h| ((h.source.0, h.event), h.func)).collect();
+        let ops = module.provides.as_ref().map(|provides| provides.ops.clone()).unwrap_or_default();
+        IlVm {
+            main: main.map_or(Main::Gone, Main::Pending),
+            turn: None,
+            next: main.map_or(Next::Dispatch, Next::Start),
+            handlers,
+            ops,
+            instance,
+        }
+    }
+
+    /// Whether it has something to do after `main` returned.
+    fn serves(&self) -> bool {
+        !self.ops.is_empty() || !self.handlers.is_empty()
+    }
+}
+

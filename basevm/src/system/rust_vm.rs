@@ -1,0 +1,266 @@
+//! Rust VMs: each request runs to completion under the platform's guard, with this [`Host`].
+//!
+//! A panic ends the VM: its object is forgotten, never dropped, since its state is unknown.
+//! Everything a service returns is copied or moved into the base's memory before it is kept.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use il::packet::{self, Builder, Head, Value};
+use il::trap::{Status, TrapKind};
+
+use super::System;
+use super::channel::{ChannelId, Delivery, Executes, Open, Work};
+use super::deliver::Arrived;
+use super::vm::{Body, Fate};
+use crate::buf::Buf;
+use crate::engine::TrapReport;
+use crate::platform::{Nanos, Panicked};
+use crate::service::{Host, Outcome, Reply, ReplyRight, Request, Service, VmId, Waker};
+
+/// The wall clock's time at the start of virtual time: 2024-01-01 00:00 UTC.
+const VIRTUAL_EPOCH: Nanos = 1_704_067_200 * 1_000_000_000;
+
+impl System {
+    /// Executes all that waits in a Rust VM's inbox.
+    pub(super) fn run_service(&mut self, id: VmId) {
+        let Some(executes) = self.vm_ref(id).executes.clone() else { return };
+        let Some(mut service) = self.take_service(id) else { return };
+        while let Some(delivery) = self.next_delivery(id) {
+            let Delivery::Packet(work) = delivery else { continue };
+            if self.run_packet(id, &executes, &mut service, work) == Err(Panicked) {
+                return self.forget(id, service);
+            }
+        }
+        self.put_service(id, service);
+    }
+
+    /// Runs a Rust VM's `wake`.
+    pub(super) fn wake_service(&mut self, id: VmId) {
+        let Some(mut service) = self.take_service(id) else { return };
+        if self.guard(id, None, |host| service.wake(host)).is_err() {
+            return self.forget(id, service);
+        }
+        self.put_service(id, service);
+        self.notify(id);
+    }
+
+    /// Runs a Rust VM's `start`, the last step of its handshake.
+    pub(super) fn start_service(&mut self, id: VmId) -> Result<(), Status> {
+        let Some(mut service) = self.take_service(id) else { return Err(Status::PeerGone) };
+        match self.guard(id, None, |host| service.start(host)) {
+            Ok((result, _)) => {
+                self.put_service(id, service);
+                result
+            }
+            Err(Panicked) => {
+                core::mem::forget(service);
+                Err(Status::PeerGone)
+            }
+        }
+    }
+
+    fn take_service(&mut self, id: VmId) -> Option<Box<dyn Service>> {
+        match &mut self.vm(id).body {
+            Body::Rust(rust) => rust.service.take(),
+            _ => None,
+        }
+    }
+
+    fn put_service(&mut self, id: VmId, service: Box<dyn Service>) {
+        if let Body::Rust(rust) = &mut self.vm(id).body {
+            rust.service = Some(service);
+        }
+    }
+
+    fn forget(&mut self, id: VmId, service: Box<dyn Service>) {
+        core::mem::forget(service);
+        let message = "its memory was dropped, unread".to_string();
+        let report =
+            TrapReport { kind: TrapKind::Panic, message, status: None, file: String::new(), frames: Vec::new(), omitted: 0 };
+        self.end(id, Fate::Fault(Box::new(report)));
+    }
+
+    /// Executes a packet's instructions one by one.
+    fn run_packet(
+        &mut self,
+        id: VmId,
+        executes: &Arc<Executes>,
+        service: &mut Box<dyn Service>,
+        mut work: Work,
+    ) -> Result<(), Panicked> {
+        let channel = work.link.channel;
+        while let Some(arrived) = self.arrive(executes, &mut work) {
+            let (head, operands) = match arrived {
+                Arrived::Refused { head, status } => {
+                    self.refuse(&work, head, status);
+                    continue;
+                }
+                Arrived::Request { head, operands, .. } => (head, operands),
+            };
+            let caller = self.channel_ref(channel).sender;
+            self.vm(id).executed += 1;
+            let Work { words, attachments, .. } = &mut work;
+            let request =
+                Request { opcode: head.opcode as u8, words: &words[operands], attachments: &mut attachments[..], caller };
+            let current = Current { channel, head, caller, taken: None };
+            let (outcome, taken) = self.guard(id, Some(current), |host| service.execute(host, request))?;
+            self.conclude(id, executes, channel, head, taken, outcome);
+        }
+        self.packet_done(work);
+        Ok(())
+    }
+
+    /// What became of a request that was executed.
+    fn conclude(
+        &mut self,
+        id: VmId,
+        executes: &Executes,
+        channel: ChannelId,
+        head: Head,
+        taken: Option<Open>,
+        outcome: Outcome,
+    ) {
+        let result = match outcome {
+            Outcome::Later if taken.is_some() => return,
+            Outcome::Later => {
+                let name = self.vm_ref(id).address();
+                self.log(format_args!("VM '{name}' kept no right to answer {}: it fails", head.opcode));
+                Err(Status::DeviceError)
+            }
+            Outcome::Fail(status) => Err(status),
+            Outcome::Done(reply) => self.checked(id, executes, head.opcode, reply),
+        };
+        match taken {
+            Some(open) => self.finish(channel, open, result),
+            None => self.answer(channel, head.tag, result),
+        }
+    }
+
+    /// A service's reply in the base's memory, if it fits the instruction's results.
+    fn checked(&self, id: VmId, executes: &Executes, opcode: u16, reply: Reply) -> Result<Reply, Status> {
+        let results = executes.instruction(opcode).and_then(|instruction| instruction.results.as_deref());
+        if packet::check(results.unwrap_or_default(), &reply.words, reply.attachments.len()).is_err() {
+            let name = self.vm_ref(id).address();
+            self.log(format_args!("VM '{name}' answered instruction {opcode} with results of another form: it fails"));
+            return Err(Status::DeviceError);
+        }
+        Ok(Reply { words: reply.words.as_slice().to_vec(), attachments: reply.attachments.into_iter().collect() })
+    }
+
+    /// Runs part of a Rust VM under the platform's guard.
+    fn guard<T>(
+        &mut self,
+        vm: VmId,
+        current: Option<Current>,
+        turn: impl FnOnce(&mut dyn Host) -> T,
+    ) -> Result<(T, Option<Open>), Panicked> {
+        let platform = self.platform;
+        let mut host = HostCall { system: self, vm, current };
+        let (mut turn, mut result) = (Some(turn), None);
+        platform.guarded(&mut || {
+            if let Some(turn) = turn.take() {
+                result = Some(turn(&mut host));
+            }
+        })?;
+        let taken = host.current.and_then(|current| current.taken);
+        result.map(|result| (result, taken)).ok_or(Panicked)
+    }
+}
+
+/// The request that a service is executing.
+struct Current {
+    channel: ChannelId,
+    head: Head,
+    caller: VmId,
+    taken: Option<Open>,
+}
+
+struct HostCall<'s> {
+    system: &'s mut System,
+    vm: VmId,
+    current: Option<Current>,
+}
+
+impl Host for HostCall<'_> {
+    fn now(&self) -> Nanos {
+        self.system.now()
+    }
+
+    fn wall(&self) -> Nanos {
+        match self.system.options.virtual_clock {
+            true => VIRTUAL_EPOCH + self.system.now(),
+            false => self.system.platform.wall(),
+        }
+    }
+
+    fn wake_at(&mut self, time: Option<Nanos>) {
+        self.system.set_wake_timer(self.vm, time);
+    }
+
+    fn waker(&self) -> Waker {
+        match &self.system.vm_ref(self.vm).body {
+            Body::Rust(rust) => rust.waker.clone(),
+            _ => Waker::new(self.system.platform.waker()),
+        }
+    }
+
+    fn reply_right(&mut self) -> ReplyRight {
+        let Some(current) = &mut self.current else { panic!("a right to reply exists only while a request is executed") };
+        assert!(current.taken.is_none(), "a request carries one right to reply");
+        let channel = self.system.channel(current.channel);
+        let open = channel.begin(current.head);
+        current.taken = Some(open);
+        ReplyRight { channel: current.channel.0, generation: channel.generation, serial: open.serial }
+    }
+
+    fn complete(&mut self, right: ReplyRight, result: Result<Reply, Status>) {
+        let id = ChannelId(right.channel);
+        let Some(channel) = self.system.channels.get(right.channel as usize) else { return };
+        if channel.receiver != self.vm || channel.generation != right.generation {
+            return; // Not this VM's to answer, or revoked meanwhile.
+        }
+        let Some(open) = channel.open.iter().find(|open| open.serial == right.serial).copied() else { return };
+        let Some(executes) = self.system.vm_ref(self.vm).executes.clone() else { return };
+        let result = result.and_then(|reply| self.system.checked(self.vm, &executes, u16::from(open.opcode), reply));
+        self.system.finish(id, open, result);
+    }
+
+    fn emit(&mut self, event: u8, values: &[Value<'_>]) -> usize {
+        let mut builder = Builder::default();
+        for value in values {
+            builder.push(*value);
+        }
+        match self.system.raise(self.vm, event, &builder.words, Vec::new()) {
+            Ok(listeners) => listeners,
+            Err(status) => {
+                let name = self.system.vm_ref(self.vm).address();
+                self.system.log(format_args!("VM '{name}': event {event} was not raised: {status}"));
+                0
+            }
+        }
+    }
+
+    fn listeners(&self, event: u8) -> usize {
+        self.system.listeners(self.vm, event).count()
+    }
+
+    fn buf(&mut self, bytes: usize) -> Result<Buf, Status> {
+        let payer = self.current.as_ref().map_or(self.vm, |current| current.caller);
+        Buf::new(&self.system.vm_ref(payer).account, bytes).ok_or(Status::Quota)
+    }
+
+    fn set_pending(&mut self, pending: bool) {
+        if let Body::Rust(rust) = &mut self.system.vm(self.vm).body {
+            rust.pending = pending;
+        }
+    }
+
+    fn log(&mut self, line: &str) {
+        let name = self.system.vm_ref(self.vm).address();
+        self.system.log(format_args!("{name}: {line}"));
+    }
+}
+

@@ -1,0 +1,296 @@
+//! The scheduler: the run loop, the run queue with its direct hand-off, time, and idleness.
+//!
+//! Order of what runs next: the other end of a call; Rust VMs that were woken; the run queue. The
+//! interrupt word, set about every 10 ms, makes the loop look at the time: that tick ends a slice
+//! (nothing more), is charged to the turn that was running, and finds turns past their `turn_ms`.
+
+use alloc::format;
+use core::sync::atomic::Ordering;
+
+use il::trap::{Status, TrapKind};
+
+use super::vm::{Block, Body, Fate, Next};
+use super::handshake::HANDSHAKE_LIMIT;
+use super::{DRAIN_LIMIT, EndReason, Ended, System};
+use crate::platform::{Idle, IdleAnswer, Nanos};
+use crate::service::VmId;
+
+/// A point in the system's time at which something is due.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Timer {
+    time: Nanos,
+    vm: VmId,
+    what: Due,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Due {
+    /// A Rust VM asked to be woken.
+    Wake,
+    /// The deadline of a call.
+    Call(u32),
+    /// The deadline of a handshake.
+    Handshake,
+}
+
+/// How a stretch of running ended.
+enum Stretch {
+    /// Go on.
+    Busy,
+    /// Nothing can run.
+    Idle,
+}
+
+impl System {
+    /// Runs until the main program's VM has ended, nothing can ever happen again, the time is up, or
+    /// a [`super::StopHandle`] is used. What the main program sent is executed before, within
+    /// [`DRAIN_LIMIT`].
+    pub fn run(&mut self) -> Ended {
+        self.last_tick = self.platform.now();
+        let started = self.last_tick;
+        let timeout = self.options.timeout.map(|limit| started.saturating_add(limit));
+        self.connect();
+        let mut draining = None;
+        loop {
+            if let Some(reason) = self.stop.wish() {
+                return reason.into();
+            }
+            if let Some(outcome) = self.outcome {
+                let since = *draining.get_or_insert_with(|| self.platform.now());
+                if self.is_drained() || self.last_tick.saturating_sub(since) > DRAIN_LIMIT {
+                    return outcome.into();
+                }
+            }
+            let end = draining.map(|since: Nanos| since.saturating_add(DRAIN_LIMIT));
+            match self.step() {
+                Stretch::Busy => {}
+                Stretch::Idle => {
+                    let limit = timeout.into_iter().chain(end).min();
+                    if let Some(reason) = self.idle(limit) {
+                        return self.outcome.unwrap_or(reason).into();
+                    }
+                }
+            }
+            if timeout.is_some_and(|timeout| self.last_tick >= timeout) {
+                return EndReason::Timeout.into();
+            }
+        }
+    }
+
+    /// Runs all that can run now, without ever being idle: for VMs that are driven from outside.
+    pub fn settle(&mut self) {
+        self.connect();
+        while matches!(self.step(), Stretch::Busy) {
+            if self.stop.wish().is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Moves virtual time and does what is due, as an idle platform would.
+    pub fn advance(&mut self, now: Nanos) {
+        self.virtual_now = self.virtual_now.max(now);
+        self.fire_timers();
+    }
+
+    fn step(&mut self) -> Stretch {
+        if self.platform.interrupt_word().load(Ordering::Relaxed) != 0 {
+            self.tick();
+        }
+        if let Some(id) = self.handoff.take() {
+            self.vm(id).scheduled = false;
+            self.run_il(id);
+            return Stretch::Busy;
+        }
+        self.wake_services();
+        let Some(id) = self.ready.pop_front() else { return Stretch::Idle };
+        self.vm(id).scheduled = false;
+        match &self.vm_ref(id).body {
+            Body::Il(_) => self.run_il(id),
+            Body::Rust(_) => self.run_service(id),
+            Body::Base | Body::External(_) | Body::Gone => {}
+        }
+        Stretch::Busy
+    }
+
+    /// Puts a VM at the end of the run queue.
+    pub(super) fn make_ready(&mut self, id: VmId) {
+        let vm = self.vm(id);
+        if !vm.scheduled && vm.fate.is_none() {
+            vm.scheduled = true;
+            self.ready.push_back(id);
+        }
+    }
+
+    /// Lets a VM run next, before the run queue, unless another one was handed to already.
+    pub(super) fn hand_off(&mut self, id: VmId) {
+        if self.handoff.is_some() {
+            return self.make_ready(id);
+        }
+        let vm = self.vm(id);
+        if !vm.scheduled && vm.fate.is_none() {
+            vm.scheduled = true;
+            self.handoff = Some(id);
+        }
+    }
+
+    /// The system's time.
+    pub fn now(&self) -> Nanos {
+        match self.options.virtual_clock {
+            true => self.virtual_now,
+            false => self.platform.now(),
+        }
+    }
+
+    /// A look at the time, about every 10 ms while something runs.
+    fn tick(&mut self) {
+        self.platform.interrupt_word().store(0, Ordering::Relaxed);
+        let now = self.platform.now();
+        let elapsed = now.saturating_sub(self.last_tick);
+        self.last_tick = now;
+        if let Some(id) = self.handoff.take() {
+            self.ready.push_back(id);
+        }
+        if let Some(id) = self.last_ran.take() {
+            self.charge_turn(id, elapsed);
+        }
+        if !self.options.virtual_clock {
+            self.fire_timers();
+        }
+    }
+
+    /// Adds processor time to the handler or `op` that was running, and ends a VM that is past its bound.
+    fn charge_turn(&mut self, id: VmId, elapsed: Nanos) {
+        let limit_ms = self.vm_ref(id).options.turn_ms;
+        let Some(il) = self.vm(id).il() else { return };
+        let Some(turn) = &mut il.turn else { return };
+        turn.used += elapsed;
+        let Some(limit_ms) = limit_ms else { return };
+        if turn.used > limit_ms.saturating_mul(1_000_000) {
+            let what = if turn.request.is_some() { "an op" } else { "a handler" };
+            self.abort(id, TrapKind::Deadline, format!("{what} ran for more than {limit_ms} ms (turn_ms)"));
+        }
+    }
+
+    fn wake_services(&mut self) {
+        for at in 0..self.services.len() {
+            let id = self.services[at];
+            if let Body::Rust(rust) = &self.vm_ref(id).body
+                && rust.service.is_some()
+                && rust.waker.take()
+            {
+                self.wake_service(id);
+            }
+        }
+    }
+
+    pub(super) fn set_wake_timer(&mut self, id: VmId, time: Option<Nanos>) {
+        let Body::Rust(rust) = &mut self.vm(id).body else { return };
+        let before = core::mem::replace(&mut rust.wake_at, time);
+        if let Some(time) = before {
+            self.timers.remove(&Timer { time, vm: id, what: Due::Wake });
+        }
+        if let Some(time) = time {
+            self.timers.insert(Timer { time, vm: id, what: Due::Wake });
+        }
+    }
+
+    pub(super) fn add_call_timer(&mut self, id: VmId, time: Nanos, tag: u32) {
+        self.timers.insert(Timer { time, vm: id, what: Due::Call(tag) });
+    }
+
+    pub(super) fn cancel_call_timer(&mut self, id: VmId, time: Nanos) {
+        // One call at a time: every call timer of this VM is that call's.
+        self.timers.retain(|timer| timer.vm != id || timer.time != time || timer.what == Due::Wake);
+    }
+
+    pub(super) fn add_handshake_timer(&mut self, id: VmId) {
+        let time = self.now().saturating_add(HANDSHAKE_LIMIT);
+        self.timers.insert(Timer { time, vm: id, what: Due::Handshake });
+    }
+
+    pub(super) fn cancel_timers(&mut self, id: VmId) {
+        self.timers.retain(|timer| timer.vm != id);
+    }
+
+    fn fire_timers(&mut self) {
+        let now = self.now();
+        while let Some(timer) = self.timers.first().copied().filter(|timer| timer.time <= now) {
+            self.timers.remove(&timer);
+            match timer.what {
+                Due::Wake => {
+                    if let Body::Rust(rust) = &mut self.vm(timer.vm).body {
+                        rust.wake_at = None;
+                    }
+                    self.wake_service(timer.vm);
+                }
+                Due::Call(tag) => self.call_expired(timer.vm, tag),
+                Due::Handshake => self.handshake_expired(timer.vm),
+            }
+        }
+    }
+
+    /// A call's deadline has come: its caller gets a status; the answer will find nobody.
+    fn call_expired(&mut self, id: VmId, expired: u32) {
+        let Some(il) = self.vm(id).il() else { return };
+        if matches!(il.next, Next::Blocked(Block::Reply { tag, .. }) if tag == expired) {
+            il.next = Next::ResumeCall(Err(Status::Deadline));
+            self.make_ready(id);
+        }
+    }
+
+    /// Nothing can run: sleeps until something can. The reason if nothing ever will.
+    fn idle(&mut self, limit: Option<Nanos>) -> Option<EndReason> {
+        let now = self.now();
+        let next_timer = self.timers.first().map(|timer| timer.time);
+        if next_timer.is_some_and(|time| time <= now) {
+            self.fire_timers();
+            return None;
+        }
+        let pending = |body: &Body| matches!(body, Body::Rust(rust) if rust.pending);
+        let device_pending = self.vms.iter().any(|vm| pending(&vm.body));
+        let virtual_clock = self.options.virtual_clock;
+        let answer = self.platform.idle(Idle { now, next_timer, device_pending, virtual_clock, limit });
+        self.platform.interrupt_word().store(0, Ordering::Relaxed);
+        self.last_tick = self.platform.now();
+        match answer {
+            IdleAnswer::Woken if virtual_clock => {}
+            IdleAnswer::Woken => self.fire_timers(),
+            IdleAnswer::Advance(time) => self.advance(time),
+            IdleAnswer::Finished => return Some(EndReason::Finished),
+        }
+        None
+    }
+
+    /// Whether all that ended main programs sent was executed, also what VMs did in turn to execute it.
+    fn is_drained(&self) -> bool {
+        let ended_main = |id: VmId| {
+            let vm = self.vm_ref(id);
+            vm.options.is_main && vm.fate.is_some()
+        };
+        // A VM that only serves is drained with the channels that lead to it.
+        let serves = |id: VmId| matches!(&self.vm_ref(id).body, Body::Il(il) if il.main == super::vm::Main::Gone);
+        let counts = |id: VmId| ended_main(id) || serves(id);
+        self.channels.iter().all(|channel| channel.is_drained() || channel.closed.is_some() || !counts(channel.sender))
+    }
+
+    /// Notes how a main program ended; the run ends with the last one.
+    pub(super) fn note_outcome(&mut self, id: VmId) {
+        if !self.vm_ref(id).options.is_main {
+            return;
+        }
+        let reason = match &self.vm_ref(id).fate {
+            Some(Fate::Fault(_)) => EndReason::Fault,
+            Some(Fate::Refused(_)) => EndReason::Refused,
+            Some(Fate::Returned) | None => EndReason::Returned,
+        };
+        let worst = self.first_failure.unwrap_or(reason);
+        if reason != EndReason::Returned {
+            self.first_failure.get_or_insert(reason);
+        }
+        let alive = self.vms.iter().any(|vm| vm.options.is_main && vm.fate.is_none());
+        if !alive {
+            self.outcome = Some(worst);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! One VM as the system sees it: its state, inbox, slots, and what runs in it.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use il::FuncId;
+use il::trap::Status;
+
+use super::channel::{ChannelId, Delivery, Executes, Link, Open, Work};
+use super::directory::Item;
+use super::external::External;
+use super::{Refused, VmOptions};
+use crate::buf::Account;
+use crate::engine::{Instance, Step, TrapReport};
+use crate::platform::Nanos;
+use crate::service::{Reply, Service, VmId, Waker};
+
+/// Why a VM is not running any more.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    /// `main` returned and nothing is left to serve, or the supervisor stopped it.
+    Returned,
+    /// It trapped or panicked.
+    Fault(Box<TrapReport>),
+    /// It did not complete the handshake.
+    Refused(Refused),
+}
+
+/// How far the handshake is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Stage {
+    /// Nothing was said.
+    New,
+    /// `hello` came, `done` not yet.
+    Introducing,
+    /// Introduced; in the directory.
+    Announced,
+    /// Its capabilities were granted.
+    Granted,
+    /// Packets and events are delivered.
+    Ready,
+}
+
+/// A capability that a VM wants.
+#[derive(Clone, Debug)]
+pub(crate) struct Want {
+    pub name: String,
+    pub set: String,
+    pub items: Vec<Item>,
+}
+
+/// What the base has heard from a VM in the handshake.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub stage: Stage,
+    pub name: String,
+    pub set: Option<String>,
+    pub provided: Vec<Item>,
+    pub wants: Vec<Want>,
+    /// The first step that was not accepted.
+    pub failed: Option<String>,
+    /// The base's answer to the last step.
+    pub answer: Option<Result<Reply, Status>>,
+}
+
+impl Session {
+    fn new() -> Session {
+        Session {
+            stage: Stage::New,
+            name: String::new(),
+            set: None,
+            provided: Vec::new(),
+            wants: Vec::new(),
+            failed: None,
+            answer: None,
+        }
+    }
+}
+
+/// One VM.
+#[derive(Debug)]
+pub(crate) struct Vm {
+    pub name: String,
+    /// Tells VMs of one name apart.
+    pub index: u32,
+    pub options: VmOptions,
+    pub account: Arc<Account>,
+    /// What it executes.
+    pub executes: Option<Arc<Executes>>,
+    pub session: Session,
+    /// Its way to the base.
+    pub base: Option<Link>,
+    /// Its capabilities, by slot.
+    pub slots: Vec<Option<Link>>,
+    /// Channels that end here.
+    pub incoming: Vec<ChannelId>,
+    pub inbox: VecDeque<Delivery>,
+    /// Events in the inbox.
+    pub events_queued: usize,
+    /// Events lost since the last delivery, by slot and number.
+    pub lost: BTreeMap<(u32, u8), u64>,
+    /// The packet that it is executing.
+    pub work: Option<Work>,
+    pub body: Body,
+    /// Whether it stands in the run queue.
+    pub scheduled: bool,
+    /// Instructions executed for others.
+    pub executed: u64,
+    pub fate: Option<Fate>,
+}
+
+/// What runs in a VM.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// The base itself: answers the handshake.
+    Base,
+    Il(Box<IlVm>),
+    Rust(RustVm),
+    External(External),
+    /// It has ended.
+    Gone,
+}
+
+/// A VM that runs IL.
+#[derive(Debug)]
+pub(crate) struct IlVm {
+    pub instance: Instance,
+    pub main: Main,
+    /// The handler or `op` that runs, above `main`.
+    pub turn: Option<Turn>,
+    pub next: Next,
+    /// Function of each handler, by slot and event.
+    pub handlers: BTreeMap<(u32, u8), FuncId>,
+    /// Function of each instruction of the provided set, in its order.
+    pub ops: Vec<FuncId>,
+}
+
+/// What `main` is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Main {
+    /// To be started.
+    Pending(FuncId),
+    Active,
+    /// In `wait` or `wait_forever`.
+    Waiting { forever: bool },
+    /// It returned, or there is none.
+    Gone,
+}
+
+/// A handler or `op` under way.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    /// The request that it answers; a handler answers none.
+    pub request: Option<(ChannelId, Open)>,
+    /// What `fail` said.
+    pub failed: Option<Status>,
+    /// Processor time that it used.
+    pub used: Nanos,
+}
+
+/// What is to be done when the VM is scheduled next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Start `main`.
+    Start(FuncId),
+    Resume(u64),
+    ResumeCall(Result<Reply, Status>),
+    /// Act on this step again: what stopped it is gone.
+    Retry(Step),
+    /// Take the next delivery from the inbox.
+    Dispatch,
+    Blocked(Block),
+    /// It is being run.
+    Running,
+}
+
+/// What a VM waits for.
+#[derive(Debug)]
+pub(crate) enum Block {
+    Reply { channel: ChannelId, tag: u32, deadline: Option<Nanos> },
+    /// All that was sent has been executed.
+    Flush { channel: ChannelId },
+    /// Room in the channel's queue; then this step is acted on again.
+    Credit { channel: ChannelId, step: Step },
+}
+
+impl Block {
+    /// The channel whose receiver it waits for.
+    pub fn channel(&self) -> ChannelId {
+        match self {
+            Block::Reply { channel, .. } | Block::Flush { channel } | Block::Credit { channel, .. } => *channel,
+        }
+    }
+}
+
+impl IlVm {
+    /// Whether a delivery can be taken from the inbox now.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.next, Next::Dispatch)
+    }
+}
+
+/// A VM written in Rust.
+pub(crate) struct RustVm {
+    /// Taken out while it runs; a VM is never re-entered.
+    pub service: Option<Box<dyn Service>>,
+    pub waker: Waker,
+    /// When it asked to be woken.
+    pub wake_at: Option<Nanos>,
+    /// Whether a backend has a request under way, or live input may come.
+    pub pending: bool,
+}
+
+impl core::fmt::Debug for RustVm {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("RustVm").field("wake_at", &self.wake_at).field("pending", &self.pending).finish_non_exhaustive()
+    }
+}
+
+impl Vm {
+    /// A VM that has said nothing yet.
+    pub fn new(options: VmOptions, account: Arc<Account>, body: Body) -> Vm {
+        Vm {
+            name: options.name.clone(),
+            index: 0,
+            options,
+            account,
+            executes: None,
+            session: Session::new(),
+            base: None,
+            slots: Vec::new(),
+            incoming: Vec::new(),
+            inbox: VecDeque::new(),
+            events_queued: 0,
+            lost: BTreeMap::new(),
+            work: None,
+            body,
+            scheduled: false,
+            executed: 0,
+            fate: None,
+        }
+    }
+
+    /// `name/index`, as the directory has it.
+    pub fn address(&self) -> String {
+        alloc::format!("{}/{}", self.name, self.index)
+    }
+
+    /// Whether the handshake is complete and the VM has not ended.
+    pub fn is_ready(&self) -> bool {
+        self.session.stage == Stage::Ready && self.fate.is_none()
+    }
+
+    /// Whether there is a delivery to act on.
+    pub fn has_work(&self) -> bool {
+        self.work.is_some() || !self.inbox.is_empty()
+    }
+
+    /// The IL side, if it is one.
+    pub fn il(&mut self) -> Option<&mut IlVm> {
+        match &mut self.body {
+            Body::Il(il) => Some(il),
+            _ => None,
+        }
+    }
+
+    /// What it waits for, if it is blocked.
+    pub fn block(&self) -> Option<&Block> {
+        match &self.body {
+            Body::Il(il) => match &il.next {
+                Next::Blocked(block) => Some(block),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The channel behind a slot.
+    pub fn link(&self, slot: usize) -> Option<Link> {
+        self.slots.get(slot).copied().flatten()
+    }
+}
+
+/// The base's own identity.
+pub(crate) const BASE: VmId = VmId(0);

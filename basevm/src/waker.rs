@@ -1,0 +1,30 @@
+//! Wakers: how a backend thread or an interrupt handler asks that its VM be run.
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// A cloneable handle that asks for one VM's `wake`; sound in threads and interrupt handlers.
+#[derive(Clone, Debug)]
+pub struct Waker {
+    flag: Arc<AtomicBool>,
+    platform: fn(),
+}
+
+impl Waker {
+    /// A waker that ends the platform's idle time through `platform`.
+    pub fn new(platform: fn()) -> Waker {
+        Waker { flag: Arc::new(AtomicBool::new(false)), platform }
+    }
+
+    /// Asks that the VM be woken.
+    pub fn wake(&self) {
+        self.flag.store(true, Ordering::Release);
+        (self.platform)();
+    }
+
+    /// Whether it was asked, since the last time.
+    pub fn take(&self) -> bool {
+        // Mostly it was not: a plain load is cheaper than an exchange.
+        self.flag.load(Ordering::Relaxed) && self.flag.swap(false, Ordering::Acquire)
+    }
+}

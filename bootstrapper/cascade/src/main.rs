@@ -1,0 +1,72 @@
+//! `cascade`: runs IL programs on this computer, or boots them on a bare machine.
+//!
+//! Everything that both have in common is in the `bootstrapper` library; here are the command
+//! line, the hosted platform and the machine's other end.
+
+mod accel;
+mod cli;
+mod describe;
+mod doctor;
+mod image;
+mod interrupt;
+mod keys;
+mod manifest;
+mod metal;
+mod modules;
+mod output;
+mod qemu;
+mod report;
+mod screen;
+mod system;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command};
+
+/// The exit code for anything that keeps a program from starting.
+const LOAD_ERROR: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match execute(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(why) => {
+            eprintln!("cascade: {}", chain(&why));
+            ExitCode::from(LOAD_ERROR)
+        }
+    }
+}
+
+fn execute(cli: Cli) -> anyhow::Result<u8> {
+    match cli.command {
+        Command::Run(options) => {
+            interrupt::listen()?;
+            {let _ = options; Ok(0)}
+        }
+        Command::Boot(options) => {
+            interrupt::listen()?;
+            metal::boot(&options)
+        }
+        Command::Vms(options) => print(&describe::vms(&options)?),
+        Command::Describe { set } => print(&describe::set(set.as_deref())?),
+        Command::Doctor => Ok(doctor::doctor()),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "cascade", &mut std::io::stdout());
+            Ok(0)
+        }
+    }
+}
+
+/// Prints a page; a reader that has gone away (`| head`) is not an error.
+fn print(text: &str) -> anyhow::Result<u8> {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(0)
+}
+
+/// An error and its causes, from the outside in.
+fn chain(why: &anyhow::Error) -> String {
+    let parts: Vec<String> = why.chain().map(ToString::to_string).collect();
+    parts.join(": ")
+}

@@ -1,0 +1,390 @@
+//! `system.toml`: the manifest of a system, read strictly and turned into a [`Plan`].
+//!
+//! Invariants: an unknown key is an error; every error has file, line, column and a way out; what
+//! the manifest does not grant is not granted. The five devices are always there, so that a
+//! manifest only says what it wants otherwise.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use bootstrapper::plan::{self, Clock, Device, DisplaySize, Grant, Kind, Limits, Plan, Vm, What};
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use toml::Spanned;
+
+/// The name of the VM that is the program, where the manifest does not say `main = ".."`.
+pub const DEFAULT_MAIN: &str = "main";
+
+/// A manifest, read and checked for itself, its modules not yet loaded.
+#[derive(Debug)]
+pub struct Manifest {
+    /// The plan; `Kind::Module` counts `modules`.
+    pub plan: Plan,
+    /// Where each module of the plan comes from.
+    pub modules: Vec<PathBuf>,
+    /// Where each named grant stands: (VM, target, byte range).
+    pub grant_spans: Vec<(u32, u32, Range<usize>)>,
+    source: Source,
+}
+
+/// A file's text, for errors that show the place.
+#[derive(Clone, Debug)]
+struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+/// What is wrong with a manifest, and where.
+#[derive(Debug)]
+pub struct ManifestError {
+    path: PathBuf,
+    line: usize,
+    column: usize,
+    excerpt: String,
+    message: String,
+}
+
+impl std::error::Error for ManifestError {}
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ManifestError { path, line, column, excerpt, message } = self;
+        let number = line.to_string();
+        let blank = " ".repeat(number.len());
+        writeln!(f, "{}:{line}:{column}: {message}", path.display())?;
+        writeln!(f, "{blank} |\n{number} | {excerpt}")?;
+        write!(f, "{blank} | {}^", " ".repeat(column.saturating_sub(1)))
+    }
+}
+
+impl Source {
+    fn error(&self, at: Option<Range<usize>>, message: impl Into<String>) -> ManifestError {
+        let mut offset = at.map_or(0, |range| range.start).min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let before = self.text.get(..offset).unwrap_or("");
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let column = before.get(start..).unwrap_or("").chars().count() + 1;
+        let excerpt = self.text.get(start..).unwrap_or("").lines().next().unwrap_or("").to_string();
+        let line = before.matches('\n').count() + 1;
+        ManifestError { path: self.path.clone(), line, column, excerpt, message: message.into() }
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    main: Option<Spanned<String>>,
+    clock: Option<ClockName>,
+    display: Option<Spanned<DisplayTable>>,
+    #[serde(default)]
+    vm: BTreeMap<String, Spanned<VmTable>>,
+}
+
+#[derive(Clone, Copy, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ClockName {
+    Real,
+    Virtual,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DisplayTable {
+    width: u32,
+    height: u32,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VmTable {
+    module: Option<PathBuf>,
+    memory: Option<Spanned<Bytes>>,
+    turn_ms: Option<Spanned<u32>>,
+    #[serde(default)]
+    grants: BTreeMap<String, Spanned<Names>>,
+}
+
+/// A size: a number of bytes, or text such as `16 MiB`.
+struct Bytes(u64);
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        struct Read;
+        impl Visitor<'_> for Read {
+            type Value = Bytes;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of bytes, or text such as \"64 KiB\", \"16 MiB\", \"1 GiB\"")
+            }
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Bytes, E> {
+                u64::try_from(value).map(Bytes).map_err(|_| E::invalid_value(de::Unexpected::Signed(value), &self))
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Bytes, E> {
+                parse_bytes(text).map(Bytes).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
+}
+
+fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(digits)?;
+    let scale: u64 = match unit.trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(scale)
+}
+
+/// What a grant covers: `"all"` or a list of names.
+struct Names(What);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Names, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Names;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"all\", or a list of instructions and events such as [\"read\", \"write\"]")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Names, E> {
+                match text {
+                    "all" => Ok(Names(What::All)),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                }
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = list.next_element()? {
+                    names.push(name);
+                }
+                Ok(Names(What::Only(names)))
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
+}
+
+/// Reads a manifest. `program` and `plugs` come from the command line and win over its modules.
+///
+/// # Errors
+/// A file that cannot be read, or anything in it that is not understood or not possible.
+pub fn read(path: &Path, program: Option<&Path>, plugs: &[(String, PathBuf)]) -> anyhow::Result<Manifest> {
+    let text = std::fs::read_to_string(path).map_err(|why| {
+        anyhow::anyhow!("cannot read the manifest `{}`: {why}\n  give its path after --system", path.display())
+    })?;
+    Ok(parse(path, text, program, plugs)?)
+}
+
+fn parse(path: &Path, text: String, program: Option<&Path>, plugs: &[(String, PathBuf)]) -> Result<Manifest, ManifestError> {
+    let source = Source { path: path.to_path_buf(), text };
+    let file: File = toml::from_str(&source.text).map_err(|why| source.error(why.span(), why.message()))?;
+    Reading { source, modules: Vec::new(), program, plugs }.plan(file)
+}
+
+/// The state of turning a file into a plan.
+struct Reading<'a> {
+    source: Source,
+    modules: Vec<PathBuf>,
+    program: Option<&'a Path>,
+    plugs: &'a [(String, PathBuf)],
+}
+
+impl Reading<'_> {
+    fn plan(mut self, file: File) -> Result<Manifest, ManifestError> {
+        let main = file.main.as_ref().map_or(DEFAULT_MAIN, |name| name.get_ref().as_str());
+        if !file.vm.contains_key(main) {
+            let at = file.main.as_ref().map(Spanned::span);
+            let what = format!("there is no [vm.{main}] for the program; add it, or name another VM by `main = \"..\"`");
+            return Err(self.source.error(at, what));
+        }
+        let vms = self.vms(&file, main)?;
+        let mut plan = Plan {
+            main: vms.iter().position(|vm| vm.name == main).unwrap_or(0) as u32,
+            vms,
+            clock: file.clock.map_or(Clock::Real, |clock| match clock {
+                ClockName::Real => Clock::Real,
+                ClockName::Virtual => Clock::Virtual,
+            }),
+            display: plan::DEFAULT_DISPLAY,
+            limits: Limits::default(),
+        };
+        if let Some(size) = &file.display {
+            plan.display = DisplaySize { width: size.get_ref().width, height: size.get_ref().height };
+            let fits = |n: u32| (1..=plan::MAX_DISPLAY_PIXELS).contains(&n);
+            if !fits(plan.display.width) || !fits(plan.display.height) {
+                let what = format!("width and height are 1 to {} each", plan::MAX_DISPLAY_PIXELS);
+                return Err(self.source.error(Some(size.span()), what));
+            }
+        }
+        let grant_spans = self.grants(&mut plan, &file)?;
+        plan.validate(self.modules.len()).map_err(|why| self.source.error(None, why.0))?;
+        Ok(Manifest { plan, modules: self.modules, grant_spans, source: self.source })
+    }
+
+    /// Devices first, in their order, then the manifest's other VMs by name.
+    fn vms(&mut self, file: &File, main: &str) -> Result<Vec<Vm>, ManifestError> {
+        let devices = Device::ALL.into_iter().map(|device| device.name().to_string());
+        let others = file.vm.keys().filter(|name| Device::from_name(name).is_none()).cloned();
+        let names: Vec<String> = devices.chain(others).collect();
+        for (plug, _) in self.plugs {
+            if !names.contains(plug) {
+                let what = format!("--plug {plug}: the manifest has no [vm.{plug}], so nobody could use it; add it, with grants to it");
+                return Err(self.source.error(None, what));
+            }
+        }
+        names.iter().map(|name| self.vm(name, file.vm.get(name), main)).collect()
+    }
+
+    fn vm(&mut self, name: &str, entry: Option<&Spanned<VmTable>>, main: &str) -> Result<Vm, ManifestError> {
+        let kind = self.kind(name, entry, main)?;
+        let mut vm = plan::vm(name, kind);
+        let Some(entry) = entry.map(Spanned::get_ref) else { return Ok(vm) };
+        if let Some(memory) = &entry.memory {
+            vm.memory_bytes = memory.get_ref().0;
+            if !(1..=plan::MAX_MEMORY_BYTES).contains(&vm.memory_bytes) {
+                return Err(self.source.error(Some(memory.span()), "a memory quota is 1 byte to 8 GiB"));
+            }
+        }
+        if let Some(turn) = &entry.turn_ms {
+            vm.turn_ms = *turn.get_ref();
+            if vm.turn_ms == 0 {
+                return Err(self.source.error(Some(turn.span()), "turn_ms = 0 would let no turn end: at least 1"));
+            }
+        }
+        Ok(vm)
+    }
+
+    fn kind(&mut self, name: &str, entry: Option<&Spanned<VmTable>>, main: &str) -> Result<Kind, ManifestError> {
+        let plug = self.plugs.iter().find(|(plug, _)| plug == name).map(|(_, file)| file.clone());
+        let given = self.program.filter(|_| name == main).map(Path::to_path_buf);
+        let own = entry.and_then(|entry| entry.get_ref().module.as_ref()).map(|file| self.beside_manifest(file));
+        match given.or(plug).or(own) {
+            Some(file) => {
+                self.modules.push(file);
+                Ok(Kind::Module(self.modules.len() as u32 - 1))
+            }
+            None => match Device::from_name(name) {
+                Some(device) => Ok(Kind::Device(device)),
+                None => Err(self.source.error(entry.map(Spanned::span), self.no_module(name, main))),
+            },
+        }
+    }
+
+    fn beside_manifest(&self, file: &Path) -> PathBuf {
+        self.source.path.parent().unwrap_or(Path::new("")).join(file)
+    }
+
+    fn no_module(&self, name: &str, main: &str) -> String {
+        if name == main {
+            format!("[vm.{name}] is the program, but has no module: add `module = \"FILE\"`, or give the file on the command line")
+        } else {
+            format!("[vm.{name}] has no module: add `module = \"FILE\"`, or give --plug {name}=FILE")
+        }
+    }
+
+    fn grants(&self, plan: &mut Plan, file: &File) -> Result<Vec<(u32, u32, Range<usize>)>, ManifestError> {
+        let mut spans = Vec::new();
+        for (name, entry) in &file.vm {
+            for (target, what) in &entry.get_ref().grants {
+                let at = Some(what.span());
+                let Some((to, target_vm)) = plan.find(target) else {
+                    let known: Vec<&str> = plan.vms.iter().map(|vm| vm.name.as_str()).collect();
+                    let text = format!("there is no VM `{target}`; there are: {}", known.join(", "));
+                    return Err(self.source.error(at, text));
+                };
+                if let (Kind::Device(device), What::Only(names)) = (target_vm.kind, &what.get_ref().0) {
+                    plan::check_grant_names(target, device.instruction_set(), names)
+                        .map_err(|why| self.source.error(at.clone(), why.0))?;
+                }
+                let Some((from, Vm { kind: Kind::Module(_), .. })) = plan.find(name) else {
+                    return Err(self.source.error(at, format!("`{name}` is a device: it sends nothing, and needs no grants")));
+                };
+                spans.push((from, to, what.span()));
+                if let Some(vm) = plan.vms.get_mut(from as usize) {
+                    vm.grants.push(Grant { to, what: what.get_ref().0.clone() });
+                }
+            }
+        }
+        Ok(spans)
+    }
+}
+
+impl Manifest {
+    /// An error about one grant, shown at its place.
+    pub fn grant_error(&self, from: u32, to: u32, message: String) -> ManifestError {
+        let span = self.grant_spans.iter().find(|(f, t, _)| (*f, *t) == (from, to)).map(|(_, _, span)| span.clone());
+        self.source.error(span, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> Result<Manifest, String> {
+        parse(Path::new("dir/system.toml"), text.to_string(), None, &[]).map_err(|why| why.to_string())
+    }
+
+    const GOOD: &str = r#"
+main = "paint"
+clock = "virtual"
+[display]
+width = 320
+height = 200
+[vm.paint]
+module = "paint.il"
+memory = "16 MiB"
+turn_ms = 250
+grants = { display = "all", disk = ["read", "write"], keyboard = ["key"] }
+"#;
+
+    #[test]
+    fn a_manifest_grants_what_it_says_and_no_more() {
+        let manifest = read_text(GOOD).unwrap();
+        assert_eq!(manifest.modules, [PathBuf::from("dir/paint.il")]);
+        let plan = &manifest.plan;
+        let main = plan.main_vm().unwrap();
+        assert_eq!((main.name.as_str(), main.memory_bytes, main.turn_ms), ("paint", 16 << 20, 250));
+        assert_eq!(main.grants.len(), 3);
+        let disk = plan.find("disk").unwrap().0;
+        let grant = main.grants.iter().find(|grant| grant.to == disk).unwrap();
+        assert_eq!(grant.what, What::Only(vec!["read".into(), "write".into()]));
+        assert_eq!((plan.clock, plan.display.width), (Clock::Virtual, 320));
+    }
+
+    #[test]
+    fn mistakes_are_shown_where_they_are() {
+        let cases = [
+            (GOOD.replace("clock", "clok"), "system.toml:3:1: unknown field `clok`"),
+            (GOOD.replace("turn_ms = 250", "turn_ms = 0"), "system.toml:10:11: turn_ms = 0"),
+            (GOOD.replace("16 MiB", "16 MB"), "system.toml:9:10: invalid value: string \"16 MB\""),
+            (GOOD.replace("\"write\"", "\"wirte\""), "has no `wirte`; it has: info, read, write"),
+            (GOOD.replace("keyboard =", "kbd ="), "there is no VM `kbd`; there are: console, display"),
+            (GOOD.replace("width = 320", "width = 0"), "width and height are 1 to 4096"),
+            (GOOD.replace("main = \"paint\"", "main = \"print\""), "system.toml:2:8: there is no [vm.print]"),
+            (GOOD.replace("module = \"paint.il\"", ""), "is the program, but has no module"),
+            ("[vm.main".to_string(), "system.toml:1:9"),
+            ("".to_string(), "there is no [vm.main]"),
+        ];
+        for (text, expected) in cases {
+            let error = read_text(&text).unwrap_err();
+            assert!(error.contains(expected), "expected {expected:?} in:\n{error}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(parse_bytes("2 GiB"), Some(2 << 30));
+        assert_eq!(parse_bytes("512"), Some(512));
+        assert_eq!(parse_bytes("99999999999999999999 GiB"), None);
+        assert_eq!(parse_bytes("-1"), None);
+    }
+}

@@ -1,0 +1,225 @@
+//! From options to a runnable system: modules loaded, plan made, grants applied and checked.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use bootstrapper::bundle::Run;
+use bootstrapper::plan::{self, Grant, Kind, Plan, What};
+
+use crate::cli::{CommonOptions, GrantOption, SystemOptions};
+use crate::keys::{self, TimedKey};
+use crate::manifest::{self, Manifest};
+use crate::modules::{self, Loaded};
+
+/// A system that is ready to run.
+#[derive(Debug)]
+pub struct Prepared {
+    /// Plan and module bytes.
+    pub run: Run,
+    /// The modules, in the plan's order.
+    pub modules: Vec<Loaded>,
+    /// Keys to press.
+    pub script: Vec<TimedKey>,
+}
+
+impl Prepared {
+    /// The program's module.
+    ///
+    /// # Errors
+    /// Never for a prepared system; a plan without a program is refused before.
+    pub fn main_module(&self) -> anyhow::Result<&Loaded> {
+        let main = self.run.plan.main_vm().context("the plan has no program")?;
+        let Kind::Module(index) = main.kind else { bail!("the main VM is not a program") };
+        self.modules.get(index as usize).context("the program's module is missing")
+    }
+
+    /// The bound on real time, if any.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.run.plan.limits.timeout_ms.map(Duration::from_millis)
+    }
+}
+
+/// Prepares what `run` or `boot` was asked for: one system, or one for each line of a batch list.
+///
+/// # Errors
+/// Anything that keeps a system from starting, in words for its user.
+pub fn prepare_all(options: &CommonOptions) -> anyhow::Result<Vec<Prepared>> {
+    let Some(list) = &options.batch else { return Ok(vec![prepare(options)?]) };
+    let text = std::fs::read_to_string(list)
+        .with_context(|| format!("cannot read the list `{}`: one module path a line", list.display()))?;
+    let files = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    files
+        .map(|file| {
+            let mut one = options.clone();
+            one.system.file = Some(file.into());
+            prepare(&one)
+        })
+        .collect()
+}
+
+/// Prepares one system.
+///
+/// # Errors
+/// As [`prepare_all`].
+pub fn prepare(options: &CommonOptions) -> anyhow::Result<Prepared> {
+    let (mut plan, modules) = assemble(&options.system)?;
+    apply(&mut plan, options)?;
+    let script = match &options.keys {
+        Some(file) => keys::read(file)?,
+        None => Vec::new(),
+    };
+    plan.validate(modules.len())?;
+    let bytes = modules.iter().map(|loaded| loaded.bytes.clone()).collect();
+    let run = Run { plan, modules: bytes, key_events: script.len() as u32 };
+    Ok(Prepared { run, modules, script })
+}
+
+/// Makes the plan and loads its modules.
+///
+/// # Errors
+/// As [`prepare_all`].
+pub fn assemble(options: &SystemOptions) -> anyhow::Result<(Plan, Vec<Loaded>)> {
+    let (mut plan, modules) = match &options.system {
+        Some(path) => from_manifest(path, options)?,
+        None => by_default(options)?,
+    };
+    add_grants(&mut plan, &options.grant, options.system.is_some())?;
+    check_module_grants(&plan, &modules)?;
+    Ok((plan, modules))
+}
+
+fn by_default(options: &SystemOptions) -> anyhow::Result<(Plan, Vec<Loaded>)> {
+    let Some(file) = &options.file else {
+        bail!("no program given\n  try: cascade run samples/hello.il, or cascade run --system system.toml");
+    };
+    let program = modules::load(file)?;
+    let plugs: Vec<&str> = options.plug.iter().map(|plug| plug.name.as_str()).collect();
+    let name = program.module.name.rsplit('.').next().unwrap_or("program").to_string();
+    let plan = plan::default_plan(&name, &plugs);
+    let mut modules = vec![program];
+    for plug in &options.plug {
+        modules.push(modules::load(&plug.file).with_context(|| format!("--plug {}", plug.name))?);
+    }
+    Ok((plan, modules))
+}
+
+fn from_manifest(path: &Path, options: &SystemOptions) -> anyhow::Result<(Plan, Vec<Loaded>)> {
+    let plugs: Vec<(String, PathBuf)> = options.plug.iter().map(|plug| (plug.name.clone(), plug.file.clone())).collect();
+    let manifest = manifest::read(path, options.file.as_deref(), &plugs)?;
+    let modules = manifest.modules.iter().map(|file| modules::load(file)).collect::<anyhow::Result<Vec<Loaded>>>()?;
+    check_manifest_grants(&manifest, &modules)?;
+    Ok((manifest.plan, modules))
+}
+
+/// Grants on VMs written in IL can be checked once their modules are known; errors show the place.
+fn check_manifest_grants(manifest: &Manifest, modules: &[Loaded]) -> anyhow::Result<()> {
+    for (from, vm) in manifest.plan.vms.iter().enumerate() {
+        for grant in &vm.grants {
+            check_grant(&manifest.plan, modules, grant)
+                .map_err(|why| manifest.grant_error(from as u32, grant.to, why.to_string()))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_module_grants(plan: &Plan, modules: &[Loaded]) -> anyhow::Result<()> {
+    let mut grants = plan.vms.iter().flat_map(|vm| &vm.grants);
+    grants.try_for_each(|grant| check_grant(plan, modules, grant))
+}
+
+/// Whether the target executes every instruction that the grant names.
+fn check_grant(plan: &Plan, modules: &[Loaded], grant: &Grant) -> anyhow::Result<()> {
+    let What::Only(names) = &grant.what else { return Ok(()) };
+    let target = plan.vms.get(grant.to as usize).context("a grant to a VM that does not exist")?;
+    match target.kind {
+        Kind::Device(device) => plan::check_grant_names(&target.name, device.instruction_set(), names)?,
+        Kind::Module(index) => {
+            let loaded = modules.get(index as usize).context("a VM without its module")?;
+            let module = &loaded.module;
+            let Some(set) = module.provides.as_ref().and_then(|provides| module.isas.get(provides.isa.index())) else {
+                bail!("`{}` executes no instructions for others: its module has no `provides`", target.name);
+            };
+            plan::check_grant_names(&target.name, set, names)?;
+        }
+    }
+    Ok(())
+}
+
+/// Applies `--grant`: added to a manifest's grants, or narrowing the default of everything.
+fn add_grants(plan: &mut Plan, options: &[GrantOption], has_manifest: bool) -> anyhow::Result<()> {
+    if options.is_empty() {
+        return Ok(());
+    }
+    let mut grants = Vec::new();
+    for option in options {
+        let Some((to, _)) = plan.find(&option.to) else {
+            let known: Vec<&str> = plan.vms.iter().map(|vm| vm.name.as_str()).collect();
+            bail!("--grant {}: there is no such VM; there are: {}", option.to, known.join(", "));
+        };
+        let what = option.names.clone().map_or(What::All, What::Only);
+        grants.push(Grant { to, what });
+    }
+    let main = plan.main as usize;
+    let program = plan.vms.get_mut(main).context("the plan has no program")?;
+    if !has_manifest {
+        program.grants.clear();
+    }
+    grants.into_iter().for_each(|grant| merge(&mut program.grants, grant));
+    Ok(())
+}
+
+/// One grant a target: a further one widens it.
+fn merge(grants: &mut Vec<Grant>, new: Grant) {
+    let Some(old) = grants.iter_mut().find(|old| old.to == new.to) else { return grants.push(new) };
+    match (&mut old.what, new.what) {
+        (What::Only(names), What::Only(more)) => {
+            let missing: Vec<String> = more.into_iter().filter(|name| !names.contains(name)).collect();
+            names.extend(missing);
+        }
+        (what, What::All) => *what = What::All,
+        (What::All, What::Only(_)) => {}
+    }
+}
+
+fn apply(plan: &mut Plan, options: &CommonOptions) -> anyhow::Result<()> {
+    if let Some(clock) = options.clock {
+        plan.clock = clock.into();
+    }
+    if let Some(size) = options.size {
+        plan.display = size.0;
+    }
+    if let Some(seconds) = options.timeout {
+        if !(seconds.is_finite() && (0.001..=1e9).contains(&seconds)) {
+            bail!("--timeout {seconds}: give a number of seconds, e.g. --timeout 10");
+        }
+        plan.limits.timeout_ms = Some((seconds * 1e3) as u64);
+    }
+    if options.until_frame == Some(0) {
+        bail!("--until-frame 0: frames count from 1");
+    }
+    plan.limits.until_frame = options.until_frame;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grants_after(options: &[&str], has_manifest: bool) -> Vec<(String, What)> {
+        let mut plan = plan::default_plan("app", &[]);
+        let options: Vec<GrantOption> = options.iter().map(|text| text.parse().unwrap()).collect();
+        add_grants(&mut plan, &options, has_manifest).unwrap();
+        let name = |grant: &Grant| plan.vms[grant.to as usize].name.clone();
+        plan.main_vm().unwrap().grants.iter().map(|grant| (name(grant), grant.what.clone())).collect()
+    }
+
+    #[test]
+    fn grants_narrow_the_default_and_widen_a_manifest() {
+        assert_eq!(grants_after(&[], false).len(), 5);
+        let only = |names: &[&str]| What::Only(names.iter().map(|n| n.to_string()).collect());
+        let narrowed = grants_after(&["disk=read", "disk=write", "console"], false);
+        assert_eq!(narrowed, [("disk".into(), only(&["read", "write"])), ("console".into(), What::All)]);
+        assert_eq!(grants_after(&["disk=read"], true).len(), 5);
+    }
+}

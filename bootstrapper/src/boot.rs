@@ -1,0 +1,222 @@
+//! From a plan and modules to a running system, and to its end.
+//!
+//! ```text
+//! modules --decode--> --verify--> --compile--> programs --+
+//! backends ---------> device VMs -------------------------+--> handshakes --> run --> Ended
+//! ```
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use basevm::engine::{PlatformRef, Program};
+use basevm::service::Service;
+use basevm::system::{EndReason, Fate, Grants, StopHandle, System, SystemOptions, VmInfo, VmOptions};
+use vm_clock::Clock as ClockVm;
+use vm_console::{Console, Terminal};
+use vm_disk::{BlockDevice, Disk};
+use vm_display::{Display, Screen};
+use vm_keyboard::{KeySource, Keyboard};
+
+use crate::bundle::Run;
+use crate::control::RunEnd;
+use crate::plan::{Clock, Device, Kind, Plan, Vm, What};
+use crate::record::{Record, RecordedScreen, RecordedTerminal};
+
+/// The backends of the device VMs.
+pub struct Devices {
+    /// Of the display.
+    pub screen: Box<dyn Screen>,
+    /// Of the keyboard.
+    pub keys: Box<dyn KeySource>,
+    /// Of the disk.
+    pub block: Box<dyn BlockDevice>,
+    /// Of the console.
+    pub terminal: Box<dyn Terminal>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Why.
+    pub reason: EndReason,
+    /// The exit code, and what the run left behind.
+    pub end: RunEnd,
+    /// Fault reports and load errors, in order; each may have several lines. Already logged.
+    pub faults: Vec<String>,
+}
+
+/// Why a module cannot become a VM.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LoadError {
+    /// The VM.
+    pub vm: String,
+    /// At which step.
+    pub step: &'static str,
+    /// What went wrong.
+    pub why: String,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VM `{}` cannot be started: {}: {}", self.vm, self.step, self.why)
+    }
+}
+
+impl core::error::Error for LoadError {}
+
+/// Runs one system to its end. `started` gets the handle that stops it from outside.
+pub fn boot(platform: PlatformRef, devices: Devices, run: &Run, verbose: bool, started: &mut dyn FnMut(StopHandle)) -> Ended {
+    let plan = &run.plan;
+    let options = SystemOptions {
+        virtual_clock: plan.clock == Clock::Virtual,
+        timeout: plan.limits.timeout_ms.map(|ms| ms.saturating_mul(1_000_000)),
+        verbose,
+    };
+    let mut system = System::new(platform, options);
+    started(system.stop_handle());
+    let record = Record::new(plan.display, plan.limits, system.stop_handle());
+    let mut faults = Vec::new();
+    let mut load_failed = false;
+    let mut fail = |error: &dyn fmt::Display| {
+        platform.log(format_args!("{error}"));
+        faults.push(error.to_string());
+    };
+    match Loader::new(platform, run).load_all() {
+        Ok(programs) => {
+            add_devices(&mut system, plan, devices, &record, &mut fail);
+            load_failed |= add_programs(&mut system, plan, programs, &mut fail);
+        }
+        Err(error) => {
+            fail(&error);
+            load_failed = true;
+        }
+    }
+    let reason = if load_failed { EndReason::Refused } else { system.run().reason };
+    faults.extend(fates(&system));
+    let (console_hash, console_bytes) = record.console();
+    let (frames, frame_hash) = record.frames();
+    let end = RunEnd { code: reason.code(), console_hash, frame_hash, frames, console_bytes };
+    Ended { reason, end, faults }
+}
+
+/// Turns the modules of a run into programs, each once.
+struct Loader<'a> {
+    platform: PlatformRef,
+    run: &'a Run,
+    compiler: compiler::Options,
+    programs: Vec<Option<Arc<Program>>>,
+}
+
+impl<'a> Loader<'a> {
+    fn new(platform: PlatformRef, run: &'a Run) -> Loader<'a> {
+        let programs = run.modules.iter().map(|_| None).collect();
+        Loader { platform, run, compiler: compiler::Options::detect(), programs }
+    }
+
+    /// The plan's program VMs, in order: (index of the VM, its program).
+    fn load_all(mut self) -> Result<Vec<(usize, Arc<Program>)>, LoadError> {
+        let run = self.run;
+        let error = |why: String| LoadError { vm: String::new(), step: "plan", why };
+        run.plan.validate(run.modules.len()).map_err(|why| error(why.to_string()))?;
+        let mut list = Vec::new();
+        for (index, vm) in run.plan.vms.iter().enumerate() {
+            if let Kind::Module(module) = vm.kind {
+                list.push((index, self.load(vm, module as usize)?));
+            }
+        }
+        Ok(list)
+    }
+
+    fn load(&mut self, vm: &Vm, index: usize) -> Result<Arc<Program>, LoadError> {
+        if let Some(Some(program)) = self.programs.get(index) {
+            return Ok(program.clone());
+        }
+        let at = |step, why: &dyn fmt::Display| LoadError { vm: vm.name.clone(), step, why: why.to_string() };
+        let bytes = self.run.modules.get(index).ok_or_else(|| at("plan", &"its module is missing"))?;
+        let module = il::binary::decode(bytes).map_err(|why| at("its module is damaged", &why))?;
+        let module = il::verify::verify(module).map_err(|why| at("its module is refused by the verifier", &why))?;
+        let code = compiler::compile(&module, &self.compiler).map_err(|why| at("it does not compile", &why))?;
+        let program = Program::load(self.platform, module, code).map_err(|why| at("it does not load", &why))?;
+        if let Some(slot) = self.programs.get_mut(index) {
+            *slot = Some(program.clone());
+        }
+        Ok(program)
+    }
+}
+
+/// What the plan says about a VM, for the base.
+fn options(plan: &Plan, index: usize, vm: &Vm) -> VmOptions {
+    let mut grants = Grants::none();
+    for grant in &vm.grants {
+        let Some(target) = plan.vms.get(grant.to as usize) else { continue };
+        grants = match &grant.what {
+            What::All => grants.allow(&target.name),
+            What::Only(names) => {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                grants.allow_only(&target.name, &names)
+            }
+        };
+    }
+    VmOptions {
+        name: vm.name.clone(),
+        grants,
+        memory_bytes: vm.memory_bytes,
+        turn_ms: Some(vm.turn_ms.into()),
+        is_main: index == plan.main as usize,
+        ..VmOptions::default()
+    }
+}
+
+/// A device that is refused is reported; programs that want it are then refused in turn.
+fn add_devices(system: &mut System, plan: &Plan, devices: Devices, record: &Record, fail: &mut dyn FnMut(&dyn fmt::Display)) {
+    let Devices { screen, keys, block, terminal } = devices;
+    let screen = Box::new(RecordedScreen { inner: screen, record: record.clone() });
+    let terminal = Box::new(RecordedTerminal { inner: terminal, record: record.clone() });
+    let services: [(Device, Box<dyn Service>); 5] = [
+        (Device::Console, Box::new(Console::new(terminal))),
+        (Device::Display, Box::new(Display::new(screen, plan.display.width, plan.display.height))),
+        (Device::Keyboard, Box::new(Keyboard::new(keys))),
+        (Device::Disk, Box::new(Disk::new(block))),
+        (Device::Clock, Box::new(ClockVm::new())),
+    ];
+    for (device, service) in services {
+        let planned = plan.vms.iter().enumerate().find(|(_, vm)| vm.kind == Kind::Device(device));
+        if let Some((index, vm)) = planned
+            && let Err(refused) = system.add_service(service, options(plan, index, vm))
+        {
+            fail(&refused);
+        }
+    }
+}
+
+/// Returns whether the main program was refused.
+fn add_programs(
+    system: &mut System,
+    plan: &Plan,
+    programs: Vec<(usize, Arc<Program>)>,
+    fail: &mut dyn FnMut(&dyn fmt::Display),
+) -> bool {
+    let mut main_refused = false;
+    for (index, program) in programs {
+        let Some(vm) = plan.vms.get(index) else { continue };
+        if let Err(refused) = system.add_program(program, options(plan, index, vm)) {
+            fail(&refused);
+            main_refused |= index == plan.main as usize;
+        }
+    }
+    main_refused
+}
+
+/// Why VMs ended before their time, as the base has logged it.
+fn fates(system: &System) -> Vec<String> {
+    let fate = |info: VmInfo| match system.fate(info.id)? {
+        Fate::Returned => None,
+        Fate::Fault(report) => Some(format!("VM '{}': {report}", info.address)),
+        Fate::Refused(refused) => Some(refused.to_string()),
+    };
+    system.list().into_iter().filter_map(fate).collect()
+}

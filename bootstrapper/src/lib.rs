@@ -1,0 +1,15 @@
+//! The bootstrapper: from a plan to a running system. The same code hosted and on bare metal.
+//!
+//! Invariants: nothing here knows which platform it stands on; every byte that comes from outside
+//! (bundle, plan, module) is decoded totally, within named limits, before it is used.
+#![no_std]
+#![forbid(unsafe_code)]
+extern crate alloc;
+
+mod boot;
+pub mod bundle;
+pub mod control;
+pub mod plan;
+mod record;
+
+pub use boot::{Devices, Ended, LoadError, boot};

@@ -1,0 +1,336 @@
+//! The plan of a system: which VMs there are, what each may send to whom, and within which bounds.
+//!
+//! Invariants: a plan is data, made hosted (from `system.toml` or the default) and read on both
+//! platforms; what it does not grant is refused; [`Plan::validate`] bounds everything before use.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use il::isa::InstructionSet;
+use serde::{Deserialize, Serialize};
+
+/// Most VMs in one plan.
+pub const MAX_VMS: usize = 64;
+/// Most grants of one VM.
+pub const MAX_GRANTS: usize = 64;
+/// Most instructions and events named by one grant.
+pub const MAX_GRANT_NAMES: usize = 512;
+/// Longest name of a VM, instruction or event, in bytes.
+pub const MAX_NAME_BYTES: usize = 64;
+/// Widest and highest display, in pixels.
+pub const MAX_DISPLAY_PIXELS: u32 = 4096;
+/// Largest memory quota of one VM, in bytes.
+pub const MAX_MEMORY_BYTES: u64 = 8 << 30;
+/// Memory quota of a VM for which nothing is said, in bytes.
+pub const DEFAULT_MEMORY_BYTES: u64 = 64 << 20;
+/// A handler's turn, where nothing is said (decision 3), in milliseconds. `main` has none.
+pub const DEFAULT_TURN_MS: u32 = 5_000;
+/// The default display.
+pub const DEFAULT_DISPLAY: DisplaySize = DisplaySize { width: 640, height: 480 };
+
+/// A whole system, before it runs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// Every VM, devices included, in the order in which they start.
+    pub vms: Vec<Vm>,
+    /// Index in `vms` of the program whose end ends the system.
+    pub main: u32,
+    /// Which clock the VMs see.
+    pub clock: Clock,
+    /// The display's size.
+    pub display: DisplaySize,
+    /// When to stop a program that does not end by itself.
+    pub limits: Limits,
+}
+
+/// One VM of a plan.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Vm {
+    /// Its name, unique in the plan; a module's `use NAME: ..` prefers the VM of that name.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// What it may send, and to whom. Nothing else is possible.
+    pub grants: Vec<Grant>,
+    /// Its memory quota in bytes.
+    pub memory_bytes: u64,
+    /// How long one turn of a handler or `op` may take.
+    pub turn_ms: u32,
+}
+
+/// What a VM is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Kind {
+    /// One of the built-in device VMs.
+    Device(Device),
+    /// An IL module, by its index among the modules that come with the plan.
+    Module(u32),
+}
+
+/// The built-in device VMs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Device {
+    Console,
+    Display,
+    Keyboard,
+    Disk,
+    Clock,
+}
+
+impl Device {
+    /// All of them, in the order in which they start.
+    pub const ALL: [Device; 5] = [Device::Console, Device::Display, Device::Keyboard, Device::Disk, Device::Clock];
+
+    /// The name of the device and of its VM.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Device::Console => "console",
+            Device::Display => "display",
+            Device::Keyboard => "keyboard",
+            Device::Disk => "disk",
+            Device::Clock => "clock",
+        }
+    }
+
+    /// The device of this name.
+    pub fn from_name(name: &str) -> Option<Device> {
+        Device::ALL.into_iter().find(|device| device.name() == name)
+    }
+
+    /// The instruction set that it executes.
+    pub fn instruction_set(self) -> &'static InstructionSet {
+        match self {
+            Device::Console => &isa::console::SET,
+            Device::Display => &isa::display::SET,
+            Device::Keyboard => &isa::keyboard::SET,
+            Device::Disk => &isa::disk::SET,
+            Device::Clock => &isa::clock::SET,
+        }
+    }
+}
+
+/// The right to send instructions to one VM and to receive events from it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Grant {
+    /// The VM, by its index in [`Plan::vms`].
+    pub to: u32,
+    /// What exactly.
+    pub what: What,
+}
+
+/// Which of a set's instructions and events a grant covers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum What {
+    /// The whole set.
+    All,
+    /// These instructions and events, by name.
+    Only(Vec<String>),
+}
+
+/// Where the VMs' time comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Clock {
+    /// The machine's clock.
+    #[default]
+    Real,
+    /// Advances only when every VM is idle: a run is repeatable and takes no time to wait.
+    Virtual,
+}
+
+/// A display's size in pixels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DisplaySize {
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+/// Bounds of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// Ends the run with code 124 after so many milliseconds of real time.
+    pub timeout_ms: Option<u64>,
+    /// Ends the run, with code 0, when so many frames have been presented.
+    pub until_frame: Option<u64>,
+}
+
+/// Why a plan cannot be run: what, where, and what to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PlanError(pub String);
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl core::error::Error for PlanError {}
+
+/// Makes a VM with the default quotas and no grants.
+pub fn vm(name: &str, kind: Kind) -> Vm {
+    Vm {
+        name: name.to_string(),
+        kind,
+        grants: Vec::new(),
+        memory_bytes: DEFAULT_MEMORY_BYTES,
+        turn_ms: DEFAULT_TURN_MS,
+    }
+}
+
+/// The system that runs without a manifest (decision 17): all devices, the program as module 0,
+/// each plug-in as a further module; programs may send everything to everyone.
+pub fn default_plan(program: &str, plugs: &[&str]) -> Plan {
+    let mut vms: Vec<Vm> = Device::ALL.into_iter().map(|d| vm(d.name(), Kind::Device(d))).collect();
+    for (index, plug) in plugs.iter().enumerate() {
+        replace_or_push(&mut vms, vm(plug, Kind::Module(index as u32 + 1)));
+    }
+    let program = unused_name(&vms, program);
+    vms.push(vm(&program, Kind::Module(0)));
+    grant_everything(&mut vms);
+    Plan {
+        main: vms.len() as u32 - 1,
+        vms,
+        clock: Clock::Real,
+        display: DEFAULT_DISPLAY,
+        limits: Limits::default(),
+    }
+}
+
+/// A plug-in of a device's name stands in for that device.
+fn replace_or_push(vms: &mut Vec<Vm>, new: Vm) {
+    match vms.iter_mut().find(|old| old.name == new.name) {
+        Some(old) => *old = new,
+        None => vms.push(new),
+    }
+}
+
+/// `wanted`, or with `-program` appended until no VM has that name.
+fn unused_name(vms: &[Vm], wanted: &str) -> String {
+    let mut name = wanted.to_string();
+    while vms.iter().any(|vm| vm.name == name) {
+        name.push_str("-program");
+    }
+    name
+}
+
+fn grant_everything(vms: &mut [Vm]) {
+    let count = vms.len() as u32;
+    for (index, vm) in vms.iter_mut().enumerate() {
+        if matches!(vm.kind, Kind::Module(_)) {
+            let others = (0..count).filter(|to| *to != index as u32);
+            vm.grants = others.map(|to| Grant { to, what: What::All }).collect();
+        }
+    }
+}
+
+impl Plan {
+    /// The VM of this name and its index.
+    pub fn find(&self, name: &str) -> Option<(u32, &Vm)> {
+        let index = self.vms.iter().position(|vm| vm.name == name)?;
+        Some((index as u32, &self.vms[index]))
+    }
+
+    /// The program whose end ends the system.
+    pub fn main_vm(&self) -> Option<&Vm> {
+        self.vms.get(self.main as usize)
+    }
+
+    /// Checks every bound and reference of a plan that comes with `modules` modules.
+    ///
+    /// # Errors
+    /// What is wrong, in words for the plan's author.
+    pub fn validate(&self, modules: usize) -> Result<(), PlanError> {
+        if self.vms.len() > MAX_VMS {
+            return error(format!("{} VMs are too many: at most {MAX_VMS}", self.vms.len()));
+        }
+        match self.main_vm() {
+            Some(Vm { kind: Kind::Module(_), .. }) => {}
+            Some(vm) => return error(format!("the main VM `{}` is a device, not a program", vm.name)),
+            None => return error("the plan names no program to run".to_string()),
+        }
+        let DisplaySize { width, height } = self.display;
+        if !(1..=MAX_DISPLAY_PIXELS).contains(&width) || !(1..=MAX_DISPLAY_PIXELS).contains(&height) {
+            return error(format!("a display of {width} x {height} is impossible: 1 to {MAX_DISPLAY_PIXELS} each"));
+        }
+        for (index, vm) in self.vms.iter().enumerate() {
+            self.validate_vm(index, vm, modules).map_err(|why| PlanError(format!("VM `{}`: {why}", vm.name)))?;
+        }
+        Ok(())
+    }
+
+    fn validate_vm(&self, index: usize, vm: &Vm, modules: usize) -> Result<(), PlanError> {
+        check_name(&vm.name)?;
+        if self.vms.iter().take(index).any(|other| other.name == vm.name) {
+            return error("the name is used twice".to_string());
+        }
+        if let Kind::Module(module) = vm.kind
+            && module as usize >= modules
+        {
+            return error(format!("it needs module {module}, but there are {modules}"));
+        }
+        if vm.memory_bytes == 0 || vm.memory_bytes > MAX_MEMORY_BYTES {
+            return error(format!("a memory quota of {} bytes: 1 to {MAX_MEMORY_BYTES}", vm.memory_bytes));
+        }
+        if vm.turn_ms == 0 {
+            return error("turn_ms = 0 would let no turn end: at least 1".to_string());
+        }
+        if vm.grants.len() > MAX_GRANTS {
+            return error(format!("{} grants are too many: at most {MAX_GRANTS}", vm.grants.len()));
+        }
+        vm.grants.iter().try_for_each(|grant| self.validate_grant(grant))
+    }
+
+    fn validate_grant(&self, grant: &Grant) -> Result<(), PlanError> {
+        let Some(target) = self.vms.get(grant.to as usize) else {
+            return error(format!("a grant to VM number {}, which does not exist", grant.to));
+        };
+        let What::Only(names) = &grant.what else { return Ok(()) };
+        if names.len() > MAX_GRANT_NAMES {
+            return error(format!("a grant of {} names: at most {MAX_GRANT_NAMES}", names.len()));
+        }
+        names.iter().try_for_each(|name| check_name(name))?;
+        match target.kind {
+            Kind::Device(device) => check_grant_names(&target.name, device.instruction_set(), names),
+            Kind::Module(_) => Ok(()),
+        }
+    }
+}
+
+/// Checks that a set has every instruction or event that a grant names.
+///
+/// # Errors
+/// The first unknown name, with the names that there are.
+pub fn check_grant_names(vm: &str, set: &InstructionSet, names: &[String]) -> Result<(), PlanError> {
+    for name in names {
+        if set.instruction_named(name).is_none() && set.event_named(name).is_none() {
+            let known: Vec<&str> = set_names(set).collect();
+            let path = set.path();
+            return error(format!("`{vm}` ({path}) has no `{name}`; it has: {}", known.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+/// The names that a grant on this set can list.
+pub fn set_names(set: &InstructionSet) -> impl Iterator<Item = &str> {
+    let instructions = set.instructions.iter().map(|i| i.name.as_ref());
+    instructions.chain(set.events.iter().map(|e| e.name.as_ref()))
+}
+
+fn check_name(name: &str) -> Result<(), PlanError> {
+    if name.is_empty() || name.len() > MAX_NAME_BYTES {
+        return error(format!("a name of {} bytes: 1 to {MAX_NAME_BYTES}", name.len()));
+    }
+    match name.chars().find(|c| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))) {
+        Some(c) => error(format!("`{}` in a name: letters, digits, `_`, `-`, `.` only", c.escape_default())),
+        None => Ok(()),
+    }
+}
+
+fn error<T>(text: String) -> Result<T, PlanError> {
+    Err(PlanError(text))
+}

@@ -1,0 +1,2 @@
+//! See docs.
+fn main() {}

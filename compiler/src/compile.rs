@@ -1,0 +1,253 @@
+//! Driving the code generator: a module's functions one by one, then its entries and stubs.
+
+use alloc::collections::BTreeSet;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{Function, TrapCode, UserFuncName};
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::{CodegenError, Context, FinalizedMachReloc, FinalizedRelocTarget};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use il::instr::{Instr, Reader};
+use il::op::Op;
+use il::trap::TrapKind;
+use il::{FuncId, Module};
+
+use crate::entry;
+use crate::error::CompileError;
+use crate::image::{Compiled, Relocation, RelocationKind, Section, Stub, Symbol};
+use crate::lower::{self, Choices};
+use crate::options::Options;
+
+/// Functions start at multiples of this.
+const FUNCTION_ALIGN: usize = 16;
+
+/// A compilation under way. Between steps the caller may do other things.
+pub struct Compilation<'m> {
+    module: &'m Module,
+    isa: OwnedTargetIsa,
+    choices: Choices,
+    context: Context,
+    frontend: FunctionBuilderContext,
+    /// Functions that need an entry.
+    entries: Vec<FuncId>,
+    stubs: BTreeSet<Stub>,
+    /// The next symbol to compile; functions, then entries, then stubs.
+    next: Option<Symbol>,
+    out: Compiled,
+}
+
+/// Compiles a whole module.
+///
+/// # Errors
+/// See [`CompileError`]; with a verified module only its size can be at fault.
+pub fn compile(module: &il::verify::VerifiedModule, options: &Options) -> Result<Compiled, CompileError> {
+    let mut compilation = Compilation::new(module, options)?;
+    while compilation.step()? {}
+    Ok(compilation.finish())
+}
+
+impl<'m> Compilation<'m> {
+    /// Prepares to compile a module; nothing is compiled yet.
+    ///
+    /// # Errors
+    /// The code generator refuses the options.
+    pub fn new(module: &'m il::verify::VerifiedModule, options: &Options) -> Result<Self, CompileError> {
+        Self::of(module, options)
+    }
+
+    pub(crate) fn of(module: &'m Module, options: &Options) -> Result<Self, CompileError> {
+        let isa = options.target()?;
+        let choices = Choices { bounds: options.bounds, rounds: options.cpu.sse41, frontend: isa.frontend_config() };
+        let mut compilation = Compilation {
+            module,
+            isa,
+            choices,
+            context: Context::new(),
+            frontend: FunctionBuilderContext::new(),
+            entries: entries(module),
+            stubs: BTreeSet::new(),
+            next: None,
+            out: Compiled::default(),
+        };
+        compilation.next = compilation.after(None);
+        Ok(compilation)
+    }
+
+    /// Compiles one function, entry or stub; `false` if none was left.
+    ///
+    /// # Errors
+    /// See [`CompileError`].
+    pub fn step(&mut self) -> Result<bool, CompileError> {
+        let Some(symbol) = self.next else { return Ok(false) };
+        self.build(symbol)?;
+        self.generate(symbol)?;
+        self.next = self.after(Some(symbol));
+        Ok(true)
+    }
+
+    /// The code; whole once [`Compilation::step`] has answered `false`.
+    pub fn finish(self) -> Compiled {
+        self.out
+    }
+
+    /// The order of symbols in the code, which is also their order as values.
+    fn after(&self, symbol: Option<Symbol>) -> Option<Symbol> {
+        let func = |at: u32| (at < self.module.funcs.len() as u32).then_some(Symbol::Func(FuncId(at)));
+        let entry = |after: Option<FuncId>| self.entries.iter().find(|id| Some(**id) > after).copied().map(Symbol::Entry);
+        let stub = |after: Option<Stub>| self.stubs.iter().find(|stub| Some(**stub) > after).copied().map(Symbol::Stub);
+        match symbol {
+            None => func(0).or_else(|| entry(None)).or_else(|| stub(None)),
+            Some(Symbol::Func(id)) => func(id.0 + 1).or_else(|| entry(None)).or_else(|| stub(None)),
+            Some(Symbol::Entry(id)) => entry(Some(id)).or_else(|| stub(None)),
+            Some(Symbol::Stub(last)) => stub(Some(last)),
+        }
+    }
+
+    /// Makes a symbol's CLIF, in the context.
+    pub(crate) fn build(&mut self, symbol: Symbol) -> Result<&Function, CompileError> {
+        self.context.clear();
+        let func = &mut self.context.func;
+        let target = self.choices.frontend;
+        match symbol {
+            Symbol::Func(id) => {
+                let unverified = CompileError::Unverified { func: id, offset: 0, expected: "a function of the module" };
+                let sig = &self.module.funcs.get(id.index()).ok_or(unverified)?.sig;
+                func.name = UserFuncName::User(symbol.to_name());
+                func.signature = lower::clif_signature(sig);
+                let facts =
+                    lower::lower(self.module, id, self.choices, FunctionBuilder::new(func, &mut self.frontend));
+                if facts.is_err() {
+                    // A lowering that stopped half-way leaves its state behind.
+                    self.frontend = FunctionBuilderContext::new();
+                }
+                self.stubs.extend(facts?.stubs);
+            }
+            Symbol::Entry(id) => {
+                let unverified = CompileError::Unverified { func: id, offset: 0, expected: "a function of the module" };
+                let sig = &self.module.funcs.get(id.index()).ok_or(unverified)?.sig;
+                entry::entry(func, &mut self.frontend, target, id, sig);
+            }
+            Symbol::Stub(stub) => entry::stub(func, &mut self.frontend, target, stub),
+        }
+        Ok(&self.context.func)
+    }
+
+    pub(crate) fn context(&mut self) -> (&mut Context, &OwnedTargetIsa) {
+        (&mut self.context, &self.isa)
+    }
+
+    pub(crate) fn backend_error(&self, symbol: Symbol, error: &CodegenError) -> CompileError {
+        let name = self.symbol_name(symbol);
+        match (error, symbol) {
+            (CodegenError::ImplLimitExceeded | CodegenError::CodeTooLarge, Symbol::Func(func)) => {
+                CompileError::TooLarge { func, name }
+            }
+            _ => CompileError::Backend { name, detail: error.to_string() },
+        }
+    }
+
+    fn symbol_name(&self, symbol: Symbol) -> String {
+        match symbol {
+            Symbol::Func(id) => self.module.func_name(id),
+            Symbol::Entry(id) => alloc::format!("entry of {}", self.module.func_name(id)),
+            Symbol::Stub(stub) => alloc::format!("stub {stub:?}"),
+        }
+    }
+
+    /// Generates machine code from the context and appends it.
+    fn generate(&mut self, symbol: Symbol) -> Result<(), CompileError> {
+        let mut plane = ControlPlane::default();
+        if let Err(error) = self.context.compile(&*self.isa, &mut plane).map_err(|error| error.inner) {
+            return Err(self.backend_error(symbol, &error));
+        }
+        self.append(symbol)
+    }
+
+    fn append(&mut self, symbol: Symbol) -> Result<(), CompileError> {
+        let Some(compiled) = self.context.compiled_code() else { return Ok(()) };
+        let out = &mut self.out;
+        out.code.resize(out.code.len().next_multiple_of(FUNCTION_ALIGN), 0xcc);
+        let start = u32::try_from(out.code.len()).map_err(|_| CompileError::CodeTooLarge)?;
+        out.code.extend_from_slice(compiled.code_buffer());
+        if out.code.len() > i32::MAX as usize {
+            return Err(CompileError::CodeTooLarge);
+        }
+        out.sections.push(Section { range: start..out.code.len() as u32, symbol });
+        if let Symbol::Entry(id) = symbol {
+            out.entries.push((id, start));
+        }
+        for reloc in compiled.buffer.relocs() {
+            let relocation = relocation(&self.context.func, start, reloc).ok_or_else(|| CompileError::Backend {
+                name: alloc::format!("{symbol:?}"),
+                detail: alloc::format!("unexpected relocation {:?}", reloc.kind),
+            })?;
+            out.relocations.push(relocation);
+        }
+        let lines = compiled.buffer.get_srclocs_sorted();
+        let body = |offset: u32| lines.iter().rev().find(|l| l.start <= offset && offset < l.end).map(|l| l.loc.bits());
+        for trap in compiled.buffer.traps() {
+            let place = body(trap.offset).filter(|bits| *bits != u32::MAX);
+            out.traps.push((start + trap.offset, trap_kind(self.module, symbol, trap.code, place)));
+        }
+        if matches!(symbol, Symbol::Func(_)) {
+            let known = lines.iter().filter(|line| !line.loc.is_default());
+            out.lines.extend(known.map(|line| (start + line.start, line.loc.bits())));
+        }
+        Ok(())
+    }
+}
+
+/// Functions that the base calls: exports, handlers, `op`s.
+fn entries(module: &Module) -> Vec<FuncId> {
+    let exports = module.exports.iter().map(|export| export.func);
+    let handlers = module.handlers.iter().map(|handler| handler.func);
+    let ops = module.provides.iter().flat_map(|provides| provides.ops.iter().copied());
+    let all: BTreeSet<FuncId> = exports.chain(handlers).chain(ops).collect();
+    all.into_iter().collect()
+}
+
+fn relocation(func: &Function, start: u32, reloc: &FinalizedMachReloc) -> Option<Relocation> {
+    let kind = match reloc.kind {
+        Reloc::Abs8 => RelocationKind::Absolute,
+        Reloc::X86CallPCRel4 | Reloc::X86PCRel4 => RelocationKind::Relative,
+        _ => return None,
+    };
+    let FinalizedRelocTarget::ExternalName(cranelift_codegen::ir::ExternalName::User(name)) = &reloc.target else {
+        return None;
+    };
+    let target = Symbol::from_name(func.params.user_named_funcs().get(*name)?)?;
+    Some(Relocation { at: start + reloc.offset, kind, target, addend: reloc.addend })
+}
+
+/// What a trap of the code generator means in the IL. `place` is the body offset it comes from.
+fn trap_kind(module: &Module, symbol: Symbol, code: TrapCode, place: Option<u32>) -> TrapKind {
+    if code == TrapCode::STACK_OVERFLOW {
+        TrapKind::StackOverflow
+    } else if code == TrapCode::HEAP_OUT_OF_BOUNDS {
+        TrapKind::MemoryOutOfBounds
+    } else if code == TrapCode::INTEGER_DIVISION_BY_ZERO {
+        TrapKind::DivisionByZero
+    } else if code == TrapCode::BAD_CONVERSION_TO_INTEGER {
+        TrapKind::BadConversion
+    } else if code == TrapCode::INTEGER_OVERFLOW {
+        // Division and conversion share this code, but not its meaning.
+        match op_at(module, symbol, place) {
+            Some(Op::I32FromF64S | Op::I32FromF64U | Op::I64FromF64S | Op::I64FromF64U) => TrapKind::BadConversion,
+            _ => TrapKind::IntegerOverflow,
+        }
+    } else {
+        TrapKind::from_code(code.as_raw().get()).unwrap_or(TrapKind::Unreachable)
+    }
+}
+
+fn op_at(module: &Module, symbol: Symbol, place: Option<u32>) -> Option<Op> {
+    let Symbol::Func(id) = symbol else { return None };
+    let body = module.funcs.get(id.index())?.body.get(place? as usize..)?;
+    match Reader::new(body).next().ok()?? {
+        Instr::Op(op, _) => Some(op),
+        _ => None,
+    }
+}

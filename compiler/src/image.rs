@@ -1,0 +1,161 @@
+//! Compiled code as data: not yet at an address, shareable, and the one linker for both platforms.
+//!
+//! Invariants: ranges, entries, traps and lines are sorted by code offset; functions do not overlap.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use il::FuncId;
+use il::trap::TrapKind;
+
+use crate::error::LinkError;
+
+/// What lies in a range of code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Hash)]
+pub enum Symbol {
+    /// A function of the module.
+    Func(FuncId),
+    /// Its System V entry.
+    Entry(FuncId),
+    /// A helper of this module's code that leaves the VM and keeps all registers.
+    Stub(Stub),
+}
+
+/// Helpers on cold paths: they keep every register, so that the hot path around them need not spill.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Stub {
+    /// `Exit::Yield`
+    Yield,
+    /// `Exit::Room`
+    Room,
+    /// `Exit::StrFree`
+    StrFree,
+    /// `Exit::BufFree`
+    BufFree,
+}
+
+/// One range of code.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Section {
+    /// Offsets in [`Compiled::code`].
+    pub range: Range<u32>,
+    /// What it is.
+    pub symbol: Symbol,
+}
+
+/// How a relocation is applied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RelocationKind {
+    /// 8 bytes: target + addend.
+    Absolute,
+    /// 4 bytes, signed: target + addend - address of the field.
+    Relative,
+}
+
+/// A place in the code that depends on where code lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Relocation {
+    /// Offset of the field in the code.
+    pub at: u32,
+    /// How it is applied.
+    pub kind: RelocationKind,
+    /// What it refers to.
+    pub target: Symbol,
+    /// Added to the target's address.
+    pub addend: i64,
+}
+
+/// Where in the IL a code offset comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Location {
+    /// The function.
+    pub func: FuncId,
+    /// Byte offset in its body; see [`il::Module::line_at`].
+    pub body_offset: u32,
+}
+
+/// A module's machine code, before it has an address.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Compiled {
+    /// All code, position-independent but for `relocations`.
+    pub code: Vec<u8>,
+    /// To be applied by [`Compiled::link_into`].
+    pub relocations: Vec<Relocation>,
+    /// What lies where.
+    pub sections: Vec<Section>,
+    /// Code offsets of System V entries `fn(*mut VmCtx)`: of `main` and all other exports, of
+    /// handlers and of `op`s; by function. An entry ends in `Exit::Done` and never returns.
+    pub entries: Vec<(FuncId, u32)>,
+    /// Instructions that trap, and why.
+    pub traps: Vec<(u32, TrapKind)>,
+    /// Code offset, byte offset in the body: each holds up to the next entry.
+    pub lines: Vec<(u32, u32)>,
+}
+
+impl Compiled {
+    /// Writes the code to `dest` as it has to be when it runs at `base_address`.
+    ///
+    /// # Errors
+    /// `dest` is too small, or the code is damaged.
+    pub fn link_into(&self, dest: &mut [u8], base_address: u64) -> Result<(), LinkError> {
+        let given = dest.len();
+        let needed = self.code.len();
+        let code = dest.get_mut(..needed).ok_or(LinkError::TooSmall { needed, given })?;
+        code.copy_from_slice(&self.code);
+        for relocation in &self.relocations {
+            self.relocate(code, base_address, relocation).ok_or(LinkError::Relocation { at: relocation.at })?;
+        }
+        Ok(())
+    }
+
+    fn relocate(&self, code: &mut [u8], base: u64, relocation: &Relocation) -> Option<()> {
+        let target = base.checked_add(u64::from(self.start(relocation.target)?))?;
+        let value = target.wrapping_add_signed(relocation.addend);
+        let at = relocation.at as usize;
+        match relocation.kind {
+            RelocationKind::Absolute => code.get_mut(at..at.checked_add(8)?)?.copy_from_slice(&value.to_le_bytes()),
+            RelocationKind::Relative => {
+                let field = base.checked_add(u64::from(relocation.at))?;
+                let distance = i32::try_from(value.wrapping_sub(field) as i64).ok()?;
+                code.get_mut(at..at.checked_add(4)?)?.copy_from_slice(&distance.to_le_bytes());
+            }
+        }
+        Some(())
+    }
+
+    /// Code offset of a function, entry or stub.
+    pub fn start(&self, symbol: Symbol) -> Option<u32> {
+        let at = self.sections.binary_search_by_key(&symbol, |s| s.symbol).ok()?;
+        self.sections.get(at).map(|s| s.range.start)
+    }
+
+    /// Code offset of a function's System V entry, if it has one.
+    pub fn entry(&self, func: FuncId) -> Option<u32> {
+        let at = self.entries.binary_search_by_key(&func, |(id, _)| *id).ok()?;
+        self.entries.get(at).map(|(_, offset)| *offset)
+    }
+
+    /// The IL position of the instruction at a code offset; for a return address, pass the offset
+    /// minus 1. `None` outside the module's own functions (entries and stubs have no IL).
+    pub fn locate(&self, offset: u32) -> Option<Location> {
+        let section = self.section_at(offset)?;
+        let Symbol::Func(func) = section.symbol else { return None };
+        let after = self.lines.partition_point(|(at, _)| *at <= offset);
+        let line = after.checked_sub(1).and_then(|at| self.lines.get(at));
+        let body_offset = line.filter(|(at, _)| *at >= section.range.start).map_or(0, |(_, body)| *body);
+        Some(Location { func, body_offset })
+    }
+
+    /// What lies at a code offset.
+    pub fn section_at(&self, offset: u32) -> Option<&Section> {
+        let after = self.sections.partition_point(|s| s.range.start <= offset);
+        self.sections.get(after.checked_sub(1)?).filter(|s| s.range.contains(&offset))
+    }
+
+    /// Why the instruction at exactly this code offset traps, if it may.
+    pub fn trap_at(&self, offset: u32) -> Option<TrapKind> {
+        let at = self.traps.binary_search_by_key(&offset, |(at, _)| *at).ok()?;
+        self.traps.get(at).map(|(_, kind)| *kind)
+    }
+}

@@ -1,0 +1,357 @@
+//! Blocks, loops, `match`, `cond`, and the one place where a function returns.
+
+use alloc::vec::Vec;
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, InstBuilder, Value};
+use cranelift_frontend::Switch;
+use il::instr::ArmValues;
+use il::trap::TrapKind;
+use il::{LocalId, Type};
+
+use super::exits::trap_code;
+use super::operand::Operand;
+use super::{Lowering, Result, clif_type};
+use crate::abi::Exit;
+
+/// An open construct.
+pub(super) enum Control {
+    /// `if`; `otherwise` is taken by `else`, or else by `end`.
+    If { otherwise: Option<Block>, join: Block },
+    /// `cond`; `otherwise` is set by `test` and taken by `else`.
+    Cond { ty: Type, otherwise: Option<Block>, join: Block },
+    /// `loop` and `while`: repeats at `head`, through `latch`.
+    Loop { head: Block, latch: Block, exit: Block },
+    /// `for`: `head` takes the counter as its parameter.
+    For { head: Block, latch: Block, exit: Block, counter: Value, end: Value },
+    /// `match`: the decision is made in `decide`, once all arms are known.
+    Switch { value: Value, ty: Type, decide: Block, join: Block, arms: Switch, blocks: Vec<Block>, default: Option<Block> },
+}
+
+impl Control {
+    /// Where `break` goes.
+    pub fn exit(&self) -> Option<Block> {
+        match self {
+            Control::Loop { exit, .. } | Control::For { exit, .. } => Some(*exit),
+            Control::If { .. } | Control::Cond { .. } | Control::Switch { .. } => None,
+        }
+    }
+
+    /// Where `continue` goes.
+    pub fn latch(&self) -> Option<Block> {
+        match self {
+            Control::Loop { latch, .. } | Control::For { latch, .. } => Some(*latch),
+            Control::If { .. } | Control::Cond { .. } | Control::Switch { .. } => None,
+        }
+    }
+}
+
+/// The block in which a function that owns locals releases them and returns.
+pub(super) struct Epilogue {
+    block: Block,
+}
+
+impl Lowering<'_, '_> {
+    /// Continues in a block all of whose predecessors are known.
+    fn enter(&mut self, block: Block) {
+        self.b.switch_to_block(block);
+        self.b.seal_block(block);
+        self.ended = false;
+    }
+
+    /// Branches on a condition to two new blocks and continues in the first.
+    fn branch(&mut self, condition: Value) -> Block {
+        let (then, otherwise) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(condition, then, &[], otherwise, &[]);
+        self.enter(then);
+        self.b.seal_block(otherwise);
+        otherwise
+    }
+
+    fn jump_unless_ended(&mut self, block: Block) {
+        if !self.ended {
+            self.jump(block, &[]);
+        }
+    }
+
+    // `if` and `cond`.
+
+    pub(super) fn begin_if(&mut self) -> Result {
+        let condition = self.pop_number()?;
+        let join = self.b.create_block();
+        let otherwise = Some(self.branch(condition));
+        self.controls.push(Control::If { otherwise, join });
+        Ok(())
+    }
+
+    pub(super) fn begin_cond(&mut self, ty: Type) {
+        let join = self.b.create_block();
+        self.b.append_block_param(join, clif_type(ty));
+        self.controls.push(Control::Cond { ty, otherwise: None, join });
+    }
+
+    /// Ends the condition of `while` or `cond`.
+    pub(super) fn test(&mut self) -> Result {
+        let condition = self.pop_number()?;
+        let exit = match self.controls.last() {
+            Some(Control::Cond { otherwise: None, .. }) => None,
+            Some(Control::Loop { exit, .. }) => Some(*exit),
+            _ => return Err(self.unverified("`test` in `while` or `cond`")),
+        };
+        if let Some(exit) = exit {
+            let body = self.b.create_block();
+            self.b.ins().brif(condition, body, &[], exit, &[]);
+            self.enter(body);
+        } else {
+            let block = self.branch(condition);
+            if let Some(Control::Cond { otherwise, .. }) = self.controls.last_mut() {
+                *otherwise = Some(block);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn otherwise(&mut self) -> Result {
+        let missing = self.unverified("`else` in `if` or `cond`");
+        match self.controls.last_mut() {
+            Some(Control::If { otherwise, join }) => {
+                let (otherwise, join) = (otherwise.take().ok_or(missing)?, *join);
+                self.jump_unless_ended(join);
+                self.b.switch_to_block(otherwise);
+                self.ended = false;
+            }
+            Some(Control::Cond { ty, otherwise, join }) => {
+                let (ty, otherwise, join) = (*ty, otherwise.take().ok_or(missing)?, *join);
+                self.end_cond_branch(ty, join)?;
+                self.b.switch_to_block(otherwise);
+            }
+            _ => return Err(missing),
+        }
+        Ok(())
+    }
+
+    /// Passes a branch's value on. Both branches agree on ownership: the join owns.
+    fn end_cond_branch(&mut self, ty: Type, join: Block) -> Result {
+        let operand = self.pop()?;
+        let value = if ty == operand.ty { self.settle(operand) } else { return Err(self.unverified("the cond's type")) };
+        self.jump(join, &[value]);
+        Ok(())
+    }
+
+    // Loops. The deadline is checked where a loop repeats.
+
+    pub(super) fn begin_loop(&mut self) {
+        let (head, latch, exit) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        self.jump(head, &[]);
+        self.b.switch_to_block(head);
+        self.controls.push(Control::Loop { head, latch, exit });
+    }
+
+    pub(super) fn begin_while(&mut self) {
+        self.begin_loop();
+    }
+
+    pub(super) fn begin_for(&mut self, local: LocalId) -> Result {
+        let end = self.pop_number()?;
+        let start = self.pop_number()?;
+        let local = self.local(local)?;
+        let (head, latch, exit) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        let counter = self.b.append_block_param(head, clif_type(local.ty));
+        self.repeat_for(start, end, head, exit);
+        self.b.switch_to_block(head);
+        self.b.def_var(local.var, counter);
+        self.controls.push(Control::For { head, latch, exit, counter, end });
+        Ok(())
+    }
+
+    /// Goes to a `for`'s head if the counter is still below the end.
+    fn repeat_for(&mut self, counter: Value, end: Value, head: Block, exit: Block) {
+        let below = self.b.ins().icmp(IntCC::SignedLessThan, counter, end);
+        self.b.ins().brif(below, head, &[counter.into()], exit, &[]);
+    }
+
+    pub(super) fn leave_to(&mut self, depth: u32, target: fn(&Control) -> Option<Block>) -> Result {
+        let block = self.controls.iter().rev().filter_map(target).nth(depth as usize);
+        let block = block.ok_or(self.unverified("an enclosing loop"))?;
+        self.jump(block, &[]);
+        self.ended = true;
+        Ok(())
+    }
+
+    fn end_loop(&mut self, latch: Block) {
+        self.jump_unless_ended(latch);
+        self.enter(latch);
+        self.deadline_check();
+    }
+
+    // `match`.
+
+    pub(super) fn begin_switch(&mut self) -> Result {
+        let operand = self.pop()?;
+        let (decide, join) = (self.b.create_block(), self.b.create_block());
+        self.jump(decide, &[]);
+        self.ended = true;
+        self.controls.push(Control::Switch {
+            value: operand.value,
+            ty: operand.ty,
+            decide,
+            join,
+            arms: Switch::new(),
+            blocks: Vec::new(),
+            default: None,
+        });
+        Ok(())
+    }
+
+    pub(super) fn arm(&mut self, values: ArmValues<'_>) -> Result {
+        let block = self.begin_arm()?;
+        if let Some(Control::Switch { ty, arms, .. }) = self.controls.last_mut() {
+            for value in values.iter() {
+                let index = if *ty == Type::I32 { u128::from(value as i32 as u32) } else { u128::from(value as u64) };
+                if !arms.entries().contains_key(&index) {
+                    arms.set_entry(index, block);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn default_arm(&mut self) -> Result {
+        let block = self.begin_arm()?;
+        if let Some(Control::Switch { default, .. }) = self.controls.last_mut() {
+            *default = Some(block);
+        }
+        Ok(())
+    }
+
+    fn begin_arm(&mut self) -> Result<Block> {
+        let Some(Control::Switch { join, .. }) = self.controls.last() else {
+            return Err(self.unverified("an arm in `switch`"));
+        };
+        let join = *join;
+        self.jump_unless_ended(join);
+        let block = self.b.create_block();
+        self.b.switch_to_block(block);
+        self.ended = false;
+        if let Some(Control::Switch { blocks, .. }) = self.controls.last_mut() {
+            blocks.push(block);
+        }
+        Ok(block)
+    }
+
+    pub(super) fn end(&mut self) -> Result {
+        match self.controls.pop().ok_or(self.unverified("an open block"))? {
+            Control::If { otherwise, join } => {
+                self.jump_unless_ended(join);
+                if let Some(otherwise) = otherwise {
+                    self.b.switch_to_block(otherwise);
+                    self.jump(join, &[]);
+                }
+                self.enter(join);
+            }
+            Control::Cond { ty, otherwise, join } => {
+                if otherwise.is_some() {
+                    return Err(self.unverified("`else` in `cond`"));
+                }
+                self.end_cond_branch(ty, join)?;
+                self.enter(join);
+                let value = self.b.block_params(join).first().copied().ok_or(self.unverified("a cond's value"))?;
+                self.push(Operand::fresh(value, ty));
+            }
+            Control::Loop { head, latch, exit } => {
+                self.end_loop(latch);
+                self.jump(head, &[]);
+                self.b.seal_block(head);
+                self.enter(exit);
+            }
+            Control::For { head, latch, exit, counter, end } => {
+                self.end_loop(latch);
+                let next = self.b.ins().iadd_imm_s(counter, 1);
+                self.repeat_for(next, end, head, exit);
+                self.b.seal_block(head);
+                self.enter(exit);
+            }
+            Control::Switch { value, decide, join, arms, blocks, default, .. } => {
+                self.jump_unless_ended(join);
+                self.enter(decide);
+                arms.emit(&mut self.b, value, default.unwrap_or(join));
+                for block in blocks {
+                    self.b.seal_block(block);
+                }
+                self.enter(join);
+            }
+        }
+        Ok(())
+    }
+
+    // Returning.
+
+    pub(super) fn return_results(&mut self) -> Result {
+        let results = self.pop_many(self.func.sig.results.len())?;
+        let values: Vec<Value> = results.into_iter().map(|operand| self.settle(operand)).collect();
+        self.leave(&values);
+        Ok(())
+    }
+
+    /// `fail`: the base answers; what the `op` itself returns is not looked at.
+    pub(super) fn fail(&mut self) -> Result {
+        let status = self.pop()?;
+        let status = self.word(status.value, status.ty);
+        self.exit(Exit::Fail, &[status]);
+        let mut values = Vec::new();
+        for ty in &self.func.sig.results {
+            values.push(match ty {
+                Type::Buf => self.ctx_constant(crate::abi::offset::EMPTY_BUF),
+                ty => self.nothing(*ty),
+            });
+        }
+        self.leave(&values);
+        Ok(())
+    }
+
+    pub(super) fn fall_off_the_end(&mut self) -> Result {
+        if self.func.sig.results.is_empty() {
+            self.leave(&[]);
+        } else {
+            self.b.ins().trap(trap_code(TrapKind::Unreachable));
+            self.ended = true;
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, results: &[Value]) {
+        self.ended = true;
+        if !self.locals.iter().any(|local| local.owns) {
+            self.b.ins().return_(results);
+            return;
+        }
+        let block = match &self.epilogue {
+            Some(epilogue) => epilogue.block,
+            None => {
+                let block = self.b.create_block();
+                for ty in &self.func.sig.results {
+                    self.b.append_block_param(block, clif_type(*ty));
+                }
+                self.epilogue = Some(Epilogue { block });
+                block
+            }
+        };
+        self.jump(block, results);
+    }
+
+    /// Emits the common end, once all jumps to it are known.
+    pub(super) fn emit_epilogue(&mut self) {
+        let Some(Epilogue { block }) = self.epilogue.take() else { return };
+        self.enter(block);
+        let results: Vec<Value> = self.b.block_params(block).to_vec();
+        let results = results.get(..self.func.sig.results.len()).unwrap_or_default().to_vec();
+        for local in self.locals.clone() {
+            if local.owns {
+                let value = self.b.use_var(local.var);
+                self.release(value, local.ty);
+            }
+        }
+        self.b.ins().return_(&results);
+    }
+}
+

@@ -1,0 +1,331 @@
+//! Device instructions: encoded into the channel's open packet by the code itself, without a call.
+//!
+//! ```text
+//! cursor = slot.cursor;  next = cursor + 8 * words
+//! if next > slot.end (or too many attachments): Room exit, cursor = slot.cursor    (cold)
+//! cursor[0] = head;  cursor[1..] = operands;  slot.cursor = next
+//! ```
+//!
+//! All operands are evaluated before the first word is written, and nothing between the check and
+//! the bump leaves the VM, so an open packet only ever holds whole instructions.
+
+use alloc::vec::Vec;
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
+use il::isa::{EVENT_BASE, Instruction};
+use il::packet::{Head, MAX_ATTACHMENTS};
+use il::{StrId, Type, UseId};
+
+use super::operand::{Hold, Operand};
+use super::{Lowering, Result};
+use crate::abi::{self, CapSlot, Exit};
+use crate::image::Stub;
+
+/// Literals up to this length are stored as constants, longer ones are copied.
+const INLINE_LITERAL_BYTES: usize = 64;
+
+/// A capability slot: its number, and where it lies.
+#[derive(Clone, Copy)]
+struct Slot {
+    number: u32,
+    base: Value,
+    at: i32,
+}
+
+/// Space for one instruction in the open packet.
+#[derive(Clone, Copy)]
+struct Room {
+    cursor: Value,
+    /// Where the next instruction will go.
+    next: Value,
+    /// How many attachments the packet has; not looked at if the instruction brings none.
+    attached: Value,
+}
+
+impl Room {
+    fn args(self, length: &Length) -> Vec<BlockArg> {
+        let mut args = alloc::vec![self.cursor.into(), self.next.into()];
+        if length.attachments > 0 {
+            args.push(self.attached.into());
+        }
+        args
+    }
+}
+
+/// Where the next operand word goes.
+#[derive(Clone, Copy)]
+struct Output {
+    base: Value,
+    offset: i32,
+}
+
+/// The length of an instruction, in words.
+struct Length {
+    /// What is known: the head, operands of one word, and literals.
+    fixed: u64,
+    /// Words of the bytes of each other `str`.
+    texts: Vec<Value>,
+    attachments: u64,
+}
+
+impl<'m> Lowering<'m, '_> {
+    pub(super) fn send_in_tree(&mut self, target: UseId, opcode: u8) -> Result {
+        let results = self.send(target, opcode)?;
+        match results.as_slice() {
+            [result] => self.push(*result),
+            _ => return Err(self.unverified("an instruction of one result")),
+        }
+        Ok(())
+    }
+
+    /// Sends an instruction; if it waits, yields its results or traps.
+    pub(super) fn send(&mut self, target: UseId, opcode: u8) -> Result<Vec<Operand>> {
+        let instruction = self.instruction(target, opcode)?;
+        let head = self.emit(target.0, u16::from(opcode), instruction.params.len())?;
+        let Some(results) = &instruction.results else { return Ok(Vec::new()) };
+        let slot = self.word_const(u64::from(target.0));
+        let status = self.exit(Exit::Call, &[slot, head]);
+        self.raise(status, slot, opcode);
+        Ok(results.iter().enumerate().map(|(index, field)| self.result(index + 1, field.ty)).collect())
+    }
+
+    /// Sends a waiting instruction; yields its status, then its results.
+    pub(super) fn try_send(&mut self, target: UseId, opcode: u8) -> Result<Vec<Operand>> {
+        let instruction = self.instruction(target, opcode)?;
+        let results = instruction.results.as_deref().ok_or(self.unverified("a waiting instruction"))?;
+        let head = self.emit(target.0, u16::from(opcode), instruction.params.len())?;
+        let slot = self.word_const(u64::from(target.0));
+        let status = self.exit(Exit::Call, &[slot, head]);
+        let status = self.b.ins().ireduce(types::I32, status);
+        let mut values = Vec::with_capacity(results.len() + 1);
+        values.push(Operand::plain(status, Type::I32));
+        values.extend(results.iter().enumerate().map(|(index, field)| self.result(index + 1, field.ty)));
+        Ok(values)
+    }
+
+    pub(super) fn emit_event(&mut self, number: u8) -> Result {
+        let provided = self.module.provides.as_ref().and_then(|p| self.module.isas.get(p.isa.index()));
+        let event = provided.and_then(|set| set.event(number)).ok_or(self.unverified("an event of the provided set"))?;
+        let slot = self.module.uses.len() as u32;
+        self.emit(slot, EVENT_BASE + u16::from(number), event.params.len())?;
+        Ok(())
+    }
+
+    fn instruction(&self, target: UseId, opcode: u8) -> Result<&'m Instruction> {
+        let set = self.module.uses.get(target.index()).and_then(|u| self.module.isas.get(u.isa.index()));
+        set.and_then(|set| set.instruction(opcode)).ok_or(self.unverified("an instruction of the set"))
+    }
+
+    /// A result of the exit that has just returned.
+    fn result(&mut self, index: usize, ty: Type) -> Operand {
+        let offset = abi::offset::VALUES + 8 * index as i32;
+        let value = self.b.ins().load(super::clif_type(ty), self.regions.values, self.ctx, offset);
+        Operand::fresh(value, ty)
+    }
+
+    /// Traps if an instruction has failed.
+    pub(super) fn raise(&mut self, status: Value, slot: Value, opcode: u8) {
+        let (failed, on) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(failed);
+        self.b.ins().brif(status, failed, &[], on, &[]);
+        self.b.switch_to_block(failed);
+        self.b.seal_block(failed);
+        let opcode = self.word_const(u64::from(opcode));
+        self.last_exit(Exit::DeviceTrap, &[slot, opcode, status]);
+        self.b.switch_to_block(on);
+        self.b.seal_block(on);
+    }
+
+    /// Encodes an instruction with the operands on the stack; returns its head's address.
+    fn emit(&mut self, slot: u32, opcode: u16, operands: usize) -> Result<Value> {
+        let operands = self.pop_many(operands)?;
+        let values: Vec<Value> = operands.iter().map(|operand| self.canonical(*operand)).collect();
+        let length = self.length(&operands);
+        let words = self.words(&length);
+        let table = self.ctx_constant(abi::offset::CAPS);
+        let (base, at) = self.table_place(table, u64::from(slot) * size_of::<CapSlot>() as u64);
+        let place = Slot { number: slot, base, at };
+        let room = self.reserve(place, &length, words);
+        let head = self.head(opcode, &length, words);
+        self.b.ins().store(self.regions.packets, head, room.cursor, 0);
+        self.operands(&operands, &values, &length, place, room);
+        self.b.ins().store(self.regions.slots, room.next, base, at + abi::offset::SLOT_CURSOR);
+        for operand in operands {
+            if operand.ty == Type::Str {
+                self.discard(operand);
+            }
+        }
+        Ok(room.cursor)
+    }
+
+    fn length(&mut self, operands: &[Operand]) -> Length {
+        let mut length = Length { fixed: 1, texts: Vec::new(), attachments: 0 };
+        for operand in operands {
+            length.fixed += 1;
+            match (operand.ty, operand.hold) {
+                (Type::Str, Hold::Literal(id)) => length.fixed += self.literal_bytes(id).len().div_ceil(8) as u64,
+                (Type::Str, _) => {
+                    let bytes = self.str_len(operand.value);
+                    let padded = self.b.ins().iadd_imm_u(bytes, 7);
+                    length.texts.push(self.b.ins().ushr_imm_u(padded, 3));
+                }
+                (Type::Buf, _) => length.attachments += 1,
+                _ => {}
+            }
+        }
+        length
+    }
+
+    fn literal_bytes(&self, id: StrId) -> &'m [u8] {
+        self.module.strings.get(id.index()).map_or(&[], |text| text.as_bytes())
+    }
+
+    /// The whole length in words.
+    fn words(&mut self, length: &Length) -> Value {
+        let fixed = self.word_const(length.fixed);
+        length.texts.iter().fold(fixed, |words, more| self.b.ins().iadd(*more, words))
+    }
+
+    fn head(&mut self, opcode: u16, length: &Length, words: Value) -> Value {
+        if length.texts.is_empty() {
+            return self.word_const(Head { opcode, words: length.fixed as u16, tag: 0 }.pack());
+        }
+        // The open packet had room for it, so the number of words fits its field.
+        let shifted = self.b.ins().ishl_imm_u(words, 16);
+        self.b.ins().bor_imm_u(shifted, i64::from(opcode))
+    }
+
+    /// Makes sure that the instruction fits.
+    fn reserve(&mut self, place: Slot, length: &Length, words: Value) -> Room {
+        let (slow, on) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(slow);
+        let fast = self.read_slot(place, length, words);
+        let end = self.b.ins().load(types::I64, self.regions.slots, place.base, place.at + abi::offset::SLOT_END);
+        let mut full = self.b.ins().icmp(IntCC::UnsignedGreaterThan, fast.next, end);
+        if length.attachments > 0 {
+            let most = (MAX_ATTACHMENTS as u64).saturating_sub(length.attachments);
+            let crowded = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, fast.attached, most as i64);
+            full = self.b.ins().bor(full, crowded);
+        }
+        self.b.ins().brif(full, slow, &[], on, &fast.args(length));
+
+        self.b.switch_to_block(slow);
+        self.b.seal_block(slow);
+        let number = self.word_const(u64::from(place.number));
+        let attachments = self.word_const(length.attachments);
+        self.call_stub(Stub::Room, &[number, words, attachments]);
+        let refreshed = self.read_slot(place, length, words);
+        self.b.ins().jump(on, &refreshed.args(length));
+
+        let cursor = self.b.append_block_param(on, types::I64);
+        let next = self.b.append_block_param(on, types::I64);
+        let attached = if length.attachments > 0 { self.b.append_block_param(on, types::I64) } else { cursor };
+        self.b.switch_to_block(on);
+        self.b.seal_block(on);
+        Room { cursor, next, attached }
+    }
+
+    fn read_slot(&mut self, place: Slot, length: &Length, words: Value) -> Room {
+        let flags = self.regions.slots;
+        let cursor = self.b.ins().load(types::I64, flags, place.base, place.at + abi::offset::SLOT_CURSOR);
+        let next = if length.texts.is_empty() {
+            self.b.ins().iadd_imm_u(cursor, 8 * length.fixed as i64)
+        } else {
+            let bytes = self.b.ins().ishl_imm_u(words, 3);
+            self.b.ins().iadd(cursor, bytes)
+        };
+        let attached = if length.attachments > 0 {
+            self.b.ins().load(types::I64, flags, place.base, place.at + abi::offset::SLOT_ATTACHED)
+        } else {
+            cursor
+        };
+        Room { cursor, next, attached }
+    }
+
+    /// Stores the operands behind the head.
+    fn operands(&mut self, operands: &[Operand], values: &[Value], length: &Length, place: Slot, room: Room) {
+        let mut out = Output { base: room.cursor, offset: 8 };
+        let mut texts = length.texts.iter();
+        let mut attached = 0;
+        for (operand, value) in operands.iter().zip(values) {
+            match (operand.ty, operand.hold) {
+                (Type::Str, Hold::Literal(id)) => out = self.store_literal(id, *value, out),
+                (Type::Str, _) => {
+                    let words = texts.next().copied().unwrap_or(*value);
+                    out = self.store_text(*value, words, out);
+                }
+                (Type::Buf, _) => {
+                    let index = self.attach(place, room.attached, attached, *value);
+                    out = self.store_word(index, out);
+                    attached += 1;
+                }
+                (ty, _) => {
+                    let word = self.word(*value, ty);
+                    out = self.store_word(word, out);
+                }
+            }
+        }
+        if attached > 0 {
+            let count = self.b.ins().iadd_imm_u(room.attached, attached);
+            self.b.ins().store(self.regions.slots, count, place.base, place.at + abi::offset::SLOT_ATTACHED);
+        }
+    }
+
+    fn store_word(&mut self, word: Value, out: Output) -> Output {
+        self.b.ins().store(self.regions.packets, word, out.base, out.offset);
+        Output { offset: out.offset + 8, ..out }
+    }
+
+    /// Adds a `buf` to the packet's attachments; returns its index as a word.
+    fn attach(&mut self, place: Slot, attached: Value, index: i64, buf: Value) -> Value {
+        let list = self.b.ins().load(types::I64, self.regions.slots, place.base, place.at + abi::offset::SLOT_ATTACHMENTS);
+        let number = self.b.ins().iadd_imm_u(attached, index);
+        let bytes = self.b.ins().ishl_imm_u(number, 3);
+        let to = self.b.ins().iadd(list, bytes);
+        self.b.ins().store(self.regions.packets, buf, to, 0);
+        number
+    }
+
+    fn store_literal(&mut self, id: StrId, value: Value, out: Output) -> Output {
+        let bytes = self.literal_bytes(id);
+        if bytes.len() > INLINE_LITERAL_BYTES {
+            let words = self.word_const(bytes.len().div_ceil(8) as u64);
+            return self.store_text(value, words, out);
+        }
+        let length = self.word_const(bytes.len() as u64);
+        let mut out = self.store_word(length, out);
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            let word = self.word_const(u64::from_le_bytes(word));
+            out = self.store_word(word, out);
+        }
+        out
+    }
+
+    /// Stores a length and copies the bytes, whose padding is zero already, word by word.
+    fn store_text(&mut self, text: Value, words: Value, out: Output) -> Output {
+        let length = self.str_len(text);
+        let out = self.store_word(length, out);
+        let to = self.b.ins().iadd_imm_s(out.base, i64::from(out.offset));
+        let bytes = self.b.ins().ishl_imm_u(words, 3);
+        let (turn, on) = (self.b.create_block(), self.b.create_block());
+        let at = self.b.append_block_param(turn, types::I64);
+        let start = self.word_const(0);
+        self.b.ins().brif(bytes, turn, &[start.into()], on, &[]);
+
+        self.b.switch_to_block(turn);
+        let from = self.b.ins().iadd(text, at);
+        let word = self.b.ins().load(types::I64, self.regions.headers, from, abi::STR_DATA);
+        let dest = self.b.ins().iadd(to, at);
+        self.b.ins().store(self.regions.packets, word, dest, 0);
+        let next = self.b.ins().iadd_imm_u(at, 8);
+        let more = self.b.ins().icmp(IntCC::UnsignedLessThan, next, bytes);
+        self.b.ins().brif(more, turn, &[next.into()], on, &[]);
+        self.b.seal_block(turn);
+        self.b.switch_to_block(on);
+        self.b.seal_block(on);
+        Output { base: self.b.ins().iadd(to, bytes), offset: 0 }
+    }
+}

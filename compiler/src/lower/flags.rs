@@ -1,0 +1,56 @@
+//! Which memory an access of generated code touches. Regions are disjoint, so a store to one leaves
+//! what is known of the others.
+
+use cranelift_codegen::ir::{AliasRegion, AliasRegionData, MemFlagsData};
+use cranelift_frontend::FunctionBuilder;
+
+/// Access flags by region.
+#[derive(Clone, Copy)]
+pub(super) struct Regions {
+    /// Fields that never change while the VM lives: loads of them may be moved and merged.
+    pub constant: MemFlagsData,
+    /// The core's interrupt word. The `Yield` exit that follows each load keeps loads apart.
+    pub interrupt: MemFlagsData,
+    /// The memory's current length.
+    pub memory_bytes: MemFlagsData,
+    /// Exit arguments, entry arguments, results.
+    pub values: MemFlagsData,
+    /// Globals.
+    pub globals: MemFlagsData,
+    /// Capability slots.
+    pub slots: MemFlagsData,
+    /// Open packets and their attachment lists.
+    pub packets: MemFlagsData,
+    /// Reference counts.
+    pub refs: MemFlagsData,
+    /// Lengths of `str`s and `buf`s, and bytes of `str`s: written only by the base. Never movable,
+    /// because the object may be freed.
+    pub headers: MemFlagsData,
+    /// Bytes of `buf`s, at any alignment.
+    pub bytes: MemFlagsData,
+    /// The linear memory, at any alignment.
+    pub memory: MemFlagsData,
+}
+
+impl Regions {
+    pub fn declare(b: &mut FunctionBuilder<'_>) -> Regions {
+        let mut region = |user_id: u32, name: &'static str| -> Option<AliasRegion> {
+            Some(b.func.dfg.alias_regions.insert(AliasRegionData { user_id, description: name.into() }))
+        };
+        let aligned = MemFlagsData::trusted();
+        let unaligned = MemFlagsData::new().with_notrap();
+        Regions {
+            constant: aligned.with_readonly().with_can_move().with_alias_region(region(0, "context constants")),
+            interrupt: aligned.with_alias_region(region(1, "interrupt word")),
+            memory_bytes: aligned.with_alias_region(region(2, "memory length")),
+            values: aligned.with_alias_region(region(3, "exit arguments and values")),
+            globals: aligned.with_alias_region(region(4, "globals")),
+            slots: aligned.with_alias_region(region(5, "capability slots")),
+            packets: aligned.with_alias_region(region(6, "packets")),
+            refs: aligned.with_alias_region(region(7, "reference counts")),
+            headers: aligned.with_alias_region(region(8, "lengths and text")),
+            bytes: unaligned.with_alias_region(region(9, "buffers")),
+            memory: unaligned.with_alias_region(region(10, "memory")),
+        }
+    }
+}

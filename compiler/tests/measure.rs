@@ -1,0 +1,77 @@
+//! Figures, on request: `cargo test --release -p compiler --test measure -- --ignored --nocapture`.
+
+mod support;
+
+use std::time::Instant;
+
+use compiler::{Options, compile};
+use il::instr::Instr;
+use il::op::Op;
+use il::{FuncId, LocalId, Type};
+use support::Vm;
+use support::build::{Build, get};
+
+fn fib(build: &mut Build) {
+    let minus = |n| [get(0), Instr::I32Const(n), Instr::Op(Op::I32Sub, 0), Instr::Call(FuncId(0))];
+    let base = [get(0), Instr::I32Const(2), Instr::Op(Op::I32LtS, 0), Instr::If, get(0), Instr::Return, Instr::End];
+    let body = [&base[..], &minus(1), &minus(2), &[Instr::Op(Op::I32Add, 0), Instr::Return]].concat();
+    build.func("fib", &[Type::I32], &[Type::I32], &[], &body);
+}
+
+/// A function of about `count` CLIF instructions: loads, arithmetic, a store, a branch in turn.
+fn long_function(build: &mut Build, count: usize) {
+    let mut body = il::instr::Writer::default();
+    for turn in 0..count / 10 {
+        for instr in [get(0), get(1), Instr::Op(Op::I32Mul, 0), Instr::I32Const(turn as i32), Instr::Op(Op::I32Add, 0)] {
+            body.push(instr);
+        }
+        body.set(&[Some(LocalId(turn as u32 % 8 + 2))]);
+        for instr in [get(0), Instr::I32Const(turn as i32 * 3), Instr::Op(Op::I32LtS, 0), Instr::If] {
+            body.push(instr);
+        }
+        for instr in [get(turn as u32 % 7 + 2), get(turn as u32 % 5 + 2), Instr::Op(Op::I32Xor, 0)] {
+            body.push(instr);
+        }
+        body.set(&[Some(LocalId(0))]);
+        body.push(Instr::End);
+    }
+    body.push(get(0));
+    body.push(Instr::Return);
+    let zeros = (0..8u32).fold(il::instr::Writer::default(), |mut zeros, local| {
+        zeros.push(Instr::I32Const(0));
+        zeros.set(&[Some(LocalId(local + 2))]);
+        zeros
+    });
+    let body = [zeros.bytes, body.bytes].concat();
+    build.func_bytes("long", &[Type::I32, Type::I32], &[Type::I32], &[Type::I32; 8], body);
+}
+
+#[test]
+#[ignore = "prints figures"]
+fn figures() {
+    let mut build = Build::new();
+    fib(&mut build);
+    long_function(&mut build, 2000);
+    let module = il::verify(build.module.clone()).unwrap();
+    let clif = compiler::clif(&module, FuncId(1), &Options::detect()).unwrap();
+    let instructions = clif.lines().filter(|line| line.starts_with('@')).count();
+    let mut best = f64::MAX;
+    for _ in 0..20 {
+        let start = Instant::now();
+        compile(&module, &Options::detect()).unwrap();
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    println!("compile: {:.2} ms for {instructions} CLIF instructions", best * 1e3);
+    let mut vm = Vm::with(build.module, &Options::detect());
+    let start = Instant::now();
+    assert_eq!(vm.eval("fib", &[35]), Ok(9227465));
+    println!("fib(35): {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
+    let start = Instant::now();
+    assert_eq!(rust_fib(std::hint::black_box(35)), 9227465);
+    println!("fib(35) in Rust: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
+}
+
+#[inline(never)]
+fn rust_fib(n: i32) -> i32 {
+    if n < 2 { n } else { rust_fib(n - 1) + rust_fib(n - 2) }
+}

@@ -1,0 +1,568 @@
+//! A miniature base VM for tests: one instance, one thread, exits answered by Rust on the VM's stack.
+//!
+//! It implements the contract of `compiler::abi` independently of the real base, counts every `str` and
+//! `buf`, and turns traps into values. This file contains `unsafe`.
+#![allow(dead_code)] // each test binary uses its part
+
+pub mod build;
+pub mod machine;
+
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
+
+use compiler::abi::{BufHeader, CapSlot, Exit, IMMORTAL, StrHeader, VmCtx};
+use compiler::{Bounds, Compiled, Cpu, Opt, Options};
+use il::packet::{MAX_ATTACHMENTS, MAX_WORDS};
+use il::trap::TrapKind;
+use il::{Const, FuncId, Module, Type, VerifiedModule};
+
+use machine::{Mapping, leave};
+
+/// Options for tests: as on this machine, Cranelift's verifier on.
+pub fn options() -> Options {
+    Options { verify: true, ..Options::detect() }
+}
+
+/// The option sets that must all agree.
+pub fn all_options() -> Vec<Options> {
+    let mut all = Vec::new();
+    for opt in [Opt::Speed, Opt::None] {
+        for cpu in [Cpu::detect(), Cpu::BASELINE] {
+            for bounds in [Bounds::Guard, Bounds::Explicit] {
+                all.push(Options { cpu, opt, bounds, verify: true });
+            }
+        }
+    }
+    all
+}
+
+/// How a run ended.
+#[derive(Clone, PartialEq, Debug)]
+pub enum End {
+    Done,
+    Trap { kind: TrapKind, message: String, line: Option<u32> },
+    Device { slot: u64, opcode: u64, status: u64 },
+}
+
+/// What was sent on a channel: (slot, words, contents of attachments).
+pub type Sent = (u32, Vec<u64>, Vec<Vec<u8>>);
+
+/// A result of a device instruction, as the test's device gives it.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    Word(u64),
+    Str(String),
+    Buf(Vec<u8>),
+}
+
+type Device = Box<dyn FnMut(&Sent) -> (u64, Vec<Reply>)>;
+
+/// One instance of a module.
+pub struct Vm {
+    ctx: Box<VmCtx>,
+    pub module: VerifiedModule,
+    pub compiled: Compiled,
+    code: Mapping,
+    stack: Mapping,
+    memory: Mapping,
+    interrupt: Box<u32>,
+    globals: Vec<u64>,
+    caps: Vec<CapSlot>,
+    packets: Vec<(Vec<u64>, Vec<u64>)>,
+    literals: Vec<u64>,
+    empties: (u64, u64),
+    /// Words that an open packet holds.
+    pub packet_words: usize,
+    strs: HashMap<u64, usize>,
+    bufs: HashMap<u64, usize>,
+    immortals: HashSet<u64>,
+    pub sent: Vec<Sent>,
+    pub device: Device,
+    pub yields: u32,
+    pub waits: u32,
+    pub failed_with: Option<u64>,
+    pub flush_status: u64,
+    end: Option<End>,
+}
+
+thread_local! {
+    static CURRENT: Cell<*mut Vm> = const { Cell::new(std::ptr::null_mut()) };
+}
+
+impl Vm {
+    pub fn new(module: Module) -> Box<Vm> {
+        Vm::with(module, &options())
+    }
+
+    pub fn with(module: Module, options: &Options) -> Box<Vm> {
+        let module = il::verify(module).unwrap_or_else(|error| panic!("{error}"));
+        let compiled = compiler::compile(&module, options).unwrap_or_else(|error| panic!("{error}"));
+        let code = Mapping::code(compiled.code.len(), |dest, address| compiled.link_into(dest, address).unwrap());
+        let pages = module.memory.map_or(0, |memory| memory.min);
+        let memory = Mapping::memory(compiler::GUARD_REGION_BYTES as usize, pages as usize * 65536);
+        for data in &module.data {
+            memory.write(data.offset as usize, &data.bytes);
+        }
+        let mut vm = Box::new(Vm {
+            // SAFETY: all fields are integers.
+            ctx: Box::new(unsafe { std::mem::zeroed() }),
+            compiled,
+            code,
+            stack: Mapping::stack(256 << 10),
+            memory,
+            interrupt: Box::new(0),
+            globals: Vec::new(),
+            caps: Vec::new(),
+            packets: Vec::new(),
+            literals: Vec::new(),
+            empties: (0, 0),
+            packet_words: 64,
+            strs: HashMap::new(),
+            bufs: HashMap::new(),
+            immortals: HashSet::new(),
+            sent: Vec::new(),
+            device: Box::new(|_| (0, Vec::new())),
+            yields: 0,
+            waits: 0,
+            failed_with: None,
+            flush_status: 0,
+            end: None,
+            module,
+        });
+        vm.prepare(pages);
+        vm
+    }
+
+    fn prepare(&mut self, pages: u32) {
+        for text in self.module.strings.clone() {
+            let address = self.immortal(&text);
+            self.literals.push(address);
+        }
+        self.empties = (self.immortal(""), self.new_buf(&[]));
+        self.bufs.remove(&self.empties.1);
+        for global in self.module.globals.clone() {
+            self.globals.push(match global.init {
+                Const::I32(value) => u64::from(value as u32),
+                Const::I64(value) => value as u64,
+                Const::F64(bits) => bits,
+                Const::Bool(value) => u64::from(value),
+                Const::Str(id) => self.literals[id.index()],
+            });
+        }
+        for _ in 0..=self.module.uses.len() {
+            self.packets.push((vec![0; MAX_WORDS], vec![0; MAX_ATTACHMENTS]));
+            let (words, attachments) = self.packets.last_mut().unwrap();
+            let start = words.as_mut_ptr() as u64;
+            // No room at first: the first instruction takes the slow path.
+            self.caps.push(CapSlot {
+                cursor: start,
+                end: start,
+                attachments: attachments.as_mut_ptr() as u64,
+                attached: 0,
+                channel: 0,
+                generation: 0,
+            });
+        }
+        *self.ctx = VmCtx {
+            exit: machine::exit as *const () as u64,
+            interrupt: &raw mut *self.interrupt as u64,
+            memory_base: self.memory.address(),
+            memory_bytes: u64::from(pages) * 65536,
+            globals: self.globals.as_mut_ptr() as u64,
+            caps: self.caps.as_mut_ptr() as u64,
+            literals: self.literals.as_mut_ptr() as u64,
+            empty_str: self.empties.0,
+            empty_buf: self.empties.1,
+            system_sp: 0,
+            vm_sp: 0,
+            exit_args: [0; 8],
+            values: [0; 32],
+        };
+    }
+
+    /// Runs an exported function to its end.
+    pub fn run(&mut self, name: &str, args: &[u64]) -> End {
+        let func = self.module.export(name).unwrap_or_else(|| panic!("no export {name}"));
+        self.enter(func, args)
+    }
+
+    pub fn enter(&mut self, func: FuncId, args: &[u64]) -> End {
+        let offset = self.compiled.entry(func).expect("an entry");
+        self.ctx.values[..args.len()].copy_from_slice(args);
+        self.end = None;
+        CURRENT.set(self);
+        machine::catch_faults();
+        // SAFETY: the code was compiled from a verified module; `exit` ends the run through `leave`.
+        unsafe { machine::run(&mut *self.ctx, self.code.address() + u64::from(offset), self.stack.end()) };
+        CURRENT.set(std::ptr::null_mut());
+        self.close_packets();
+        self.end.take().expect("an end")
+    }
+
+    /// Runs a function of one result.
+    pub fn eval(&mut self, name: &str, args: &[u64]) -> Result<u64, TrapKind> {
+        match self.run(name, args) {
+            End::Done => Ok(self.ctx.values[0]),
+            End::Trap { kind, .. } => Err(kind),
+            End::Device { .. } => Err(TrapKind::Device),
+        }
+    }
+
+    pub fn value(&self, index: usize) -> u64 {
+        self.ctx.values[index]
+    }
+
+    pub fn interrupt(&mut self) {
+        *self.interrupt = 1;
+    }
+
+    /// The address and length of the code.
+    pub fn code_address(&self) -> u64 {
+        self.code.address()
+    }
+
+    pub fn ctx(&mut self) -> &mut VmCtx {
+        &mut self.ctx
+    }
+
+    pub fn global(&self, index: usize) -> u64 {
+        self.globals[index]
+    }
+
+    pub fn memory(&self, range: std::ops::Range<usize>) -> Vec<u8> {
+        self.memory.read(range)
+    }
+
+    /// How many `str`s and `buf`s exist, literals and the empty ones aside.
+    pub fn alive(&self) -> (usize, usize) {
+        (self.strs.len(), self.bufs.len())
+    }
+
+    // Objects.
+
+    pub fn new_str(&mut self, text: &str) -> u64 {
+        let words = 2 + text.len().div_ceil(8);
+        let mut object = vec![0u64; words].into_boxed_slice();
+        object[0] = 1;
+        object[1] = text.len() as u64;
+        for (word, chunk) in object[2..].iter_mut().zip(text.as_bytes().chunks(8)) {
+            let mut bytes = [0; 8];
+            bytes[..chunk.len()].copy_from_slice(chunk);
+            *word = u64::from_le_bytes(bytes);
+        }
+        let address = Box::into_raw(object) as *mut u64 as u64;
+        self.strs.insert(address, words);
+        address
+    }
+
+    fn immortal(&mut self, text: &str) -> u64 {
+        let address = self.new_str(text);
+        self.strs.remove(&address);
+        self.immortals.insert(address);
+        // SAFETY: just allocated.
+        unsafe { (*(address as *mut StrHeader)).refs = IMMORTAL };
+        address
+    }
+
+    /// The text of a `str`; the reference stays.
+    pub fn text(&self, address: u64) -> String {
+        assert!(self.strs.contains_key(&address) || self.immortals.contains(&address), "a dead str {address:#x}");
+        // SAFETY: alive, as asserted.
+        let bytes = unsafe {
+            let header = &*(address as *const StrHeader);
+            std::slice::from_raw_parts((address as *const u8).add(size_of::<StrHeader>()), header.len as usize)
+        };
+        String::from_utf8(bytes.to_vec()).expect("UTF-8")
+    }
+
+    /// The text of a `str`, giving its reference up.
+    pub fn take_str(&mut self, address: u64) -> String {
+        let text = self.text(address);
+        self.drop_str(address);
+        text
+    }
+
+    fn drop_str(&mut self, address: u64) {
+        if self.immortals.contains(&address) {
+            return;
+        }
+        // SAFETY: the caller's reference keeps it alive.
+        let refs = unsafe {
+            let header = &mut *(address as *mut StrHeader);
+            header.refs -= 1;
+            header.refs
+        };
+        if refs == 0 {
+            self.free_str(address);
+        }
+    }
+
+    fn free_str(&mut self, address: u64) {
+        let words = self.strs.remove(&address).expect("a str is freed once");
+        // SAFETY: from `new_str`, alive until now.
+        let object = unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(address as *mut u64, words)) };
+        assert_eq!(object[0], 0, "a freed str has no references");
+    }
+
+    pub fn new_buf(&mut self, bytes: &[u8]) -> u64 {
+        let words = 2 + bytes.len().div_ceil(8);
+        let mut object = vec![0u64; words].into_boxed_slice();
+        object[0] = bytes.len() as u64;
+        let address = Box::into_raw(object) as *mut u64 as u64;
+        self.bufs.insert(address, words);
+        self.buf_mut(address).copy_from_slice(bytes);
+        address
+    }
+
+    fn buf_mut(&mut self, address: u64) -> &mut [u8] {
+        assert!(self.bufs.contains_key(&address) || address == self.empties.1, "a dead buf {address:#x}");
+        // SAFETY: alive, as asserted.
+        unsafe {
+            let header = &*(address as *const BufHeader);
+            std::slice::from_raw_parts_mut((address as *mut u8).add(size_of::<BufHeader>()), header.len as usize)
+        }
+    }
+
+    /// The contents of a `buf`, which is freed.
+    pub fn take_buf(&mut self, address: u64) -> Vec<u8> {
+        let bytes = self.buf_mut(address).to_vec();
+        self.free_buf(address);
+        bytes
+    }
+
+    fn free_buf(&mut self, address: u64) {
+        if address != self.empties.1 {
+            let words = self.bufs.remove(&address).expect("a buf is freed once");
+            // SAFETY: from `new_buf`, alive until now.
+            drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(address as *mut u64, words)) });
+        }
+    }
+
+    // Packets.
+
+    /// Moves a slot's open packet to `sent` and opens a new one of `words` words.
+    fn submit(&mut self, slot: usize, words: usize) {
+        let start = self.packets[slot].0.as_mut_ptr() as u64;
+        let used = (self.caps[slot].cursor - start) as usize / 8;
+        let attached = self.caps[slot].attached as usize;
+        let content = self.packets[slot].0[..used].to_vec();
+        let attachments = self.packets[slot].1[..attached].to_vec();
+        let attachments = attachments.into_iter().map(|buf| self.take_buf(buf)).collect();
+        if used > 0 {
+            self.sent.push((slot as u32, content, attachments));
+        }
+        self.packets[slot].0.fill(0xdead_dead_dead_dead);
+        self.caps[slot].cursor = start;
+        self.caps[slot].end = start + 8 * words as u64;
+        self.caps[slot].attached = 0;
+    }
+
+    fn close_packets(&mut self) {
+        for slot in 0..self.caps.len() {
+            self.submit(slot, 0);
+        }
+    }
+
+    fn call(&mut self, slot: usize, head: u64) -> u64 {
+        let at = (head - self.packets[slot].0.as_ptr() as u64) as usize / 8;
+        self.packets[slot].0[at] |= 7 << 32;
+        self.submit(slot, self.packet_words);
+        let request = self.sent.last().unwrap().clone();
+        let (status, results) = (self.device)(&request);
+        let opcode = request.1[at] as u8;
+        let set = &self.module.isas[self.module.uses[slot].isa.index()];
+        let types: Vec<Type> =
+            set.instruction(opcode).unwrap().results.as_ref().unwrap().iter().map(|field| field.ty).collect();
+        self.ctx.values[0] = status;
+        for (index, ty) in types.into_iter().enumerate() {
+            self.ctx.values[1 + index] = match (results.get(index).cloned(), ty) {
+                (Some(Reply::Word(word)), _) => word,
+                (Some(Reply::Str(text)), _) => self.new_str(&text),
+                (Some(Reply::Buf(bytes)), _) => self.new_buf(&bytes),
+                (None, Type::Str) => self.empties.0,
+                (None, Type::Buf) => self.empties.1,
+                (None, _) => 0,
+            };
+        }
+        status
+    }
+
+    // Exits.
+
+    fn trap(&mut self, kind: TrapKind, message: String, line: Option<u32>) -> ! {
+        self.end = Some(End::Trap { kind, message, line });
+        // SAFETY: within `run`, and nothing with a destructor is alive.
+        unsafe { leave(&mut *self.ctx) }
+    }
+
+    fn fault(&mut self, kind: TrapKind) -> ! {
+        self.trap(kind, String::new(), None)
+    }
+
+    fn exit(&mut self, code: u64) -> u64 {
+        let args = self.ctx.exit_args;
+        match Exit::from_code(code).expect("an exit") {
+            Exit::Done => {
+                self.end = Some(End::Done);
+                // SAFETY: as in `trap`.
+                unsafe { leave(&mut *self.ctx) }
+            }
+            Exit::Yield => {
+                self.yields += 1;
+                *self.interrupt = 0;
+                0
+            }
+            Exit::Room => {
+                self.submit(args[0] as usize, self.packet_words.max(args[1] as usize));
+                0
+            }
+            Exit::Call => self.call(args[0] as usize, args[1]),
+            Exit::Flush => {
+                self.submit(args[0] as usize, self.packet_words);
+                self.flush_status
+            }
+            Exit::Wait => {
+                self.waits += 1;
+                0
+            }
+            Exit::WaitForever => {
+                self.waits += 1;
+                self.end = Some(End::Done);
+                // SAFETY: as in `trap`.
+                unsafe { leave(&mut *self.ctx) }
+            }
+            Exit::Fail => {
+                self.failed_with = Some(args[0]);
+                0
+            }
+            Exit::Trap => {
+                let message = if args[1] == 0 { String::new() } else { self.text(args[1]) };
+                self.trap(TrapKind::from_code(args[0] as u8).unwrap(), message, None)
+            }
+            Exit::DeviceTrap => {
+                self.end = Some(End::Device { slot: args[0], opcode: args[1], status: args[2] });
+                // SAFETY: as in `trap`.
+                unsafe { leave(&mut *self.ctx) }
+            }
+            Exit::BufNew => self.new_buf(&vec![0; args[0] as usize]),
+            Exit::BufFree => {
+                self.free_buf(args[0]);
+                0
+            }
+            Exit::StrFree => {
+                self.free_str(args[0]);
+                0
+            }
+            Exit::StrConcat => {
+                let text = self.text(args[0]) + &self.text(args[1]);
+                self.new_str(&text)
+            }
+            Exit::StrSlice => {
+                let text = self.text(args[0]);
+                match text.get(args[1] as usize..args[2] as usize) {
+                    Some(part) => self.new_str(part),
+                    None => self.fault(TrapKind::IndexOutOfBounds),
+                }
+            }
+            Exit::StrFromI32 | Exit::StrFromI64 => self.new_str(&(args[0] as i64).to_string()),
+            Exit::StrFromF64 => self.new_str(&f64::from_bits(args[0]).to_string()),
+            Exit::StrFromBool => self.new_str(if args[0] == 0 { "false" } else { "true" }),
+            Exit::StrAt => {
+                self.check_memory(args[0], args[1]);
+                let bytes = self.memory.read(args[0] as usize..(args[0] + args[1]) as usize);
+                match String::from_utf8(bytes) {
+                    Ok(text) => self.new_str(&text),
+                    Err(_) => self.fault(TrapKind::BadUtf8),
+                }
+            }
+            Exit::StrEq => u64::from(self.text(args[0]) == self.text(args[1])),
+            Exit::MemoryGrow => {
+                let old = self.ctx.memory_bytes / 65536;
+                let new = old + args[0];
+                if new > u64::from(self.module.memory.map_or(0, |memory| memory.max)) {
+                    return 0xffff_ffff;
+                }
+                self.memory.open(new as usize * 65536);
+                self.ctx.memory_bytes = new * 65536;
+                old
+            }
+            Exit::MemoryFill => {
+                self.check_memory(args[0], args[2]);
+                self.memory.write(args[0] as usize, &vec![args[1] as u8; args[2] as usize]);
+                0
+            }
+            Exit::MemoryCopy => {
+                self.check_memory(args[0], args[2]);
+                self.check_memory(args[1], args[2]);
+                let bytes = self.memory.read(args[1] as usize..(args[1] + args[2]) as usize);
+                self.memory.write(args[0] as usize, &bytes);
+                0
+            }
+            Exit::BufCopy => {
+                let (from, len) = (args[3] as usize, args[4] as usize);
+                let bytes = self.buf_mut(args[2]).get(from..from + len).map(<[u8]>::to_vec);
+                let to = args[1] as usize;
+                let copied = match (bytes, self.buf_mut(args[0]).get_mut(to..to + len)) {
+                    (Some(bytes), Some(place)) => {
+                        place.copy_from_slice(&bytes);
+                        true
+                    }
+                    _ => false,
+                };
+                if !copied {
+                    self.fault(TrapKind::IndexOutOfBounds);
+                }
+                0
+            }
+        }
+    }
+
+    fn check_memory(&mut self, address: u64, len: u64) {
+        if address + len > self.ctx.memory_bytes {
+            self.fault(TrapKind::MemoryOutOfBounds);
+        }
+    }
+
+    /// What a fault at `pc` means; `None` if it is not in this VM's code.
+    fn fault_at(&mut self, pc: u64, address: u64) -> Option<()> {
+        let offset = u32::try_from(pc.checked_sub(self.code.address())?).ok()?;
+        self.compiled.section_at(offset)?;
+        let kind = match self.compiled.trap_at(offset) {
+            Some(kind) => kind,
+            None if self.stack.is_guard(address) => TrapKind::StackOverflow,
+            None => return None,
+        };
+        let line = self.compiled.locate(offset).and_then(|at| self.module.line_at(at.func, at.body_offset));
+        self.end = Some(End::Trap { kind, message: String::new(), line });
+        Some(())
+    }
+}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        for address in self.strs.keys().copied().collect::<Vec<_>>() {
+            // SAFETY: alive until now.
+            unsafe { (*(address as *mut StrHeader)).refs = 0 };
+            self.free_str(address);
+        }
+        for address in self.bufs.keys().copied().collect::<Vec<_>>() {
+            self.free_buf(address);
+        }
+    }
+}
+
+/// Called by the code under test.
+pub(crate) extern "sysv64" fn on_exit(_ctx: *mut VmCtx, code: u64) -> u64 {
+    // SAFETY: set by `enter` on this thread, and `enter` does not touch the VM meanwhile.
+    unsafe { (*CURRENT.get()).exit(code) }
+}
+
+/// Called from the signal handler: the context to leave, if the fault is the code's.
+pub(crate) fn on_fault(pc: u64, address: u64) -> Option<*mut VmCtx> {
+    let vm = CURRENT.get();
+    if vm.is_null() {
+        return None;
+    }
+    // SAFETY: as in `on_exit`; the fault happened in generated code, so no Rust code is in between.
+    unsafe { (*vm).fault_at(pc, address).map(|()| &raw mut *(*vm).ctx) }
+}

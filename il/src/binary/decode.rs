@@ -1,0 +1,364 @@
+//! Bytes to module.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{BinaryError, KNOWN_FEATURES, MAGIC, OPTIONAL, Problem, VERSION, section};
+use crate::isa::{Event, Field, Instruction, InstructionSet};
+use crate::leb::{self, LebError};
+use crate::{
+    Const, Data, Export, Func, FuncId, Global, Handler, IsaId, Memory, Module, Names, Provides, Signature, StrId,
+    Type, Use, UseId, limits,
+};
+
+type Result<T> = core::result::Result<T, BinaryError>;
+
+/// The module that `bytes` encode.
+pub fn module(bytes: &[u8]) -> Result<Module> {
+    if bytes.len() > limits::MODULE_BYTES {
+        let problem = Problem::Limit { count: bytes.len() as u64, limit: limits::MODULE_BYTES };
+        return Err(BinaryError::new(0, "a module's length in bytes", problem));
+    }
+    let mut cursor = Cursor { bytes, at: 0, end: bytes.len() };
+    header(&mut cursor)?;
+    let mut module = Module::default();
+    let mut previous = 0;
+    while cursor.at < cursor.end {
+        previous = one_section(&mut cursor, previous, &mut module)?;
+    }
+    Ok(module)
+}
+
+fn header(cursor: &mut Cursor<'_>) -> Result<()> {
+    if !cursor.bytes.starts_with(&MAGIC) {
+        return Err(BinaryError::new(0, "the magic number", Problem::NotAModule));
+    }
+    cursor.at = MAGIC.len();
+    let at = cursor.at;
+    let version = cursor.u32("the format version")?;
+    if version != VERSION {
+        return Err(BinaryError::new(at, "the format version", Problem::Version(version)));
+    }
+    let at = cursor.at;
+    let unknown = cursor.number("the required features", leb::read_u64)? & !KNOWN_FEATURES;
+    if unknown != 0 {
+        return Err(BinaryError::new(at, "the required features", Problem::Features(unknown)));
+    }
+    Ok(())
+}
+
+/// Reads one section into `module`; returns its kind.
+fn one_section(cursor: &mut Cursor<'_>, previous: u8, module: &mut Module) -> Result<u8> {
+    let start = cursor.at;
+    let kind = cursor.byte("a section's kind")?;
+    if kind <= previous {
+        return Err(BinaryError::new(start, "a section's kind", Problem::SectionOrder(kind)));
+    }
+    let length_at = cursor.at;
+    let length = cursor.u32("a section's length")? as usize;
+    let left = cursor.end - cursor.at;
+    if length > left {
+        return Err(BinaryError::new(length_at, "a section's length", Problem::Truncated));
+    }
+    if length == 0 && kind < OPTIONAL {
+        return Err(BinaryError::new(length_at, "a section's length", Problem::EmptySection));
+    }
+    let mut content = Cursor { bytes: cursor.bytes, at: cursor.at, end: cursor.at + length };
+    cursor.at += length;
+    if !payload(kind, start, &mut content, module)? {
+        return Ok(kind);
+    }
+    match content.end - content.at {
+        0 => Ok(kind),
+        rest => Err(BinaryError::new(content.at, "a section's end", Problem::TrailingBytes(rest))),
+    }
+}
+
+/// Reads a section's payload; `false` if it is to be skipped.
+fn payload(kind: u8, start: usize, c: &mut Cursor<'_>, module: &mut Module) -> Result<bool> {
+    match kind {
+        section::NAME => module.name = c.some(|c| c.text("the module's name", limits::NAME_BYTES), String::len)?,
+        section::STRINGS => {
+            module.strings = c.section("literals", limits::STRINGS, |c| c.text("a literal", limits::STRING_BYTES))?;
+        }
+        section::ISAS => module.isas = c.section("instruction sets", limits::ISAS, isa)?,
+        section::USES => module.uses = c.section("capabilities", limits::USES, wanted)?,
+        section::PROVIDES => module.provides = Some(provides(c)?),
+        section::GLOBALS => module.globals = c.section("globals", limits::GLOBALS, global)?,
+        section::MEMORY => module.memory = Some(memory(c)?),
+        section::DATA => module.data = c.section("data segments", limits::DATA, data)?,
+        section::FUNCS => module.funcs = c.section("functions", limits::FUNCS, func)?,
+        section::EXPORTS => module.exports = c.section("exports", limits::EXPORTS, export)?,
+        section::HANDLERS => module.handlers = c.section("handlers", limits::HANDLERS, handler)?,
+        section::NAMES => module.names = Some(names(c)?),
+        OPTIONAL.. => return Ok(false),
+        unknown => return Err(BinaryError::new(start, "a section's kind", Problem::UnknownSection(unknown))),
+    }
+    Ok(true)
+}
+
+fn isa(c: &mut Cursor<'_>) -> Result<InstructionSet> {
+    Ok(InstructionSet {
+        name: Cow::Owned(c.text("an instruction set's name", limits::NAME_BYTES)?),
+        version: c.u32("an instruction set's version")?,
+        instructions: Cow::Owned(c.list("the number of instructions", limits::ISA_ENTRIES, instruction)?),
+        events: Cow::Owned(c.list("the number of events", limits::ISA_ENTRIES, event)?),
+        doc: Cow::Borrowed(""),
+    })
+}
+
+fn instruction(c: &mut Cursor<'_>) -> Result<Instruction> {
+    Ok(Instruction {
+        opcode: c.byte("an opcode")?,
+        name: Cow::Owned(c.text("an instruction's name", limits::NAME_BYTES)?),
+        params: fields(c, "the number of operands", limits::PARAMS)?,
+        results: match c.flag("whether the instruction waits")? {
+            true => Some(fields(c, "the number of results", limits::RESULTS)?),
+            false => None,
+        },
+        doc: Cow::Borrowed(""),
+    })
+}
+
+fn event(c: &mut Cursor<'_>) -> Result<Event> {
+    Ok(Event {
+        number: c.byte("an event's number")?,
+        name: Cow::Owned(c.text("an event's name", limits::NAME_BYTES)?),
+        params: fields(c, "the number of an event's operands", limits::PARAMS)?,
+        coalesced: c.flag("whether the event is coalesced")?,
+        doc: Cow::Borrowed(""),
+    })
+}
+
+fn fields(c: &mut Cursor<'_>, reading: &'static str, limit: usize) -> Result<Cow<'static, [Field]>> {
+    let fields = c.list(reading, limit, |c| {
+        let name = Cow::Owned(c.text("an operand's name", limits::NAME_BYTES)?);
+        Ok(Field { name, ty: c.ty("an operand's type")? })
+    })?;
+    Ok(Cow::Owned(fields))
+}
+
+fn wanted(c: &mut Cursor<'_>) -> Result<Use> {
+    let name = c.text("a capability's name", limits::NAME_BYTES)?;
+    Ok(Use { name, isa: IsaId(c.u32("a capability's instruction set")?) })
+}
+
+fn provides(c: &mut Cursor<'_>) -> Result<Provides> {
+    let isa = IsaId(c.u32("the provided instruction set")?);
+    let name = match c.flag("whether a name is announced")? {
+        true => Some(c.text("the announced name", limits::NAME_BYTES)?),
+        false => None,
+    };
+    let ops = c.list("the number of ops", limits::ISA_ENTRIES, |c| c.u32("an op's function").map(FuncId))?;
+    Ok(Provides { isa, name, ops })
+}
+
+fn global(c: &mut Cursor<'_>) -> Result<Global> {
+    let mutable = c.flag("whether a global is mutable")?;
+    Ok(Global { mutable, init: constant(c)? })
+}
+
+fn constant(c: &mut Cursor<'_>) -> Result<Const> {
+    let at = c.at;
+    let reading = "a constant";
+    Ok(match c.ty("a constant's type")? {
+        Type::I32 => Const::I32(c.number(reading, leb::read_i32)?),
+        Type::I64 => Const::I64(c.number(reading, leb::read_i64)?),
+        Type::F64 => Const::F64(c.bits(reading)?),
+        Type::Bool => Const::Bool(c.flag(reading)?),
+        Type::Str => Const::Str(StrId(c.u32(reading)?)),
+        other @ (Type::Buf | Type::BufRef) => {
+            let problem = Problem::BadCode { found: other as u8, expected: "i32, i64, f64, bool or str" };
+            return Err(BinaryError::new(at, "a constant's type", problem));
+        }
+    })
+}
+
+fn memory(c: &mut Cursor<'_>) -> Result<Memory> {
+    let min = c.u32("the memory's pages at start")?;
+    Ok(Memory { min, max: c.u32("the memory's pages at most")? })
+}
+
+fn data(c: &mut Cursor<'_>) -> Result<Data> {
+    let offset = c.u32("a data segment's address")?;
+    Ok(Data { offset, bytes: c.blob("a data segment's length", limits::MODULE_BYTES)?.to_vec() })
+}
+
+fn func(c: &mut Cursor<'_>) -> Result<Func> {
+    let params = c.types("the number of parameters", limits::PARAMS)?;
+    let results = c.types("the number of results", limits::RESULTS)?;
+    let locals = c.types("the number of locals", limits::LOCALS)?;
+    let body = c.blob("the length of a function's body", limits::BODY_BYTES)?.to_vec();
+    Ok(Func { sig: Signature { params, results }, locals, body })
+}
+
+fn export(c: &mut Cursor<'_>) -> Result<Export> {
+    let name = c.text("an export's name", limits::NAME_BYTES)?;
+    Ok(Export { name, func: FuncId(c.u32("an export's function")?) })
+}
+
+fn handler(c: &mut Cursor<'_>) -> Result<Handler> {
+    Ok(Handler {
+        source: UseId(c.u32("a handler's capability")?),
+        event: c.byte("a handler's event")?,
+        func: FuncId(c.u32("a handler's function")?),
+    })
+}
+
+fn names(c: &mut Cursor<'_>) -> Result<Names> {
+    let mut locals_left = limits::LOCAL_NAMES;
+    let name = |c: &mut Cursor<'_>| c.text("a name", limits::NAME_BYTES);
+    Ok(Names {
+        file: c.text("the source file's name", limits::NAME_BYTES)?,
+        funcs: c.list("the number of function names", limits::FUNCS, name)?,
+        locals: c.list("the number of lists of locals", limits::FUNCS, |c| {
+            let list = c.list("the number of names of locals", limits::LOCALS.min(locals_left), name)?;
+            locals_left -= list.len();
+            Ok(list)
+        })?,
+        globals: c.list("the number of names of globals", limits::GLOBALS, name)?,
+        lines: c.list("the number of line tables", limits::FUNCS, lines)?,
+    })
+}
+
+fn lines(c: &mut Cursor<'_>) -> Result<Vec<(u32, u32)>> {
+    let mut previous = (0, 0);
+    c.list("the number of lines", limits::BODY_BYTES, |c| {
+        previous = (c.delta("a line's offset", previous.0)?, c.delta("a line", previous.1)?);
+        Ok(previous)
+    })
+}
+
+/// A position in the module's bytes, and the end that must not be passed.
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    end: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..self.end).unwrap_or(&[])
+    }
+
+    fn byte(&mut self, reading: &'static str) -> Result<u8> {
+        let byte = self.rest().first().ok_or_else(|| BinaryError::new(self.at, reading, Problem::Truncated))?;
+        self.at += 1;
+        Ok(*byte)
+    }
+
+    fn number<T>(
+        &mut self,
+        reading: &'static str,
+        read: impl Fn(&[u8]) -> core::result::Result<(T, usize), LebError>,
+    ) -> Result<T> {
+        let (value, length) = read(self.rest()).map_err(|error| BinaryError::new(self.at, reading, error))?;
+        self.at += length;
+        Ok(value)
+    }
+
+    fn u32(&mut self, reading: &'static str) -> Result<u32> {
+        self.number(reading, leb::read_u32)
+    }
+
+    fn delta(&mut self, reading: &'static str, base: u32) -> Result<u32> {
+        let at = self.at;
+        let delta = self.number(reading, leb::read_i64)?;
+        let value = i64::from(base).checked_add(delta).and_then(|value| u32::try_from(value).ok());
+        value.ok_or_else(|| BinaryError::new(at, reading, Problem::TooLarge))
+    }
+
+    /// A count that stays within `limit`, and within the bytes left (an item has at least one).
+    fn count(&mut self, reading: &'static str, limit: usize) -> Result<usize> {
+        let at = self.at;
+        let count = self.u32(reading)? as usize;
+        if count > limit {
+            return Err(BinaryError::new(at, reading, Problem::Limit { count: count as u64, limit }));
+        }
+        if count > self.rest().len() {
+            return Err(BinaryError::new(at, reading, Problem::Truncated));
+        }
+        Ok(count)
+    }
+
+    fn list<T>(
+        &mut self,
+        reading: &'static str,
+        limit: usize,
+        mut item: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let count = self.count(reading, limit)?;
+        let mut items = Vec::with_capacity(count);
+        for _ in 0..count {
+            items.push(item(self)?);
+        }
+        Ok(items)
+    }
+
+    /// A section that is one list, which must not be empty.
+    fn section<T>(
+        &mut self,
+        reading: &'static str,
+        limit: usize,
+        item: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        self.some(|c| c.list(reading, limit, item), Vec::len)
+    }
+
+    fn some<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T>,
+        length: impl Fn(&T) -> usize,
+    ) -> Result<T> {
+        let at = self.at;
+        let value = read(self)?;
+        if length(&value) == 0 {
+            return Err(BinaryError::new(at, "a section's content", Problem::EmptySection));
+        }
+        Ok(value)
+    }
+
+    fn blob(&mut self, reading: &'static str, limit: usize) -> Result<&'a [u8]> {
+        let length = self.count(reading, limit)?;
+        let blob = self.rest().get(..length).unwrap_or(&[]);
+        self.at += length;
+        Ok(blob)
+    }
+
+    fn text(&mut self, reading: &'static str, limit: usize) -> Result<String> {
+        let bytes = self.blob(reading, limit)?;
+        let start = self.at - bytes.len();
+        let text = core::str::from_utf8(bytes)
+            .map_err(|error| BinaryError::new(start + error.valid_up_to(), reading, Problem::BadUtf8))?;
+        Ok(String::from(text))
+    }
+
+    fn bits(&mut self, reading: &'static str) -> Result<u64> {
+        let mut bytes = [0; 8];
+        for byte in &mut bytes {
+            *byte = self.byte(reading)?;
+        }
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn flag(&mut self, reading: &'static str) -> Result<bool> {
+        let at = self.at;
+        match self.byte(reading)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            found => Err(BinaryError::new(at, reading, Problem::BadCode { found, expected: "0 or 1" })),
+        }
+    }
+
+    fn ty(&mut self, reading: &'static str) -> Result<Type> {
+        let at = self.at;
+        let found = self.byte(reading)?;
+        let problem = Problem::BadCode { found, expected: "a type's code, 1 to 7" };
+        Type::from_code(found).ok_or_else(|| BinaryError::new(at, reading, problem))
+    }
+
+    fn types(&mut self, reading: &'static str, limit: usize) -> Result<Vec<Type>> {
+        self.list(reading, limit, |c| c.ty("a type"))
+    }
+}

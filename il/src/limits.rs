@@ -1,0 +1,68 @@
+//! Every limit of a module, in one place.
+//!
+//! The decoder checks counts against these before it allocates, the verifier checks them again
+//! (a module may come from a front end instead of bytes), and the reference publishes [`ALL`]. All
+//! are inclusive maxima.
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $name:ident = $value:expr, $what:literal;)*) => {
+        $($(#[$doc])* pub const $name: usize = $value;)*
+        /// Every limit: (name, value, what it limits), for the reference.
+        pub const ALL: &[(&str, usize, &str)] = &[$((stringify!($name), $name, $what),)*];
+    };
+}
+
+limits! {
+    /// An encoded module.
+    MODULE_BYTES = 16 << 20, "bytes of a module";
+    /// A name: of the module, an instruction, a function, a local.
+    NAME_BYTES = 255, "bytes of a name";
+    /// Literals of `str`, `trap` and `assert`.
+    STRINGS = 1 << 16, "literals";
+    /// One literal; it must fit into one packet with room to spare.
+    STRING_BYTES = 32 << 10, "bytes of a literal";
+    /// Instruction sets that a module embeds.
+    ISAS = 64, "embedded instruction sets";
+    /// Instructions of a set; also its events.
+    ISA_ENTRIES = 255, "instructions, and events, of an instruction set";
+    /// Wanted capabilities.
+    USES = 64, "wanted capabilities";
+    /// Globals.
+    GLOBALS = 4096, "globals";
+    /// Linear memory: 4 GiB.
+    MEMORY_PAGES = 1 << 16, "64 KiB pages of memory";
+    /// Data segments.
+    DATA = 4096, "data segments";
+    /// Functions of all kinds.
+    FUNCS = 1 << 14, "functions";
+    /// Exported functions.
+    EXPORTS = 1024, "exports";
+    /// Event handlers.
+    HANDLERS = 1024, "handlers";
+    /// Parameters of a function, instruction or event.
+    PARAMS = crate::packet::MAX_OPERANDS, "parameters";
+    /// Results of a function or instruction.
+    RESULTS = crate::packet::MAX_OPERANDS, "results";
+    /// Values that cross an entry (arguments in, or a status and results out).
+    MAX_VALUES = 31, "values that enter or leave an entry";
+    /// Locals of a function, parameters included.
+    LOCALS = 4096, "locals of a function, parameters included";
+    /// Locals of type `buf` in a function, parameters included.
+    BUFS = 64, "`buf` locals of a function, parameters included";
+    /// A function's encoded body.
+    BODY_BYTES = 1 << 20, "bytes of a function's body";
+    /// Constructs (`if`, loops, `switch`, `cond`) inside one another.
+    NESTING = 256, "nested constructs";
+    /// Operands on the stack at once.
+    OPERANDS = 1024, "operands on the stack";
+    /// Height of an expression tree.
+    EXPRESSION_DEPTH = 1000, "operators inside one another";
+    /// Destinations of one assignment.
+    DESTS = 64, "destinations of one assignment";
+    /// Names of locals in the names section, over all functions.
+    LOCAL_NAMES = 1 << 18, "names of locals in a module";
+    /// A module's text.
+    SOURCE_BYTES = 4 << 20, "bytes of a module's text";
+    /// Expressions, blocks and parentheses inside one another in text; also the operators of a chain.
+    SOURCE_NESTING = 128, "expressions and blocks inside one another in text";
+}

@@ -1,0 +1,305 @@
+//! One function: its scopes and locals, and the walk from its first brace to its last.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::super::ast::{Block, Name};
+use super::super::diag::{Code, Report, Span, nearest};
+use super::flow::{BufState, Bufs, LoopState, State};
+use super::typed::Ty;
+use super::{Compiled, Context, Entry, FuncInfo};
+use crate::Signature;
+use crate::instr::{Instr, Writer};
+use crate::limits;
+use crate::types::{LocalId, Type};
+
+pub(super) struct Local<'f> {
+    /// Empty for what the compiler adds.
+    pub name: &'f str,
+    /// Where it is declared.
+    pub span: Span,
+    pub ty: Ty,
+    pub mutable: bool,
+    /// Its number among the `buf` locals.
+    pub buf: Option<u8>,
+}
+
+/// Names of one block, and the locals it declared.
+#[derive(Default)]
+pub(super) struct Scope<'f> {
+    names: BTreeMap<&'f str, LocalId>,
+}
+
+/// A function (or constant expression) that is being checked and emitted.
+pub(super) struct Body<'b, 'c, 'f, 's> {
+    pub cx: &'b mut Context<'c, 'f, 's>,
+    /// `None` in a constant expression.
+    pub func: Option<usize>,
+    pub writer: Writer,
+    pub locals: Vec<Local<'f>>,
+    pub scopes: Vec<Scope<'f>>,
+    pub loops: Vec<LoopState<'f>>,
+    pub state: State,
+    pub bufs: Bufs,
+    /// `buf` locals that the expression under way borrows.
+    pub borrowed: Vec<LocalId>,
+    pub lines: Vec<(u32, u32)>,
+}
+
+/// What a name stands for here.
+pub(super) enum Found {
+    Local(LocalId),
+    Item(Entry),
+    Nothing,
+}
+
+/// Checks and emits function `id`.
+pub(super) fn function(cx: &mut Context<'_, '_, '_>, id: usize) -> Compiled {
+    let FuncInfo { func, .. } = cx.funcs[id];
+    let params = cx.funcs[id].params.clone();
+    let results = cx.funcs[id].results.clone();
+    let mut body = Body::new(cx, Some(id));
+    body.params(&params);
+    body.block(&func.body);
+    if body.state.reachable && !results.is_empty() {
+        let end = Span { start: func.body.span.end.saturating_sub(1), end: func.body.span.end };
+        let message = format!("not every path of `{}` returns", func.name.text);
+        let report = Report::new(Code::MissingReturn, end, message).also(func.name.span, "has results");
+        body.cx.report(report.label("the end is reached here").hint("end every path with `return ..`, `trap \"why\"` or an endless `loop`"));
+    }
+    body.finish(params.len(), &results, func.name.span)
+}
+
+impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
+    pub fn new(cx: &'b mut Context<'c, 'f, 's>, func: Option<usize>) -> Self {
+        Body {
+            cx,
+            func,
+            writer: Writer::default(),
+            locals: Vec::new(),
+            scopes: alloc::vec![Scope::default()],
+            loops: Vec::new(),
+            state: State::START,
+            bufs: Vec::new(),
+            borrowed: Vec::new(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// The function; not in constant expressions.
+    pub fn info(&self) -> Option<&FuncInfo<'f>> {
+        self.func.map(|id| &self.cx.funcs[id])
+    }
+
+    fn params(&mut self, types: &[Ty]) {
+        let Some(func) = self.info().map(|info| info.func) else { return };
+        for (param, ty) in func.sig.params.iter().zip(types) {
+            let Some(name) = param.name else { continue };
+            let id = self.new_local(name.text, name.span, false);
+            self.set_type(id, *ty);
+            self.make_available(id);
+            self.declare(name, id);
+        }
+    }
+
+    fn finish(self, params: usize, results: &[Ty], span: Span) -> Compiled {
+        let types = |list: &[Ty]| list.iter().map(|ty| if let Ty::Of(ty) = ty { *ty } else { Type::I32 }).collect::<Vec<_>>();
+        let all = types(&self.locals.iter().map(|local| local.ty).collect::<Vec<_>>());
+        let (own_params, own) = all.split_at(params.min(all.len()));
+        self.cx.limit(all.len(), limits::LOCALS, "locals", span);
+        self.cx.limit(self.bufs.len(), limits::BUFS, "`buf` locals", span);
+        self.cx.limit(self.writer.bytes.len(), limits::BODY_BYTES, "bytes of code", span);
+        Compiled {
+            func: crate::Func {
+                sig: Signature { params: own_params.into(), results: types(results) },
+                locals: own.into(),
+                body: self.writer.bytes,
+            },
+            locals: self.locals.iter().map(|local| local.name.into()).collect(),
+            lines: self.lines,
+        }
+    }
+
+    /// Adds a local, of no known type and in no scope as yet.
+    pub fn new_local(&mut self, name: &'f str, span: Span, mutable: bool) -> LocalId {
+        let id = LocalId(self.locals.len() as u32);
+        self.cx.limit(name.len(), limits::NAME_BYTES, "bytes of a name", span);
+        self.locals.push(Local { name, span, ty: Ty::Error, mutable, buf: None });
+        id
+    }
+
+    /// Adds a local that the text does not name.
+    pub fn temporary(&mut self, ty: Ty, span: Span) -> LocalId {
+        let id = self.new_local("", span, true);
+        self.set_type(id, ty);
+        id
+    }
+
+    pub fn set_type(&mut self, id: LocalId, ty: Ty) {
+        let local = &mut self.locals[id.index()];
+        local.ty = ty;
+        if ty == Ty::Of(Type::Buf) && local.buf.is_none() {
+            local.buf = Some(self.bufs.len().min(limits::BUFS - 1) as u8);
+            self.bufs.push(BufState::default());
+        }
+    }
+
+    pub fn local(&self, id: LocalId) -> &Local<'f> {
+        &self.locals[id.index()]
+    }
+
+    /// Brings a local into scope under its name.
+    pub fn declare(&mut self, name: Name<'f>, id: LocalId) {
+        if name.is_blank() {
+            return;
+        }
+        let Some(scope) = self.scopes.last_mut() else { return };
+        if let Some(first) = scope.names.insert(name.text, id) {
+            let first = self.local(first).span;
+            let report = Report::new(Code::Duplicate, name.span, format!("`{}` is declared twice in this block", name.text));
+            let report = report.label("declared again").also(first, "first declared here");
+            self.cx.report(report.hint("use another name, or assign with `=` to a `var`"));
+        }
+    }
+
+    /// Looks a name up: locals from the inside out, then the module's items.
+    pub fn find(&self, name: &str) -> Found {
+        if let Some(id) = self.scopes.iter().rev().find_map(|scope| scope.names.get(name)) {
+            return Found::Local(*id);
+        }
+        self.cx.names.get(name).map_or(Found::Nothing, |(entry, _)| Found::Item(*entry))
+    }
+
+    /// The declared name that a misspelt one may have meant.
+    pub fn suggest(&self, name: &str, more: impl Iterator<Item = &'static str>) -> Option<&str> {
+        let locals = self.scopes.iter().flat_map(|scope| scope.names.keys().copied());
+        nearest(name, locals.chain(self.cx.names.keys().copied()).chain(more))
+    }
+
+    /// A block's statements in a scope of their own.
+    pub fn block(&mut self, block: &'f Block<'f>) {
+        self.scoped(|body| {
+            let mut told = false;
+            for stmt in &block.stmts {
+                body.check_reached(stmt.span, &mut told);
+                body.stmt(stmt);
+            }
+            body.revive(told);
+        });
+    }
+
+    /// Runs `inner` in a new scope.
+    pub fn scoped<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> T {
+        self.scopes.push(Scope::default());
+        let result = inner(self);
+        if self.state.reachable {
+            self.drop_scopes(self.scopes.len() - 1);
+        }
+        self.scopes.pop();
+        result
+    }
+
+    /// Frees the `buf`s of inner scopes that have not moved; a function's own are freed at its end.
+    pub fn drop_scopes(&mut self, outer: usize) {
+        // The first two scopes are the parameters' and the body's.
+        let inner = self.scopes.iter().skip(outer.max(2));
+        let ids: Vec<LocalId> = inner.flat_map(|scope| scope.names.values().copied()).collect();
+        for id in ids {
+            if self.is_available(id) {
+                self.writer.push(Instr::Take(id));
+                self.writer.set(&[None]);
+            }
+        }
+    }
+
+    /// Reports a statement that no path reaches, once a block.
+    pub fn check_reached(&mut self, span: Span, told: &mut bool) {
+        if self.state.reachable || *told {
+            return;
+        }
+        *told = true;
+        self.cx.report(
+            Report::new(Code::Unreachable, span, "this is never reached")
+                .hint("remove it: what stands before it always leaves (`return`, `break`, `continue`, `trap`, `fail`, an endless `loop`)"),
+        );
+        // Go on checking as if it were.
+        self.state = State { reachable: true, available: u64::MAX };
+    }
+
+    /// After an unreached statement was reported, the block's end is still not reached.
+    pub fn revive(&mut self, told: bool) {
+        if told {
+            self.state = State::DEAD;
+        }
+    }
+
+    /// Notes the line of what is emitted next.
+    pub fn mark(&mut self, span: Span) {
+        let line = self.cx.sink.line(span.start);
+        let offset = self.writer.bytes.len() as u32;
+        match self.lines.last_mut() {
+            Some((_, last)) if *last == line => {}
+            Some((at, last)) if *at == offset => *last = line,
+            _ => self.lines.push((offset, line)),
+        }
+    }
+
+    fn bit(&self, id: LocalId) -> Option<u64> {
+        self.local(id).buf.map(|number| 1 << number)
+    }
+
+    pub fn is_available(&self, id: LocalId) -> bool {
+        self.state.reachable && self.bit(id).is_some_and(|bit| self.state.available & bit != 0)
+    }
+
+    pub fn make_available(&mut self, id: LocalId) {
+        if let Some(bit) = self.bit(id) {
+            self.state.available |= bit;
+        }
+    }
+
+    /// Uses a `buf` local: lends it, or moves it away.
+    pub fn use_buf(&mut self, id: LocalId, moves: bool, span: Span) {
+        let Some(bit) = self.bit(id) else { return };
+        let number = self.local(id).buf.map_or(0, usize::from);
+        let name = self.local(id).name;
+        if self.state.available & bit == 0 {
+            let report = Report::new(Code::Moved, span, format!("`{name}` has moved")).label("used here after the move");
+            let report = match self.bufs.get(number).and_then(|buf| buf.moved) {
+                Some(moved) => report.also(moved, "moved here"),
+                None => report,
+            };
+            self.cx.report(report.hint("a `buf` has one owner: sending, returning or passing it on gives it away"));
+            // Once is enough.
+            self.state.available |= bit;
+        }
+        if moves && self.borrowed.contains(&id) {
+            let report = Report::new(Code::Moved, span, format!("`{name}` moves while the same expression borrows it"));
+            self.cx.report(report.hint("put one of the two in a `let` of its own"));
+        }
+        if moves {
+            self.state.available &= !bit;
+            if let Some(buf) = self.bufs.get_mut(number) {
+                buf.moved = Some(span);
+            }
+        } else {
+            self.borrowed.push(id);
+        }
+    }
+
+    /// At an edge back to a loop's head: what was available there must be so again.
+    pub fn check_back_edge(&mut self, head: State, span: Span) {
+        if !self.state.reachable || !head.reachable {
+            return;
+        }
+        let missing = head.available & !self.state.available;
+        let lost = self.locals.iter().find(|local| local.buf.is_some_and(|number| missing & 1 << number != 0));
+        if let Some(local) = lost {
+            let moved = local.buf.and_then(|number| self.bufs.get(usize::from(number))).and_then(|buf| buf.moved).unwrap_or(span);
+            let message = format!("`{}` moves here, and the loop's next turn would miss it", local.name);
+            let report = Report::new(Code::MovedInLoop, moved, message).also(local.span, "declared outside the loop");
+            self.cx.report(report.hint("assign a new `buf` before the turn ends, or leave the loop after this"));
+        }
+    }
+}

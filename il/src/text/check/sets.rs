@@ -1,0 +1,260 @@
+//! Instruction sets: `isa`, `use`, `provides`, `on`.
+
+use alloc::borrow::Cow;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::super::ast::{self, File, IsaEntry, IsaPath, Item, Name, Param};
+use super::super::diag::{Code, Report, Span, nearest};
+use super::typed::Ty;
+use super::{Context, Entry, FuncKind, ProvidesInfo, UseInfo};
+use crate::isa::{Event, Field, Instruction, InstructionSet};
+use crate::limits;
+use crate::types::{FuncId, Type, UseId};
+
+impl<'f> Context<'_, 'f, '_> {
+    /// The sets that the text declares itself.
+    pub(super) fn declare_sets(&mut self, file: &'f File<'f>) {
+        for item in &file.items {
+            let Item::Isa { isa, entries } = item else { continue };
+            if self.sets.iter().any(|set| set.path() == path_text(isa)) {
+                self.error(Code::Duplicate, isa.span, format!("`{}` is declared twice", path_text(isa)));
+                continue;
+            }
+            let set = self.declared_set(isa, entries);
+            self.sets.push(Rc::new(set));
+        }
+    }
+
+    fn declared_set(&mut self, isa: &IsaPath<'f>, entries: &[IsaEntry<'f>]) -> InstructionSet {
+        let (mut instructions, mut events) = (Vec::new(), Vec::new());
+        let mut seen = BTreeSet::new();
+        for entry in entries {
+            let number = self.entry_number(entry);
+            if !seen.insert((entry.event, Ok(number))) {
+                self.error(Code::Duplicate, entry.number.1, format!("the number {number} is taken"));
+            } else if !seen.insert((entry.event, Err(entry.name.text))) {
+                self.error(Code::Duplicate, entry.name.span, format!("`{}` is declared twice", entry.name.text));
+            }
+            let params = self.fields(&entry.sig.params).into();
+            self.limit(entry.sig.params.len(), limits::PARAMS, "operands", entry.sig.span);
+            let name = Cow::Owned(entry.name.text.to_string());
+            if entry.event {
+                if entry.sig.results.is_some() {
+                    self.error(Code::Signature, entry.sig.span, "an event has no results");
+                }
+                events.push(Event { number, name, params, coalesced: entry.coalesced, doc: "".into() });
+            } else {
+                let results = entry.sig.results.as_ref().map(|results| self.fields(results));
+                self.limit(results.as_ref().map_or(0, Vec::len), limits::RESULTS, "results", entry.sig.span);
+                let results = results.map(Cow::Owned);
+                instructions.push(Instruction { opcode: number, name, params, results, doc: "".into() });
+            }
+        }
+        instructions.sort_by_key(|instruction| instruction.opcode);
+        events.sort_by_key(|event| event.number);
+        InstructionSet {
+            name: isa.path.text().into(),
+            version: isa.version,
+            instructions: instructions.into(),
+            events: events.into(),
+            doc: "".into(),
+        }
+    }
+
+    fn entry_number(&mut self, entry: &IsaEntry<'f>) -> u8 {
+        if matches!(entry.name.text, "run" | "send") && !entry.event {
+            let message = format!("`{}` is reserved: every capability has it", entry.name.text);
+            self.error(Code::Reserved, entry.name.span, message);
+        }
+        match u8::try_from(entry.number.0) {
+            Ok(number) if number > 0 => number,
+            _ => {
+                self.error(Code::BadLiteral, entry.number.1, "instructions and events are numbered 1 to 255");
+                1
+            }
+        }
+    }
+
+    fn fields(&mut self, params: &[Param<'f>]) -> Vec<Field> {
+        let mut fields = Vec::new();
+        for param in params {
+            if param.borrowed {
+                let report = Report::new(Code::Mismatch, param.ty.span, "an operand cannot be borrowed: it leaves this VM");
+                self.report(report.hint("write `buf`: sending moves it"));
+            }
+            let ty = match self.ty(&param.ty, false) {
+                Ty::Of(ty) => ty,
+                _ => Type::I32,
+            };
+            fields.push(Field { name: param.name.map_or("", |name| name.text).to_string().into(), ty });
+        }
+        fields
+    }
+
+    /// The set that a path names: declared here, or built in.
+    fn set(&mut self, isa: &IsaPath<'f>) -> Option<Rc<InstructionSet>> {
+        let path = path_text(isa);
+        if let Some(set) = self.sets.iter().find(|set| set.path() == path) {
+            return Some(set.clone());
+        }
+        if let Some(set) = self.known.iter().find(|set| set.path() == path) {
+            return Some(Rc::new((*set).clone()));
+        }
+        let report = Report::new(Code::UnknownSet, isa.span, format!("there is no instruction set `{path}`"));
+        let paths: Vec<String> = self.sets.iter().map(|set| set.path()).chain(self.known.iter().map(|set| set.path())).collect();
+        let name = isa.path.text();
+        let same_name = paths.iter().find(|path| path.split('@').next() == Some(name.as_str()));
+        let same_end = paths.iter().find(|path| path.split('@').next().and_then(|path| path.rsplit('.').next()) == name.rsplit('.').next());
+        let other = same_name.or(same_end).map(String::as_str).or_else(|| nearest(&path, paths.iter().map(String::as_str)));
+        self.report(match other {
+            Some(other) => report.hint(format!("did you mean `{other}`?")),
+            None => report.hint(format!("declare it: `isa {path} {{ 1 name(x: i32) -> i32 }}`")),
+        });
+        None
+    }
+
+    pub(super) fn declare_use(&mut self, name: Name<'f>, isa: &IsaPath<'f>, wants: Option<&'f [Name<'f>]>) {
+        self.limit(self.uses.len() + 1, limits::USES, "wanted capabilities", name.span);
+        let set = self.set(isa);
+        for want in wants.into_iter().flatten() {
+            let Some(set) = &set else { break };
+            if set.instruction_named(want.text).is_none() && set.event_named(want.text).is_none() {
+                let report = unknown_member(set, want.text, want.span, "instruction or event");
+                self.report(report);
+            }
+        }
+        let wants = wants.map(|wants| wants.iter().map(|want| want.text).collect());
+        self.uses.push(UseInfo { name: name.text, set, wants, instructions: BTreeSet::new(), events: BTreeSet::new() });
+    }
+
+    /// Checks a name against the list of what is wanted, if there is one.
+    pub(super) fn check_wanted(&mut self, id: UseId, name: &str, span: Span) {
+        let info = &self.uses[id.index()];
+        let Some(wants) = &info.wants else { return };
+        if !wants.contains(name) {
+            let cap = info.name;
+            let report = Report::new(Code::UnknownSet, span, format!("`{name}` is not among what `{cap}` wants"));
+            self.report(report.hint(format!("add it to the list of `use {cap}: .. {{ .. }}`")));
+        }
+    }
+
+    pub(super) fn declare_handler(&mut self, source: Name<'f>, func: &'f ast::Func<'f>) {
+        let func_id = FuncId(self.funcs.len() as u32);
+        let title = format!("on {}.{}", source.text, func.name.text);
+        self.declare_func(func, FuncKind::Handler, title);
+        let Some((entry, _)) = self.names.get(source.text).copied() else {
+            let report = Report::new(Code::UnknownName, source.span, format!("there is no capability `{}`", source.text));
+            return self.report(report.hint(format!("declare it: `use {}: SET@VERSION`", source.text)));
+        };
+        let Entry::Use(at) = entry else {
+            let message = format!("`{}` is {}, not a capability", source.text, entry.describe());
+            return self.error(Code::WrongKind, source.span, message);
+        };
+        let id = UseId(at as u32);
+        let Some(set) = self.uses[at].set.clone() else { return };
+        let Some(event) = set.event_named(func.name.text) else {
+            let report = unknown_member(&set, func.name.text, func.name.span, "event");
+            return self.report(report);
+        };
+        self.check_wanted(id, func.name.text, func.name.span);
+        self.uses[at].events.insert(event.number);
+        if self.handlers.iter().any(|handler| handler.source == id && handler.event == event.number) {
+            let message = format!("`{}.{}` has a handler already", source.text, func.name.text);
+            self.error(Code::Duplicate, func.name.span, message);
+        }
+        self.check_fields(func_id, &event.params, None, func, "event");
+        self.handlers.push(crate::Handler { source: id, event: event.number, func: func_id });
+        self.limit(self.handlers.len(), limits::HANDLERS, "handlers", func.name.span);
+    }
+
+    /// Compares a function with the instruction or event that it stands for.
+    fn check_fields(&mut self, id: FuncId, params: &[Field], results: Option<Option<&[Field]>>, func: &ast::Func<'f>, what: &str) {
+        let info = &self.funcs[id.index()];
+        let same = |types: &[Ty], fields: &[Field]| {
+            types.len() == fields.len() && types.iter().zip(fields).all(|(ty, field)| *ty == Ty::Error || *ty == Ty::Of(field.ty))
+        };
+        let declared = results.flatten();
+        let same_results = results.is_none() || (same(&info.results, declared.unwrap_or(&[])) && func.sig.results.is_some() == declared.is_some());
+        if same(&info.params, params) && same_results {
+            return;
+        }
+        let sig = signature_text(params, declared);
+        let message = format!("this is not how the {what} `{}` is declared", func.name.text);
+        self.report(Report::new(Code::Signature, func.sig.span, message).hint(format!("write `{}{sig}`", func.name.text)));
+    }
+
+    pub(super) fn declare_provides(&mut self, isa: &IsaPath<'f>, name: Option<Name<'f>>, ops: &'f [ast::Func<'f>], span: Span) {
+        let set = self.set(isa);
+        let first = self.funcs.len();
+        for op in ops {
+            self.declare_func(op, FuncKind::Op, format!("op {}", op.name.text));
+        }
+        if self.provides.is_some() {
+            return self.error(Code::Duplicate, span, "a module provides at most one instruction set");
+        }
+        let Some(set) = set else { return };
+        let mut by_opcode: Vec<Option<FuncId>> = alloc::vec![None; set.instructions.len()];
+        for (at, op) in ops.iter().enumerate() {
+            let id = FuncId((first + at) as u32);
+            let Some(place) = set.instructions.iter().position(|instruction| instruction.name == op.name.text) else {
+                let report = unknown_member(&set, op.name.text, op.name.span, "instruction");
+                self.report(report);
+                continue;
+            };
+            let instruction = &set.instructions[place];
+            if by_opcode[place].replace(id).is_some() {
+                self.error(Code::Duplicate, op.name.span, format!("`op {}` is defined twice", op.name.text));
+            }
+            self.check_fields(id, &instruction.params, Some(instruction.results.as_deref()), op, "instruction");
+        }
+        let missing: Vec<&str> =
+            set.instructions.iter().zip(&by_opcode).filter(|(_, op)| op.is_none()).map(|(instruction, _)| &*instruction.name).collect();
+        if !missing.is_empty() {
+            let report = Report::new(Code::Signature, span, format!("not provided: {}", missing.join(", ")));
+            self.report(report.hint("a set is provided whole; an `op` may answer `fail 11` (not supported)"));
+        }
+        let ops = by_opcode.into_iter().flatten().collect();
+        self.provides = Some(ProvidesInfo { set, name, ops });
+    }
+}
+
+fn path_text(isa: &IsaPath<'_>) -> String {
+    format!("{}@{}", isa.path.text(), isa.version)
+}
+
+/// "no such instruction", with the nearest name or the list of them.
+pub(super) fn unknown_member(set: &InstructionSet, name: &str, span: Span, what: &str) -> Report {
+    let instructions = set.instructions.iter().map(|instruction| &*instruction.name);
+    let events = set.events.iter().map(|event| &*event.name);
+    let names: Vec<&str> = match what {
+        "event" => events.collect(),
+        "instruction" => instructions.collect(),
+        _ => instructions.chain(events).collect(),
+    };
+    let report = Report::new(Code::UnknownSet, span, format!("`{}` has no {what} `{name}`", set.path()));
+    match nearest(name, names.iter().copied()) {
+        Some(near) => report.hint(format!("did you mean `{near}`?")),
+        None if names.is_empty() => report.hint(format!("it has no {what} at all")),
+        None => report.hint(format!("it has: {}", names.join(", "))),
+    }
+}
+
+/// `(a: i32) -> str`, as it would be written.
+pub(super) fn signature_text(params: &[Field], results: Option<&[Field]>) -> String {
+    let list = |fields: &[Field]| {
+        let one = |(at, field): (usize, &Field)| match &*field.name {
+            "" => format!("p{at}: {}", field.ty),
+            name => format!("{name}: {}", field.ty),
+        };
+        fields.iter().enumerate().map(one).collect::<Vec<_>>().join(", ")
+    };
+    match results {
+        None => format!("({})", list(params)),
+        Some([one]) if one.name.is_empty() => format!("({}) -> {}", list(params), one.ty),
+        Some(results) => format!("({}) -> ({})", list(params), list(results)),
+    }
+}

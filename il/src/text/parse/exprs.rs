@@ -1,0 +1,209 @@
+//! Expressions, by operator precedence.
+
+use alloc::boxed::Box;
+
+use super::super::ast::{Arg, Expr, ExprKind};
+use super::super::diag::{Code, Report, Span};
+use super::super::token::Kind;
+use super::{Parse, Parser, too_deep};
+use crate::limits::SOURCE_NESTING;
+
+/// How tightly comparisons bind; they do not chain.
+const COMPARISON: u8 = 3;
+
+/// Binary operators: how tightly they bind, and their text.
+fn infix(kind: &Kind) -> Option<(u8, &'static str)> {
+    Some(match kind {
+        Kind::Star => (9, "*"),
+        Kind::Slash => (9, "/"),
+        Kind::Percent => (9, "%"),
+        Kind::Plus => (8, "+"),
+        Kind::Minus => (8, "-"),
+        Kind::Shl => (7, "<<"),
+        Kind::Shr => (7, ">>"),
+        Kind::And => (6, "&"),
+        Kind::Xor => (5, "^"),
+        Kind::Or => (4, "|"),
+        Kind::EqEq => (COMPARISON, "=="),
+        Kind::NotEq => (COMPARISON, "!="),
+        Kind::Less => (COMPARISON, "<"),
+        Kind::LessEq => (COMPARISON, "<="),
+        Kind::Greater => (COMPARISON, ">"),
+        Kind::GreaterEq => (COMPARISON, ">="),
+        Kind::AndAnd => (2, "&&"),
+        Kind::OrOr => (1, "||"),
+        _ => return None,
+    })
+}
+
+impl<'s> Parser<'_, 's> {
+    pub(super) fn expr(&mut self) -> Parse<Expr<'s>> {
+        self.deeper(|parser| parser.binary(1))
+    }
+
+    /// A node over `height` levels of others, unless that is too deep.
+    fn node(&mut self, kind: ExprKind<'s>, span: Span, height: u16) -> Parse<Expr<'s>> {
+        if usize::from(height) >= SOURCE_NESTING {
+            return self.fail(too_deep(span));
+        }
+        Ok(Expr { kind, span, height: height + 1 })
+    }
+
+    /// Operators that bind at least as tightly as `least`.
+    fn binary(&mut self, least: u8) -> Parse<Expr<'s>> {
+        let mut left = self.unary()?;
+        loop {
+            let op_span = self.span();
+            if matches!(self.kind(), Kind::As | Kind::Is) {
+                let message = alloc::format!("`{}` is not supported yet", self.text());
+                let hint = "numbers are converted by name: `i64(x)`";
+                return self.fail(Report::new(Code::NotSupported, op_span, message).hint(hint));
+            }
+            let Some((binds, op)) = infix(self.kind()).filter(|(binds, _)| *binds >= least) else { return Ok(left) };
+            self.advance();
+            let right = self.deeper(|parser| parser.binary(binds + 1))?;
+            if binds == COMPARISON && infix(self.kind()).is_some_and(|(binds, _)| binds == COMPARISON) {
+                let report = Report::new(Code::Syntax, self.span(), "comparisons do not chain").hint("write `a < b && b < c`");
+                return self.fail(report);
+            }
+            let (span, height) = (left.span.to(right.span), left.height.max(right.height));
+            let (left_box, right) = (Box::new(left), Box::new(right));
+            left = self.node(ExprKind::Binary { op, op_span, left: left_box, right }, span, height)?;
+        }
+    }
+
+    fn unary(&mut self) -> Parse<Expr<'s>> {
+        let start = self.span();
+        let op = match self.kind() {
+            Kind::Minus if matches!(self.kind_ahead(1), Kind::Int { .. } | Kind::Float(_)) => return self.postfix(),
+            Kind::Minus => "-",
+            Kind::Not => "!",
+            Kind::Tilde => "~",
+            Kind::Try => {
+                self.advance();
+                let call = self.postfix()?;
+                let (span, height) = (start.to(call.span), call.height);
+                return self.node(ExprKind::Try(Box::new(call)), span, height);
+            }
+            _ => return self.postfix(),
+        };
+        self.advance();
+        let value = self.deeper(Self::unary)?;
+        let (span, height) = (start.to(value.span), value.height);
+        self.node(ExprKind::Unary { op, value: Box::new(value) }, span, height)
+    }
+
+    fn postfix(&mut self) -> Parse<Expr<'s>> {
+        let mut expr = self.atom()?;
+        loop {
+            let open = self.span();
+            let (kind, inner) = match self.kind() {
+                Kind::Dot => {
+                    self.advance();
+                    let name = self.name()?;
+                    let height = expr.height;
+                    (ExprKind::Field { of: Box::new(expr), name }, height)
+                }
+                Kind::OpenBracket => {
+                    self.advance();
+                    let index = self.expr()?;
+                    self.close(&Kind::CloseBracket, open)?;
+                    let height = expr.height.max(index.height);
+                    (ExprKind::Index { of: Box::new(expr), index: Box::new(index) }, height)
+                }
+                Kind::Open => {
+                    self.advance();
+                    let args = self.list(&Kind::Close, open, Self::arg)?;
+                    let height = args.iter().fold(expr.height, |height, arg| height.max(arg.value.height));
+                    (ExprKind::Call { callee: Box::new(expr), args }, height)
+                }
+                _ => return Ok(expr),
+            };
+            let start = match &kind {
+                ExprKind::Field { of, .. } | ExprKind::Index { of, .. } | ExprKind::Call { callee: of, .. } => of.span,
+                _ => open,
+            };
+            let span = start.to(self.last_span());
+            expr = self.node(kind, span, inner)?;
+        }
+    }
+
+    fn arg(&mut self) -> Parse<Arg<'s>> {
+        let named = self.is(&Kind::Name) && *self.kind_ahead(1) == Kind::Colon;
+        let name = if named { Some(self.name()?) } else { None };
+        if named {
+            self.advance();
+        }
+        Ok(Arg { name, value: self.expr()? })
+    }
+
+    /// The grammar's `Prim`, and negative literals.
+    pub(super) fn atom(&mut self) -> Parse<Expr<'s>> {
+        let start = self.span();
+        let negative = self.eat(&Kind::Minus);
+        let text = self.text();
+        let kind = match self.kind().clone() {
+            Kind::Int { value, hex } => ExprKind::Int { value, hex, negative },
+            Kind::Float(value) => ExprKind::Float(if negative { -value } else { value }),
+            Kind::Str(bytes) => ExprKind::Str(bytes),
+            Kind::Char(value) => ExprKind::Char(value),
+            Kind::True => ExprKind::Bool(true),
+            Kind::False => ExprKind::Bool(false),
+            Kind::Name => ExprKind::Name(text),
+            Kind::If => return self.if_expr(),
+            Kind::Open => return self.parenthesised(),
+            Kind::Match => {
+                let report = Report::new(Code::Syntax, start, "`match` stands only as a statement or a whole right side")
+                    .hint("put it in a local first: `let x = match ..`");
+                return self.fail(report);
+            }
+            Kind::StrType | Kind::BufType => self.type_call(text)?,
+            kind if kind.is_prim() => self.type_call(text)?,
+            Kind::Null => return self.unsupported("`null`"),
+            Kind::New => return self.unsupported("`new`"),
+            Kind::And => return self.unsupported("a function reference `&f`"),
+            Kind::OpenBracket => return self.unsupported("an array"),
+            kind if kind.is_keyword() => {
+                let message = alloc::format!("`{text}` is a reserved word, not a value");
+                return self.fail(Report::new(Code::Reserved, start, message));
+            }
+            _ => return self.expected("an expression"),
+        };
+        self.advance();
+        Ok(Expr { kind, span: start.to(self.last_span()), height: 1 })
+    }
+
+    fn unsupported<T>(&mut self, what: &str) -> Parse<T> {
+        let message = alloc::format!("{what} is not supported yet");
+        let report = Report::new(Code::NotSupported, self.span(), message);
+        self.fail(report)
+    }
+
+    /// A type's word as the name of a conversion or constructor.
+    fn type_call(&mut self, text: &'s str) -> Parse<ExprKind<'s>> {
+        if *self.kind_ahead(1) != Kind::Open {
+            let message = alloc::format!("`{text}` is a type, not a value");
+            let report = Report::new(Code::Syntax, self.span(), message).hint(alloc::format!("convert with `{text}(x)`"));
+            return self.fail(report);
+        }
+        Ok(ExprKind::Name(text))
+    }
+
+    fn parenthesised(&mut self) -> Parse<Expr<'s>> {
+        let open = self.expect(&Kind::Open)?;
+        let mut list = self.list(&Kind::Close, open, Self::expr)?;
+        let span = open.to(self.last_span());
+        if list.len() == 1
+            && let Some(mut inner) = list.pop()
+        {
+            inner.span = span;
+            return Ok(inner);
+        }
+        if list.is_empty() {
+            let report = Report::new(Code::Syntax, span, "expected an expression between the parentheses");
+            return self.fail(report);
+        }
+        let height = list.iter().fold(0, |height, expr| height.max(expr.height));
+        self.node(ExprKind::Tuple(list), span, height)
+    }
+}

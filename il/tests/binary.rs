@@ -1,0 +1,280 @@
+//! The binary form: an example byte by byte, round trips, refusals, and hostile bytes.
+
+mod common;
+
+use std::borrow::Cow;
+
+use common::{code, device_module, func, service};
+use il::binary::{Problem, decode, encode, identity};
+use il::isa::{Event, Field, Instruction, InstructionSet};
+use il::op::Op;
+use il::{
+    Const, Data, Export, Func, FuncId, Global, Handler, IsaId, Memory, Module, Names, Provides, Signature, StrId, Type, Use,
+    UseId,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+/// Reads hexadecimal bytes; `;` starts a comment.
+fn hex(text: &str) -> Vec<u8> {
+    let words = text.lines().flat_map(|line| line.split(';').next().unwrap_or("").split_whitespace());
+    words.map(|word| u8::from_str_radix(word, 16).unwrap()).collect()
+}
+
+const ADD: &str = "
+    00 69 6c 62               ; magic
+    01 00                     ; version 1, no required features
+    01 04  03 61 64 64        ; name: `add`
+    09 0e  01                 ; funcs: one
+       02 01 01  01 01  00    ; (i32, i32) -> i32, no locals
+       06  06 00  06 01  30  17 ; get 0, get 1, I32Add, return
+    0a 06  01  03 61 64 64 00 ; exports: `add` = function 0
+    81 15                     ; names (optional)
+       04 61 2e 69 6c         ; file `a.il`
+       01  03 61 64 64        ; function `add`
+       01  02 01 61 01 62     ; its locals `a`, `b`
+       00                     ; no globals
+       01  01 00 03           ; its lines: byte 0 is line 3
+";
+
+fn add() -> Module {
+    let body = code().get(0).get(1).op(Op::I32Add).ret();
+    Module {
+        name: "add".into(),
+        funcs: vec![func(&[Type::I32, Type::I32], &[Type::I32], &[], body)],
+        exports: vec![Export { name: "add".into(), func: FuncId(0) }],
+        names: Some(Names {
+            file: "a.il".into(),
+            funcs: vec!["add".into()],
+            locals: vec![vec!["a".into(), "b".into()]],
+            globals: vec![],
+            lines: vec![vec![(0, 3)]],
+        }),
+        ..Module::default()
+    }
+}
+
+fn problem(bytes: &[u8]) -> (usize, Problem) {
+    let error = decode(bytes).expect_err("accepted");
+    (error.offset, error.problem)
+}
+
+#[test]
+fn a_small_module_byte_by_byte() {
+    let bytes = hex(ADD);
+    assert_eq!(encode(&add()), bytes);
+    assert_eq!(decode(&bytes), Ok(add()));
+    il::verify(add()).unwrap();
+}
+
+#[test]
+fn identity_covers_the_required_sections_only() {
+    let anonymous = Module { names: None, ..add() };
+    assert_eq!(identity(&add()), identity(&anonymous));
+    assert_eq!(identity(&anonymous), *blake3::hash(&encode(&anonymous)).as_bytes());
+    assert_ne!(identity(&add()), identity(&Module { name: "sub".into(), ..add() }));
+}
+
+#[test]
+fn unknown_optional_sections_are_skipped_and_required_ones_refused() {
+    let mut bytes = encode(&add());
+    let end = bytes.len();
+    bytes.extend([0xc0, 2, 7, 7]);
+    assert_eq!(decode(&bytes), Ok(add()));
+    bytes[end] = 0x40;
+    assert_eq!(problem(&bytes), (end, Problem::SectionOrder(0x40)));
+    let mut bytes = encode(&Module { names: None, ..add() });
+    let end = bytes.len();
+    bytes.extend([0x40, 2, 7, 7]);
+    assert_eq!(problem(&bytes), (end, Problem::UnknownSection(0x40)));
+}
+
+#[test]
+fn every_module_has_one_encoding() {
+    let head = [0, b'i', b'l', b'b', 1, 0];
+    let with = |rest: &[u8]| problem(&[&head, rest].concat());
+    assert_eq!(with(&[1, 2, 1, b'a', 1, 2, 1, b'b']), (10, Problem::SectionOrder(1)));
+    assert_eq!(with(&[1, 0x82, 0, 1, b'a']), (7, Problem::NotShortest));
+    assert_eq!(with(&[1, 0]), (7, Problem::EmptySection));
+    assert_eq!(with(&[1, 1, 0]), (8, Problem::EmptySection));
+    assert_eq!(with(&[2, 1, 0]), (8, Problem::EmptySection));
+    assert_eq!(with(&[1, 3, 1, b'a', 9]), (10, Problem::TrailingBytes(1)));
+    assert_eq!(with(&[1, 2, 1, 0xff]), (9, Problem::BadUtf8));
+    assert_eq!(with(&[1, 9, 1, b'a']), (7, Problem::Truncated));
+    assert_eq!(with(&[2, 6, 0xff, 0xff, 0xff, 0xff, 0x0f, 0]), (8, Problem::Limit { count: 0xffff_ffff, limit: 65536 }));
+    assert!(matches!(with(&[6, 4, 1, 2, 1, 0]), (9, Problem::BadCode { found: 2, .. })));
+}
+
+#[test]
+fn headers_are_checked() {
+    assert_eq!(problem(b"\x7fELF"), (0, Problem::NotAModule));
+    assert_eq!(problem(b""), (0, Problem::NotAModule));
+    assert_eq!(problem(b"\0ilb"), (4, Problem::Truncated));
+    assert_eq!(problem(b"\0ilb\x02\0"), (4, Problem::Version(2)));
+    assert_eq!(problem(b"\0ilb\x01\x05"), (5, Problem::Features(5)));
+    let error = decode(b"\0ilb\x02\0").unwrap_err().to_string();
+    assert_eq!(error, "byte 4: the format version: format version 2, expected 1; rebuild the module with a matching `ilc`");
+}
+
+fn text() -> BoxedStrategy<String> {
+    "[a-z.@ é]{0,6}".boxed()
+}
+
+fn ty() -> impl Strategy<Value = Type> + Clone {
+    prop::sample::select(&Type::ALL[..])
+}
+
+fn types() -> impl Strategy<Value = Vec<Type>> {
+    vec(ty(), 0..5)
+}
+
+fn fields() -> impl Strategy<Value = Cow<'static, [Field]>> + Clone {
+    let field = (Just(()), ty()).prop_flat_map(|((), ty)| text().prop_map(move |name| Field { name: name.into(), ty }));
+    prop::collection::vec(field.boxed(), 0..4).prop_map(Cow::Owned).boxed()
+}
+
+fn isa() -> impl Strategy<Value = InstructionSet> {
+    let instruction = (any::<u8>(), text(), fields(), option::of(fields())).prop_map(|(opcode, name, params, results)| {
+        Instruction { opcode, name: name.into(), params, results, doc: "".into() }
+    });
+    let event = (any::<u8>(), text(), fields(), any::<bool>()).prop_map(|(number, name, params, coalesced)| Event {
+        number,
+        name: name.into(),
+        params,
+        coalesced,
+        doc: "".into(),
+    });
+    (text(), any::<u32>(), vec(instruction, 0..4), vec(event, 0..4)).prop_map(|(name, version, instructions, events)| {
+        InstructionSet {
+            name: name.into(),
+            version,
+            instructions: instructions.into(),
+            events: events.into(),
+            doc: "".into(),
+        }
+    })
+}
+
+fn constant() -> impl Strategy<Value = Const> {
+    prop_oneof![
+        any::<i32>().prop_map(Const::I32),
+        any::<i64>().prop_map(Const::I64),
+        any::<u64>().prop_map(Const::F64),
+        any::<bool>().prop_map(Const::Bool),
+        any::<u32>().prop_map(|id| Const::Str(StrId(id))),
+    ]
+}
+
+fn names() -> impl Strategy<Value = Names> {
+    let lines = vec(vec(any::<(u32, u32)>(), 0..4), 0..3);
+    (text(), vec(text(), 0..3), vec(vec(text(), 0..3), 0..3), vec(text(), 0..3), lines)
+        .prop_map(|(file, funcs, locals, globals, lines)| Names { file, funcs, locals, globals, lines })
+}
+
+/// Any module, valid or not.
+fn module() -> impl Strategy<Value = Module> {
+    let uses = vec((text(), any::<u32>()).prop_map(|(name, isa)| Use { name, isa: IsaId(isa) }), 0..3);
+    let provides = option::of((any::<u32>(), option::of(text()), vec(any::<u32>().prop_map(FuncId), 0..3)))
+        .prop_map(|all| all.map(|(isa, name, ops)| Provides { isa: IsaId(isa), name, ops }));
+    let globals = vec((any::<bool>(), constant()).prop_map(|(mutable, init)| Global { mutable, init }), 0..4);
+    let memory = option::of(any::<(u32, u32)>()).prop_map(|all| all.map(|(min, max)| Memory { min, max }));
+    let data = vec((any::<u32>(), vec(any::<u8>(), 0..9)).prop_map(|(offset, bytes)| Data { offset, bytes }), 0..3);
+    let func = (types(), types(), types(), vec(any::<u8>(), 0..20))
+        .prop_map(|(params, results, locals, body)| Func { sig: Signature { params, results }, locals, body });
+    let exports = vec((text(), any::<u32>()).prop_map(|(name, func)| Export { name, func: FuncId(func) }), 0..3);
+    let handlers = vec(any::<(u32, u8, u32)>(), 0..3).prop_map(|all| {
+        let handler = |(source, event, func)| Handler { source: UseId(source), event, func: FuncId(func) };
+        all.into_iter().map(handler).collect::<Vec<_>>()
+    });
+    let first = (text(), vec(isa(), 0..3), uses, provides, vec(text(), 0..4), globals);
+    let second = (memory, data, vec(func, 0..4), exports, handlers, option::of(names()));
+    (first, second).prop_map(|((name, isas, uses, provides, strings, globals), rest)| {
+        let (memory, data, funcs, exports, handlers, names) = rest;
+        Module { name, isas, uses, provides, strings, globals, memory, data, funcs, exports, handlers, names }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_module_survives_the_round_trip(module in module()) {
+        let bytes = encode(&module);
+        let decoded = decode(&bytes).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(&decoded, &module);
+        prop_assert_eq!(encode(&decoded), bytes);
+        let _ = il::verify(decoded);
+    }
+
+    #[test]
+    fn any_bytes_are_a_module_or_an_error(bytes in vec(any::<u8>(), 0..200)) {
+        let bytes = [&[0, b'i', b'l', b'b', 1, 0][..], &bytes].concat();
+        if let Ok(module) = decode(&bytes) {
+            let _ = il::verify(module);
+        }
+    }
+}
+
+/// A small deterministic generator of numbers (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+}
+
+fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
+    for _ in 0..=random.below(4) {
+        let at = random.below(bytes.len());
+        match random.below(8) {
+            0 => _ = bytes.remove(at),
+            1 => bytes.insert(at, random.below(256) as u8),
+            2 => bytes.truncate(at.max(1)),
+            3 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][random.below(5)],
+            4 | 5 => bytes[at] ^= 1 << random.below(8),
+            _ => bytes[at] = random.below(256) as u8,
+        }
+        if bytes.is_empty() {
+            bytes.push(0);
+        }
+    }
+}
+
+#[test]
+fn mutated_modules_never_panic_and_keep_one_encoding() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let originals = [encode(&add()), encode(&device_module()), encode(&service())];
+    let mut accepted = 0;
+    for turn in 0..150_000 {
+        let mut bytes = originals[turn % originals.len()].clone();
+        mutate(&mut random, &mut bytes);
+        let Ok(module) = decode(&bytes) else { continue };
+        let required = encode(&Module { names: None, ..module.clone() });
+        assert!(bytes.starts_with(&required), "{bytes:x?} has a second encoding");
+        accepted += u32::from(il::verify(module).is_ok());
+    }
+    assert!(accepted > 1000, "mutations should not all be refused: {accepted}");
+}
+
+#[test]
+fn mutated_bodies_never_panic() {
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let original = service();
+    for _ in 0..150_000 {
+        let mut module = original.clone();
+        let index = random.below(module.funcs.len());
+        let body = &mut module.funcs[index].body;
+        if body.is_empty() || random.below(4) == 0 {
+            *body = (0..random.below(40)).map(|_| random.below(0xd0) as u8).collect();
+        }
+        if !body.is_empty() {
+            mutate(&mut random, body);
+        }
+        let _ = il::verify(module);
+    }
+}

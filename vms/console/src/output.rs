@@ -1,0 +1,67 @@
+//! Output that the terminal does not take at once.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use basevm::service::{Host, Outcome, Reply, ReplyRight};
+use il::trap::Status;
+
+use crate::terminal::Terminal;
+
+/// Bytes that may wait for the terminal; what comes beyond is refused with status 10 (busy).
+pub const MAX_UNWRITTEN_BYTES: usize = 1 << 20;
+
+/// The rest of a `write`, answered when all of it was taken.
+#[derive(Debug)]
+struct Rest {
+    bytes: Vec<u8>,
+    written: usize,
+    right: ReplyRight,
+}
+
+/// Writes that are not finished, in order.
+#[derive(Default, Debug)]
+pub(crate) struct Output {
+    rests: VecDeque<Rest>,
+    bytes: usize,
+}
+
+impl Output {
+    pub fn is_empty(&self) -> bool {
+        self.rests.is_empty()
+    }
+
+    /// Executes a `write`.
+    pub fn write(&mut self, terminal: &mut dyn Terminal, host: &mut dyn Host, text: &str) -> Outcome {
+        let bytes = text.as_bytes();
+        let written = match self.rests.is_empty() {
+            true => terminal.write(bytes),
+            false => Ok(0),
+        };
+        match written {
+            Err(status) => Outcome::Fail(status),
+            Ok(written) if written >= bytes.len() => Outcome::Done(Reply::none()),
+            Ok(_) if self.bytes + bytes.len() > MAX_UNWRITTEN_BYTES => Outcome::Fail(Status::Busy),
+            Ok(written) => {
+                self.bytes += bytes.len();
+                self.rests.push_back(Rest { bytes: bytes.to_vec(), written, right: host.reply_right() });
+                Outcome::Later
+            }
+        }
+    }
+
+    /// Writes what the terminal takes now.
+    pub fn go_on(&mut self, terminal: &mut dyn Terminal, host: &mut dyn Host) {
+        while let Some(mut rest) = self.rests.pop_front() {
+            let result = terminal.write(rest.bytes.get(rest.written..).unwrap_or_default());
+            rest.written += *result.as_ref().unwrap_or(&0);
+            match result {
+                Ok(_) if rest.written < rest.bytes.len() => return self.rests.push_front(rest),
+                result => {
+                    self.bytes -= rest.bytes.len();
+                    host.complete(rest.right, result.map(|_| Reply::none()));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The console VM through its packets, on a terminal that the test types at.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use il::packet::Builder;
+use il::trap::Status;
+use isa::console::Op;
+use vm_console::{Console, Input, MAX_UNWRITTEN_BYTES, Size, Terminal};
+use vm_testing::{Bench, text, words};
+
+#[derive(Default)]
+struct State {
+    written: String,
+    room: Option<usize>,
+    broken: bool,
+    typed: VecDeque<u8>,
+    ended: bool,
+    reads: usize,
+}
+
+#[derive(Clone, Default)]
+struct Desk(Arc<Mutex<State>>);
+
+impl Terminal for Desk {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Status> {
+        let mut state = self.0.lock().unwrap();
+        if state.broken {
+            return Err(Status::DeviceError);
+        }
+        let taken = state.room.unwrap_or(usize::MAX).min(bytes.len());
+        state.room = state.room.map(|room| room - taken);
+        state.written += std::str::from_utf8(&bytes[..taken]).unwrap();
+        Ok(taken)
+    }
+    fn read(&mut self, into: &mut [u8]) -> Input {
+        let mut state = self.0.lock().unwrap();
+        state.reads += 1;
+        let count = state.typed.len().min(into.len());
+        for (place, byte) in into.iter_mut().zip(state.typed.drain(..count)) {
+            *place = byte;
+        }
+        match count {
+            0 if state.ended => Input::End,
+            0 => Input::Nothing,
+            count => Input::Bytes(count),
+        }
+    }
+    fn size(&self) -> Size {
+        Size { columns: 100, rows: 30 }
+    }
+}
+
+impl Desk {
+    fn bench() -> (Desk, Bench<Console>) {
+        let desk = Desk::default();
+        (desk.clone(), Bench::new(Console::new(Box::new(desk))))
+    }
+    fn types(&self, bench: &mut Bench<Console>, text: &str) {
+        self.0.lock().unwrap().typed.extend(text.bytes());
+        bench.wake();
+    }
+}
+
+fn op(op: Op<'_>) -> impl FnOnce(&mut Builder, u32) -> Result<(), Status> {
+    move |packet, tag| op.encode(packet, tag)
+}
+
+#[test]
+fn text_goes_out_untranslated_and_in_order() {
+    let (desk, mut bench) = Desk::bench();
+    bench.now(op(Op::Write { text: "grüß\r\n" }), vec![]).unwrap();
+    bench.now(op(Op::Write { text: "" }), vec![]).unwrap();
+    assert_eq!(words(bench.now(op(Op::Size), vec![])), [100, 30]);
+    assert_eq!(desk.0.lock().unwrap().written, "grüß\r\n");
+}
+
+#[test]
+fn a_slow_terminal_delays_answers_and_loses_nothing() {
+    let (desk, mut bench) = Desk::bench();
+    desk.0.lock().unwrap().room = Some(3);
+    let first = bench.later(op(Op::Write { text: "hello " }), vec![]);
+    let second = bench.later(op(Op::Write { text: "world" }), vec![]);
+    assert!(bench.host.pending);
+    desk.0.lock().unwrap().room = Some(5);
+    bench.wake();
+    assert!(bench.answer(first).unwrap().is_ok() && bench.answer(second).is_none());
+    desk.0.lock().unwrap().room = None;
+    bench.wake();
+    assert!(bench.answer(second).unwrap().is_ok() && !bench.host.pending);
+    assert_eq!(desk.0.lock().unwrap().written, "hello world");
+}
+
+#[test]
+fn what_waits_is_bounded_and_a_gone_terminal_is_an_error() {
+    let (desk, mut bench) = Desk::bench();
+    desk.0.lock().unwrap().room = Some(0);
+    let text = "x".repeat(60_000);
+    let mut tags = vec![];
+    while let Err(tag) = bench.send(op(Op::Write { text: &text }), vec![]) {
+        tags.push(tag);
+    }
+    assert_eq!(tags.len(), MAX_UNWRITTEN_BYTES / text.len());
+    desk.0.lock().unwrap().broken = true;
+    bench.wake();
+    assert!(tags.into_iter().all(|tag| bench.answer(tag).unwrap().unwrap_err() == Status::DeviceError));
+    assert_eq!(bench.now(op(Op::Write { text: "x" }), vec![]).unwrap_err(), Status::DeviceError);
+}
+
+#[test]
+fn lines_are_read_in_order_and_only_on_demand() {
+    let (desk, mut bench) = Desk::bench();
+    desk.types(&mut bench, "early\nnext\n");
+    assert_eq!(desk.0.lock().unwrap().reads, 0, "a terminal that nobody reads is left alone");
+    assert!(!bench.host.pending);
+    assert_eq!(text(bench.now(op(Op::ReadLine), vec![])), "early");
+    assert_eq!(text(bench.now(op(Op::ReadLine), vec![])), "next");
+    let first = bench.later(op(Op::ReadLine), vec![]);
+    let second = bench.later(op(Op::ReadLine), vec![]);
+    assert!(bench.host.pending, "a terminal that is read may give more at any time");
+    desk.types(&mut bench, "o");
+    desk.types(&mut bench, "ne\r\ntw");
+    assert_eq!(text(bench.answer(first).unwrap()), "one");
+    assert!(bench.answer(second).is_none());
+    desk.types(&mut bench, "o\r");
+    assert_eq!(text(bench.answer(second).unwrap()), "two");
+    assert!(!bench.host.pending);
+}
+
+#[test]
+fn the_end_of_the_input_is_status_6_for_good() {
+    let (desk, mut bench) = Desk::bench();
+    let waiting = bench.later(op(Op::ReadLine), vec![]);
+    let other = bench.later(op(Op::ReadLine), vec![]);
+    desk.0.lock().unwrap().ended = true;
+    desk.types(&mut bench, "last");
+    assert_eq!(text(bench.answer(waiting).unwrap()), "last", "a last line needs no newline");
+    assert_eq!(bench.answer(other).unwrap().unwrap_err(), Status::PeerGone);
+    assert_eq!(bench.now(op(Op::ReadLine), vec![]).unwrap_err(), Status::PeerGone);
+    assert!(!bench.host.pending);
+}
+
+#[test]
+fn listeners_hear_lines() {
+    let (desk, mut bench) = Desk::bench();
+    desk.types(&mut bench, "a\nb\n");
+    bench.host.listeners = 1;
+    bench.wake();
+    assert!(bench.host.pending);
+    desk.0.lock().unwrap().ended = true;
+    desk.types(&mut bench, "c\n");
+    let lines: Vec<u64> = bench.host.events.iter().map(|(_, words)| words[1]).collect();
+    assert_eq!(lines, [97, 98, 99]);
+    assert!(!bench.host.pending, "nothing more can come");
+}

@@ -1,0 +1,102 @@
+//! The five device sets that every Cascade system has. The signatures are promises to programs.
+
+use crate::instruction_set;
+
+instruction_set! {
+    /// A character console: text out, lines in, in order.
+    pub mod console = "cascade.console" @ 1 {
+        /// Writes `text`, in order. Nothing is added: a new line is a `\n` in the text.
+        1 write = Write { text: Str };
+        /// Waits for a line and gives it without its newline. Bytes that are not UTF-8 arrive as U+FFFD.
+        /// At the end of the input it fails with status 6 (peer gone), now and from then on.
+        2 read_line = ReadLine -> (line: Str);
+        /// The terminal's size in characters; 80 x 25 where it is not known.
+        3 size = Size -> (columns: i32, rows: i32);
+        events {
+            /// A line arrived; without its newline.
+            1 input = INPUT { text: Str };
+        }
+    }
+}
+
+instruction_set! {
+    /// A screen with a back buffer. Colours are 0xRRGGBB, and their top byte is ignored; what lies
+    /// outside the screen is clipped. Sizes that are zero or negative draw nothing.
+    pub mod display = "cascade.display" @ 1 {
+        /// The screen's size in pixels; 640 x 480 unless asked otherwise.
+        1 size = Size -> (w: i32, h: i32);
+        /// Fills the whole back buffer.
+        2 clear = Clear { color: i32 };
+        /// Sets one pixel.
+        3 set_pixel = SetPixel { x: i32, y: i32, color: i32 };
+        /// Fills a rectangle.
+        4 fill_rect = FillRect { x: i32, y: i32, w: i32, h: i32, color: i32 };
+        /// Draws a line by Bresenham's algorithm; both ends are drawn.
+        5 line = Line { x0: i32, y0: i32, x1: i32, y1: i32, color: i32 };
+        /// Draws `text` with its left top corner at (x, y), in the fixed-width font of 7 x 16 pixels a
+        /// character, on what is there already. A `\n` starts a new line below, at `x`.
+        6 text = Text { x: i32, y: i32, text: Str, color: i32 };
+        /// Copies `w * h` little-endian 32-bit pixels, row by row, to (x, y). A buffer of another length
+        /// is a bad operand (status 1).
+        7 blit = Blit { x: i32, y: i32, w: i32, h: i32, pixels: Buf };
+        /// The back buffer becomes the screen (and stays as it is). Frames are numbered from 1.
+        8 present = Present -> (frame: i64);
+        /// The colour of a pixel of the back buffer; outside the screen status 2 (out of range).
+        9 get_pixel = GetPixel { x: i32, y: i32 } -> (color: i32);
+        events {
+            /// The screen has a new size; the back buffer is cleared to black.
+            1 resized = RESIZED { w: i32, h: i32 };
+        }
+    }
+}
+
+instruction_set! {
+    /// A keyboard. Codes are USB HID usages; characters follow the US layout with shift and caps lock.
+    pub mod keyboard = "cascade.keyboard" @ 1 {
+        /// Waits for the next key to go down or up. `char` is 0 if the key gives none, and for keys going up.
+        1 read = Read -> (code: i32, down: bool, char: i32);
+        events {
+            /// A key went down or up. Keys are kept for `read` only while nobody listens.
+            1 key = KEY { code: i32, down: bool, char: i32 };
+        }
+    }
+}
+
+instruction_set! {
+    /// A disk of numbered sectors. Requests of one channel are executed in order as far as it can be
+    /// observed; those of several channels are in flight at the same time.
+    pub mod disk = "cascade.disk" @ 1 {
+        /// Bytes a sector, and how many sectors there are.
+        1 info = Info -> (sector_bytes: i32, sectors: i64);
+        /// Reads whole sectors; outside the disk status 2 (out of range).
+        2 read = Read { lba: i64, sectors: i32 } -> (data: Buf);
+        /// Writes whole sectors: accepted, and maybe still cached, when it answers.
+        3 write = Write { lba: i64, data: Buf } -> ();
+        /// Answers when everything accepted before is on the medium.
+        4 flush = Flush -> ();
+        /// The sectors are of no further use; they read as zeros.
+        5 discard = Discard { lba: i64, sectors: i64 } -> ();
+    }
+}
+
+instruction_set! {
+    /// Time and timers, in nanoseconds.
+    pub mod clock = "cascade.clock" @ 1 {
+        /// Time since the system started; never goes back.
+        1 monotonic = Monotonic -> (now: i64);
+        /// Time since 1970-01-01 UTC.
+        2 wall = Wall -> (now: i64);
+        /// Answers when `ns` have passed; at once if that is zero or negative.
+        3 sleep = Sleep { ns: i64 } -> ();
+        /// Starts a timer that ticks every `ns`, first after `ns`; at least 1, else status 2 (out of
+        /// range). It stops at its first tick that its VM does not handle.
+        4 every = Every { ns: i64 } -> (timer: i32);
+        /// Stops a timer of one's own. Status 2 (out of range) if it does not run.
+        5 cancel = Cancel { timer: i32 } -> ();
+        events {
+            /// A timer's tick, for the VM that started it. Every tick is raised, in order of time; `now`
+            /// is the time that it was due.
+            1 tick = TICK { timer: i32, now: i64 };
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The rules of the house that no compiler checks.
+
+mod layers;
+mod unsafety;
+
+use crate::docs;
+
+/// Checks them all, and names every one that is broken.
+///
+/// # Errors
+/// What is broken.
+pub fn all() -> anyhow::Result<()> {
+    let checks: [(&str, fn() -> anyhow::Result<()>); 3] =
+        [("layers", layers::check), ("unsafe files", unsafety::check), ("generated pages", docs::check)];
+    let mut broken = Vec::new();
+    for (name, check) in checks {
+        match check() {
+            Ok(()) => println!("  {name}: ok"),
+            Err(why) => broken.push(format!("{name}: {why:#}")),
+        }
+    }
+    if broken.is_empty() { Ok(()) } else { anyhow::bail!("{}", broken.join("\n")) }
+}

@@ -1,0 +1,82 @@
+//! `cargo xtask test`: set-up, then everything that CI runs; the tests themselves come last.
+
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+
+use crate::{checks, image, setup, shell};
+
+type Step = (&'static str, fn() -> anyhow::Result<()>);
+
+/// All steps but the tests.
+const STEPS: [Step; 7] = [
+    ("what is needed is installed", setup::all),
+    ("the Rust tools are there", setup::rust_components),
+    ("formatting", format),
+    ("lints", lints),
+    ("rules of the house", checks::all),
+    ("lints of the kernel", kernel_lints),
+    ("kernel image", kernel_image),
+];
+
+/// Runs every step, even after one failed, so that one run tells all.
+///
+/// # Errors
+/// If any step failed; says which.
+pub fn run() -> anyhow::Result<()> {
+    let start = Instant::now();
+    let total = STEPS.len() + 1;
+    let mut failed = Vec::new();
+    for (number, (name, step)) in STEPS.iter().enumerate() {
+        println!("[{}/{total}] {name}", number + 1);
+        if let Err(why) = step() {
+            println!("  FAILED: {why:#}");
+            failed.push(*name);
+        }
+    }
+    println!("[{total}/{total}] tests");
+    let mut results = Vec::new();
+    if let Err(why) = tests(&mut results) {
+        println!("  FAILED: {why:#}");
+        failed.push("tests");
+    }
+    summary(&results, &failed, start)
+}
+
+fn summary(results: &[String], failed: &[&str], start: Instant) -> anyhow::Result<()> {
+    println!("\nSummary, after {} s:", start.elapsed().as_secs());
+    for name in STEPS.iter().map(|(name, _)| *name).chain(["tests"]) {
+        println!("  {:<6} {name}", if failed.contains(&name) { "FAILED" } else { "ok" });
+    }
+    let with_tests = results.iter().filter(|line| !line.contains(" 0 passed; 0 failed"));
+    with_tests.for_each(|line| println!("{line}"));
+    if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
+}
+
+fn format() -> anyhow::Result<()> {
+    shell::run(&mut shell::cargo(&["fmt", "--all", "--check"])).context("to put it right: cargo fmt --all")
+}
+
+fn lints() -> anyhow::Result<()> {
+    shell::run(&mut shell::cargo(&["clippy", "--all-targets", "--", "-D", "warnings"]))
+}
+
+fn kernel_lints() -> anyhow::Result<()> {
+    shell::run(image::metal_cargo("clippy").args(["--", "-D", "warnings"]))
+}
+
+fn kernel_image() -> anyhow::Result<()> {
+    image::build_and_check().map(|_| ())
+}
+
+/// The unit, golden and whole-system tests. The latter start the built programs and boot the image.
+fn tests(results: &mut Vec<String>) -> anyhow::Result<()> {
+    shell::run(&mut shell::cargo(&["build", "--release", "--package", "cascade", "--package", "ilc"]))?;
+    let image = image::build()?;
+    let mut command = shell::cargo(&["test", "--no-fail-fast"]);
+    shell::follow(command.env("CASCADE_IMAGE", image), |line| {
+        if line.starts_with("test result:") {
+            results.push(line.to_string());
+        }
+    })
+}
