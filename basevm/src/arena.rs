@@ -78,7 +78,11 @@ impl<A, C> ArenaAlloc<A, C> {
     /// Takes memory from `inner`, for the arena that `current` names.
     pub const fn new(inner: A, current: C) -> Self {
         let arenas = [const {
-            Arena { bytes: AtomicUsize::new(0), taken: AtomicBool::new(false), first: spin::Mutex::new(List(ptr::null_mut())) }
+            Arena {
+                bytes: AtomicUsize::new(0),
+                taken: AtomicBool::new(false),
+                first: spin::Mutex::new(List(ptr::null_mut())),
+            }
         }; MAX_ARENAS];
         ArenaAlloc { inner, current, arenas }
     }
@@ -220,6 +224,8 @@ pub trait ArenaControl: Sync {
     fn swap(&self, arena: ArenaId) -> ArenaId;
     /// An empty arena that nobody uses; `None` if all are in use.
     fn take(&self) -> Option<ArenaId>;
+    /// Gives an arena's number back; it is taken again once all that it holds has been freed.
+    fn give_back(&self, arena: ArenaId);
     /// Bytes that an arena holds.
     fn bytes(&self, arena: ArenaId) -> usize;
     /// Frees all that an arena holds, and gives its number back. Does nothing to the base's.
@@ -237,11 +243,16 @@ impl<A: GlobalAlloc + Sync, C: CurrentArena> ArenaControl for ArenaAlloc<A, C> {
     }
 
     fn take(&self) -> Option<ArenaId> {
-        let free = |arena: &Arena| {
-            arena.bytes.load(Ordering::Relaxed) == 0 && !arena.taken.swap(true, Ordering::AcqRel)
-        };
+        let free =
+            |arena: &Arena| arena.bytes.load(Ordering::Relaxed) == 0 && !arena.taken.swap(true, Ordering::AcqRel);
         let at = self.arenas.iter().skip(1).position(free)?;
         Some(ArenaId(at as u32 + 1))
+    }
+
+    fn give_back(&self, arena: ArenaId) {
+        if let Some(arena) = self.arenas.get(arena.0 as usize) {
+            arena.taken.store(false, Ordering::Release);
+        }
     }
 
     fn bytes(&self, arena: ArenaId) -> usize {
@@ -266,7 +277,7 @@ impl<A: GlobalAlloc + Sync, C: CurrentArena> ArenaControl for ArenaAlloc<A, C> {
                 }
             }
         }
-        arena.taken.store(false, Ordering::Release);
+        self.give_back(id);
     }
 }
 
@@ -300,6 +311,13 @@ pub fn scope<R>(arena: ArenaId, body: impl FnOnce() -> R) -> R {
 /// Makes an arena of its own for a VM; the base's if there is none left or no allocator installed.
 pub fn take() -> ArenaId {
     control().and_then(ArenaControl::take).unwrap_or_default()
+}
+
+/// Gives an arena back when its VM has ended; nothing happens to what it still holds.
+pub fn give_back(arena: ArenaId) {
+    if let Some(control) = control() {
+        control.give_back(arena);
+    }
 }
 
 /// Bytes that an arena holds.

@@ -89,3 +89,13 @@ fn escape(cx: f64, cy: f64) -> i32 {
     }
     64
 }
+
+/// The cheapest system call: nanoseconds.
+pub fn system_call_ns() -> f64 {
+    const CALLS: u64 = 1_000_000;
+    median_ns(5, CALLS, || {
+        for _ in 0..CALLS {
+            black_box(rustix::process::getppid());
+        }
+    })
+}

@@ -19,7 +19,7 @@ pub struct VmCtx {
     pub exit: u64,
     /// Address of the core's interrupt word (`u32`): not 0 asks the VM to take the `Yield` exit.
     pub interrupt: u64,
-    /// Base address of the linear memory.
+    /// Base address of the linear memory. It never moves: code may keep it across exits.
     pub memory_base: u64,
     /// Its current length in bytes.
     pub memory_bytes: u64,

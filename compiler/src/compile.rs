@@ -88,6 +88,15 @@ impl<'m> Compilation<'m> {
         Ok(true)
     }
 
+    /// A symbol's CLIF, as [`Compilation::step`] would compile it; for other consumers of the same
+    /// code. Function references are named by [`Symbol::to_name`].
+    ///
+    /// # Errors
+    /// See [`CompileError`].
+    pub fn clif(&mut self, symbol: Symbol) -> Result<Function, CompileError> {
+        self.build(symbol).cloned()
+    }
+
     /// The code; whole once [`Compilation::step`] has answered `false`.
     pub fn finish(self) -> Compiled {
         self.out
@@ -139,6 +148,17 @@ impl<'m> Compilation<'m> {
         (&mut self.context, &self.isa)
     }
 
+    /// How the code generator writes references in the context's function, and what they mean.
+    pub(crate) fn names(&self) -> Vec<(String, String)> {
+        let names = self.context.func.params.user_named_funcs().iter();
+        names
+            .filter_map(|(reference, name)| {
+                let symbol = Symbol::from_name(name)?;
+                Some((alloc::format!("User({reference})"), self.symbol_name(symbol)))
+            })
+            .collect()
+    }
+
     pub(crate) fn backend_error(&self, symbol: Symbol, error: &CodegenError) -> CompileError {
         let name = self.symbol_name(symbol);
         match (error, symbol) {
@@ -187,7 +207,11 @@ impl<'m> Compilation<'m> {
             out.relocations.push(relocation);
         }
         let lines = compiled.buffer.get_srclocs_sorted();
-        let body = |offset: u32| lines.iter().rev().find(|l| l.start <= offset && offset < l.end).map(|l| l.loc.bits());
+        let body = |offset: u32| {
+            let after = lines.partition_point(|line| line.start <= offset);
+            let line = lines.get(after.checked_sub(1)?).filter(|line| offset < line.end)?;
+            Some(line.loc.bits())
+        };
         for trap in compiled.buffer.traps() {
             let place = body(trap.offset).filter(|bits| *bits != u32::MAX);
             out.traps.push((start + trap.offset, trap_kind(self.module, symbol, trap.code, place)));

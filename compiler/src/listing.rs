@@ -33,13 +33,18 @@ pub fn asm(module: &VerifiedModule, func: FuncId, options: &Options) -> Result<S
     let symbol = Symbol::Func(func);
     let mut compilation = Compilation::new(module, options)?;
     compilation.build(symbol)?;
+    let names = compilation.names();
     let (context, isa) = compilation.context();
     context.set_disasm(true);
     let compiled = context.compile(&**isa, &mut ControlPlane::default()).map_err(|error| error.inner);
     let mut out = title(module, func);
     match compiled {
         Ok(code) => {
-            out.push_str(code.vcode.as_deref().unwrap_or_default());
+            let mut text = String::from(code.vcode.as_deref().unwrap_or_default());
+            for (reference, name) in names.iter().rev() {
+                text = text.replace(reference, name);
+            }
+            out.push_str(&text);
             for line in code.buffer.get_srclocs_sorted().iter().filter(|line| !line.loc.is_default()) {
                 let _ = write!(out, "; {:#06x}..{:#06x} body {:#06x}", line.start, line.end, line.loc.bits());
                 match module.line_at(func, line.loc.bits()) {

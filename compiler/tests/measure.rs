@@ -55,23 +55,24 @@ fn figures() {
     let module = il::verify(build.module.clone()).unwrap();
     let clif = compiler::clif(&module, FuncId(1), &Options::detect()).unwrap();
     let instructions = clif.lines().filter(|line| line.starts_with('@')).count();
-    let mut best = f64::MAX;
-    for _ in 0..20 {
-        let start = Instant::now();
-        compile(&module, &Options::detect()).unwrap();
-        best = best.min(start.elapsed().as_secs_f64());
-    }
-    println!("compile: {:.2} ms for {instructions} CLIF instructions", best * 1e3);
+    let best = best_of(20, || drop(compile(&module, &Options::detect()).unwrap()));
+    println!("compile: {best:.2} ms for {instructions} CLIF instructions");
     let mut vm = Vm::with(build.module, &Options::detect());
-    let start = Instant::now();
-    assert_eq!(vm.eval("fib", &[35]), Ok(9227465));
-    println!("fib(35): {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
-    let start = Instant::now();
-    assert_eq!(rust_fib(std::hint::black_box(35)), 9227465);
-    println!("fib(35) in Rust: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
+    println!("fib(35): {:.1} ms", best_of(5, || assert_eq!(vm.eval("fib", &[35]), Ok(9227465))));
+    println!("fib(35) in Rust: {:.1} ms", best_of(5, || assert_eq!(rust_fib(std::hint::black_box(35)), 9227465)));
 }
 
 #[inline(never)]
 fn rust_fib(n: i32) -> i32 {
     if n < 2 { n } else { rust_fib(n - 1) + rust_fib(n - 2) }
+}
+
+/// Milliseconds of the fastest of some runs.
+fn best_of(runs: u32, mut run: impl FnMut()) -> f64 {
+    let time = |_| {
+        let start = Instant::now();
+        run();
+        start.elapsed().as_secs_f64() * 1e3
+    };
+    (0..runs).map(time).fold(f64::MAX, f64::min)
 }

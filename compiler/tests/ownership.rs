@@ -18,6 +18,7 @@ global mut last: str = "none"
 global motto: str = "fixed"
 
 func twice(s: str) -> str { return concat(s, s) }
+func flip(a: str, b: str) -> (str, str) { return (b, a) }
 func same(s: str) -> str { return s }
 func pick(a: str, b: str, first: bool) -> str { if first { return a } return b }
 func grow(s: str) -> str { var t = s t = concat(t, "!") t = concat(t, "!") return t }
@@ -46,7 +47,7 @@ export func loop_text(n: i32) -> i32 {
 export func swap(n: i32) -> str {
   var a = str(n)
   var b = "b"
-  for i in 0..n { (a, b) = (b, a) }
+  for i in 0..n { (a, b) = flip(a, b) }
   return concat(a, b)
 }
 export func global_text(n: i32) -> str {
@@ -126,6 +127,33 @@ fn nothing_leaks_and_nothing_is_freed_twice() {
         buffers(&mut vm);
         devices(&mut vm);
     }
+}
+
+#[test]
+fn several_locals_are_assigned_at_once() {
+    use il::instr::{Instr, Writer};
+    use il::{LocalId, Type};
+    use support::build::{Build, get};
+
+    // (a, b) = (b, a); (_, a) = (a, concat(a, b)); return a
+    let mut writer = Writer::default();
+    for instr in [get(1), get(0)] {
+        writer.push(instr);
+    }
+    writer.set(&[Some(LocalId(0)), Some(LocalId(1))]);
+    for instr in [get(0), get(0), get(1), Instr::Op(il::op::Op::StrConcat, 0)] {
+        writer.push(instr);
+    }
+    writer.set(&[None, Some(LocalId(0))]);
+    for instr in [get(0), Instr::Return] {
+        writer.push(instr);
+    }
+    let mut build = Build::new();
+    build.func_bytes("swap", &[Type::Str, Type::Str], &[Type::Str], &[], writer.bytes);
+    let mut vm = Vm::new(build.module);
+    let (a, b) = (vm.new_str("a"), vm.new_str("b"));
+    assert_eq!(returned_text(&mut vm, "swap", &[a, b]), "ba");
+    assert_eq!(vm.alive(), (0, 0));
 }
 
 fn returned_text(vm: &mut Vm, name: &str, args: &[u64]) -> String {

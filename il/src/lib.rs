@@ -6,6 +6,7 @@
 extern crate alloc;
 
 pub mod binary;
+pub mod disasm;
 pub mod instr;
 pub mod isa;
 pub mod leb;
@@ -13,6 +14,7 @@ pub mod limits;
 mod module;
 pub mod op;
 pub mod packet;
+pub mod text;
 pub mod trap;
 mod types;
 pub mod verify;

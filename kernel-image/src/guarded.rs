@@ -10,6 +10,7 @@ use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use basevm::arena::{self, ArenaId};
 use basevm::platform::{Nanos, Panicked};
 
 use crate::control;
@@ -95,11 +96,27 @@ pub fn run(turn: &mut dyn FnMut()) -> Result<(), Panicked> {
     assert!(!RUNNING.load(Ordering::Relaxed), "a guarded turn inside another");
     STARTED.store(time::now(), Ordering::Relaxed);
     RUNNING.store(true, Ordering::Release);
+    let before = current_arena();
     let mut turn = Turn(turn);
     // SAFETY: the stack is unused (turns do not nest), 16-byte aligned at its top, and the turn outlives the call.
     let left = unsafe { guarded_enter(run_turn, (&raw mut turn).cast(), stack.top(), SAVED.0.get()) };
     RUNNING.store(false, Ordering::Release);
-    if left == 0 { Ok(()) } else { Err(Panicked) }
+    if left == 0 {
+        return Ok(());
+    }
+    // The code that would have gone back to the base's arena was left behind.
+    if let Some(arenas) = arena::control() {
+        arenas.swap(before);
+    }
+    Err(Panicked)
+}
+
+fn current_arena() -> ArenaId {
+    arena::control().map_or(ArenaId::BASE, |arenas| {
+        let current = arenas.swap(ArenaId::BASE);
+        arenas.swap(current);
+        current
+    })
 }
 
 /// Whether a turn is running that may be abandoned now.

@@ -67,13 +67,15 @@ impl Machine {
     }
 
     fn idle_real(&self, idle: Idle) -> IdleAnswer {
-        let left = idle.next_timer.filter(|_| !idle.virtual_clock).map(|time| time.saturating_sub(time::now()));
+        let now = time::now();
+        let timer = idle.next_timer.filter(|_| !idle.virtual_clock);
         let keys_to_come = keyboard::arrived() < self.keys_in_all.load(Ordering::Relaxed);
-        match left {
-            Some(0) => {}
-            Some(nanos) => interrupts::wait(nanos),
-            None if idle.device_pending || keys_to_come => interrupts::wait(Nanos::MAX),
-            None => return IdleAnswer::Finished,
+        if timer.is_none() && !idle.device_pending && !keys_to_come {
+            return IdleAnswer::Finished;
+        }
+        let until = timer.unwrap_or(Nanos::MAX).min(idle.limit.unwrap_or(Nanos::MAX));
+        if until > now {
+            interrupts::wait(until - now);
         }
         // Perhaps only the tick: then nothing is found to do, and this is entered again.
         IdleAnswer::Woken

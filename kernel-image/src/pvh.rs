@@ -85,3 +85,9 @@ pub fn read_boot_info(address: u32) -> BootInfo {
     }
     info
 }
+
+/// The bytes of a module. Its memory is never given to anyone else.
+pub fn module_bytes(module: Range<u64>) -> &'static [u8] {
+    // SAFETY: the loader put the module there; `memory::init` leaves it out of the frames and maps it.
+    unsafe { core::slice::from_raw_parts(direct(Phys(module.start)), (module.end - module.start) as usize) }
+}

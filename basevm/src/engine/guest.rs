@@ -173,7 +173,7 @@ impl Guest {
     /// A word of the stack, if that is where the address lies.
     pub fn stack_word(&self, address: u64) -> Option<u64> {
         let range = self.stack_range();
-        let inside = address % 8 == 0 && address >= range.start && address.checked_add(8)? <= range.end;
+        let inside = address.is_multiple_of(8) && address >= range.start && address.checked_add(8)? <= range.end;
         // SAFETY: readable, aligned, and the VM does not run.
         inside.then(|| unsafe { (address as *const u64).read() })
     }
@@ -199,13 +199,13 @@ impl Guest {
     /// An argument of the exit under way.
     pub fn exit_arg(&self, index: usize) -> u64 {
         // SAFETY: the VM does not run.
-        unsafe { (*self.ctx()).exit_args }.get(index).copied().unwrap_or(0)
+        unsafe { &(*self.ctx()).exit_args }.get(index).copied().unwrap_or(0)
     }
 
     /// A value passed to or from the VM.
     pub fn value(&self, index: usize) -> u64 {
         // SAFETY: the VM does not run.
-        unsafe { (*self.ctx()).values }.get(index).copied().unwrap_or(0)
+        unsafe { &(*self.ctx()).values }.get(index).copied().unwrap_or(0)
     }
 
     /// Sets a value for the VM.

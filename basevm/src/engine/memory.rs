@@ -6,8 +6,8 @@ use core::ops::Range;
 
 use compiler::GUARD_REGION_BYTES;
 
-use super::program::{LoadError, Pages};
 use super::PlatformRef;
+use super::program::{LoadError, Pages};
 use crate::buf::Account;
 use crate::platform::Access;
 

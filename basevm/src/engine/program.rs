@@ -160,7 +160,11 @@ impl Program {
     /// # Errors
     /// If the platform has no memory, or the code does not link.
     #[allow(clippy::arc_with_non_send_sync)] // shared between VMs of one core now, of several later
-    pub fn load(platform: PlatformRef, module: VerifiedModule, mut compiled: Compiled) -> Result<Arc<Program>, LoadError> {
+    pub fn load(
+        platform: PlatformRef,
+        module: VerifiedModule,
+        mut compiled: Compiled,
+    ) -> Result<Arc<Program>, LoadError> {
         let code_bytes = compiled.code.len();
         let region_bytes = code_bytes.max(1).next_multiple_of(PAGE_BYTES);
         let code = Pages::reserve(platform, region_bytes)?;

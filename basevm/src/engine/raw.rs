@@ -41,6 +41,13 @@ impl<T: Copy> Shared<T> {
         }
     }
 
+    /// Replaces what `to` holds by the first `len` items.
+    pub fn copy_to(&self, len: usize, to: &mut Vec<T>) {
+        to.clear();
+        // SAFETY: in bounds; the VM does not run while the base does.
+        to.extend_from_slice(unsafe { core::slice::from_raw_parts(self.item(0), len.min(self.len())) });
+    }
+
     /// Gives the first `len` items back as an ordinary vector.
     pub fn into_vec(self, len: usize) -> Vec<T> {
         // SAFETY: leaked from a box in `new`; `self` is forgotten, so it is not freed twice.

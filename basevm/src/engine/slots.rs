@@ -1,8 +1,9 @@
 //! Slots: the sending ends of a VM's channels, and the memory of their open packets.
 //!
 //! A slot whose cursor equals its end makes JIT code take the `Room` exit at the next instruction:
-//! so it is when the slot is closed, when the packet is full, and before the first instruction (an
-//! idle slot has no memory).
+//! so it is when the slot is closed, when the packet is full, and before the first instruction (a
+//! slot that was never used has no memory). A packet is copied out when it is taken: most are short,
+//! and the slot is at once ready for the next.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -26,6 +27,8 @@ struct Buffer {
 struct Slot {
     open: bool,
     buffer: Option<Buffer>,
+    /// Memory of an earlier packet, for the next one that is taken.
+    spare: Vec<u64>,
 }
 
 /// All slots of a VM.
@@ -111,25 +114,27 @@ impl Slots {
     /// Takes the open packet: its words, and the addresses of its attachments.
     pub fn take(&mut self, index: usize) -> (Vec<u64>, Vec<u64>) {
         let used = self.used(index);
-        let Some(slot) = self.slots.get_mut(index) else { return Default::default() };
-        if used == 0 {
-            return Default::default();
-        }
-        let Some(Buffer { words, attachments }) = slot.buffer.take() else { return Default::default() };
         let attached = self.table.get(index).map_or(0, |cap| cap.attached as usize);
-        let list = (0..attached).filter_map(|at| attachments.get(at)).collect();
-        self.update(index, |_, cap| (cap.cursor, cap.end, cap.attachments, cap.attached) = (0, 0, 0, 0));
-        (words.into_vec(used), list)
+        let Some(slot) = self.slots.get_mut(index).filter(|_| used > 0) else { return Default::default() };
+        let Some(Buffer { words, attachments }) = &slot.buffer else { return Default::default() };
+        let (mut to_words, mut to_attachments) = (core::mem::take(&mut slot.spare), Vec::new());
+        words.copy_to(used, &mut to_words);
+        attachments.copy_to(attached, &mut to_attachments);
+        self.place(index, 0);
+        self.update(index, |slot, cap| {
+            cap.attached = 0;
+            if !slot.open {
+                cap.end = cap.cursor;
+            }
+        });
+        (to_words, to_attachments)
     }
 
-    /// Uses a packet's memory for the next one, if the slot has none and is open.
-    pub fn recycle(&mut self, index: usize, mut words: Vec<u64>) {
+    /// Uses a packet's memory for the next one that is taken.
+    pub fn recycle(&mut self, index: usize, words: Vec<u64>) {
         let Some(slot) = self.slots.get_mut(index) else { return };
-        if slot.buffer.is_none() && slot.open && (FIRST_WORDS..=MAX_WORDS).contains(&words.capacity()) {
-            words.clear();
-            words.resize(words.capacity(), 0);
-            slot.buffer = Some(Buffer { words: Shared::new(words), attachments: attachments() });
-            self.place(index, 0);
+        if (slot.spare.capacity()..=MAX_WORDS).contains(&words.capacity()) {
+            slot.spare = words;
         }
     }
 

@@ -107,17 +107,7 @@ pub(super) unsafe extern "sysv64" fn exit(ctx: *mut VmCtx, code: u64) -> u64 {
 /// Only for a fault handler, while a VM runs.
 #[unsafe(naked)]
 pub(super) unsafe extern "sysv64" fn landing(code: u64) -> u64 {
-    naked_asm!(
-        "cld",
-        "mov rax, rdi",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
-    )
+    naked_asm!("cld", "mov rax, rdi", "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp", "ret",)
 }
 
 /// Words between a stopped VM's stack pointer and the saved rbp; the return address follows it.

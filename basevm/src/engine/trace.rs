@@ -37,12 +37,9 @@ pub(super) fn report(
         match report.frames.last_mut() {
             Some(last) if last.func == location.func && last.line == line => last.times += 1,
             _ if full => report.omitted += 1,
-            _ => report.frames.push(Frame {
-                func: location.func,
-                name: module.func_name(location.func),
-                line,
-                times: 1,
-            }),
+            _ => {
+                report.frames.push(Frame { func: location.func, name: module.func_name(location.func), line, times: 1 })
+            }
         }
     }
     report

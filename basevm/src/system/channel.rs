@@ -217,6 +217,11 @@ impl Work {
         Work { link, words, attachments: attachments.into_iter().map(Some).collect(), at: 0, _charge: charge }
     }
 
+    /// Its memory, to be used again; buffers left in it are freed.
+    pub fn into_words(self) -> Vec<u64> {
+        self.words
+    }
+
     /// The next instruction: its head, and where its operands stand. What is malformed ends the packet.
     pub fn next(&mut self) -> Option<Result<(Head, core::ops::Range<usize>), Status>> {
         let head = Head::unpack(*self.words.get(self.at)?);

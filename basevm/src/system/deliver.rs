@@ -1,5 +1,6 @@
 //! The way of a packet: submitted by its sender, admitted at the receiver's choke point, answered.
 
+use alloc::vec::Vec;
 use core::ops::Range;
 
 use il::packet::Head;
@@ -104,6 +105,16 @@ impl System {
         Ok(())
     }
 
+    /// Lets the receiver of a call run at once, if it is idle and nothing else waits for it.
+    pub(super) fn hand_to_callee(&mut self, receiver: VmId) {
+        let vm = self.vm(receiver);
+        let last = vm.scheduled && self.ready.back() == Some(&receiver);
+        if last && self.handoff.is_none() {
+            self.ready.pop_back();
+            self.handoff = Some(receiver);
+        }
+    }
+
     /// The choke point: takes the next instruction out of a packet and decides whether it is executed.
     pub(super) fn arrive(&mut self, executes: &Executes, work: &mut Work) -> Option<Arrived> {
         let (head, operands) = match work.next()? {
@@ -170,12 +181,17 @@ impl System {
         }
     }
 
-    /// A packet was executed to its end: returns its credit, and frees what was not taken from it.
+    /// A packet was executed to its end: returns its credit, frees what was not taken from it, and
+    /// gives its memory back to the sender's slot.
     pub(super) fn packet_done(&mut self, work: Work) {
         let id = work.link.channel;
-        drop(work);
+        let packet = Packet { words: work.into_words(), attachments: Vec::new() };
         let channel = self.channel(id);
         channel.queued = channel.queued.saturating_sub(1);
+        let (sender, slot) = (channel.sender, channel.slot as usize);
+        if let Some(il) = self.vm(sender).il() {
+            il.instance.recycle(slot, packet);
+        }
         self.check_drained(id);
     }
 

@@ -182,8 +182,9 @@ impl System {
         if let Some(time) = deadline {
             self.add_call_timer(id, time, tag);
         }
-        if let Err(status) = self.enqueue(link, packet) {
-            self.answer(link.channel, tag, Err(status));
+        match self.enqueue(link, packet) {
+            Ok(()) => self.hand_to_callee(receiver),
+            Err(status) => self.answer(link.channel, tag, Err(status)),
         }
     }
 
@@ -209,7 +210,8 @@ impl System {
         }
         let Some(link) = self.vm_ref(id).link(slot) else { return self.go_on(id, Status::NotPermitted as u64) };
         let channel = self.channel(link.channel);
-        let status = match channel.closed {
+        let revoked = (channel.generation != link.generation).then_some(Status::Revoked);
+        let status = match channel.closed.or(revoked) {
             Some(status) => channel.sticky.take().or(Some(status)),
             None if channel.is_drained() => channel.sticky.take(),
             None => {

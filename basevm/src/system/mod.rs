@@ -11,6 +11,7 @@
 
 mod base;
 mod channel;
+mod contained;
 mod deliver;
 mod directory;
 mod end;
@@ -34,6 +35,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 pub use base::SET as BASE_SET;
+pub use contained::Contained;
 pub use channel::{CREDITS, MAX_UNANSWERED};
 pub use events::MAX_EVENTS;
 pub use external::{ExternalOptions, Incoming, Wanted};
@@ -48,6 +50,7 @@ use directory::Directory;
 use schedule::Timer;
 use vm::{Body, IlVm, Main, Next, RustVm, Vm};
 
+use crate::arena::{self, ArenaId};
 use crate::buf::Account;
 use crate::engine::{DEFAULT_STACK_BYTES, Instance, PlatformRef, Program};
 use crate::platform::Nanos;
@@ -268,12 +271,38 @@ impl System {
     /// # Errors
     /// If it does not complete the handshake; it is then forgotten.
     pub fn add_service(&mut self, service: Box<dyn Service>, options: VmOptions) -> Result<VmId, Refused> {
+        self.add_rust(service, arena::take(), None, options)
+    }
+
+    /// The same for a VM that is made in its own arena, all of which is freed if it panics.
+    ///
+    /// # Errors
+    /// As [`System::add_service`].
+    pub fn add_contained_service(
+        &mut self,
+        make: impl FnOnce() -> Box<dyn Service>,
+        contained: Contained,
+        options: VmOptions,
+    ) -> Result<VmId, Refused> {
+        let arena = arena::take();
+        let service = arena::scope(arena, make);
+        self.add_rust(service, arena, Some(contained), options)
+    }
+
+    fn add_rust(
+        &mut self,
+        service: Box<dyn Service>,
+        arena: ArenaId,
+        contained: Option<Contained>,
+        options: VmOptions,
+    ) -> Result<VmId, Refused> {
         let hello = service.hello();
         let name = if options.name.is_empty() { hello.name.clone() } else { options.name.clone() };
         let options = VmOptions { name, ..options };
         let account = Account::new(options.memory_bytes);
+        self.trace(format_args!("start {}: Rust, {} bytes at most", options.name, options.memory_bytes));
         let waker = Waker::new(self.platform.waker());
-        let body = RustVm { service: Some(service), waker, wake_at: None, pending: false };
+        let body = RustVm { service: Some(service), waker, arena, contained, wake_at: None, pending: false };
         let id = self.insert(Vm::new(options, account, Body::Rust(body)));
         self.services.push(id);
         self.vms[id.0 as usize].executes = Some(Arc::new(Executes::new(hello.provides.clone())));
@@ -292,6 +321,7 @@ impl System {
         let name = if options.name.is_empty() { own.clone() } else { options.name.clone() };
         let options = VmOptions { name, ..options };
         let account = Account::new(options.memory_bytes);
+        self.trace(format_args!("start {}: IL, {} functions, {} bytes at most", options.name, module.funcs.len(), options.memory_bytes));
         let instance = Instance::new(self.platform, program.clone(), account.clone(), options.stack_bytes)
             .map_err(|error| Refused { vm: options.name.clone(), why: Refusal::Load(error) })?;
         let id = self.insert(Vm::new(options, account, Body::Il(Box::new(IlVm::new(instance)))));

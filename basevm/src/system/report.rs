@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::System;
 use super::vm::{Block, Body, Fate, Main, Next, Stage, Vm};
+use crate::arena::{self, ArenaId};
 use crate::service::VmId;
 
 /// What a VM runs.
@@ -63,9 +64,17 @@ impl System {
             set: vm.executes.as_ref().map(|executes| executes.set.path()),
             capabilities: (0..vm.slots.len()).filter_map(|slot| self.capability(vm, slot)).collect(),
             state: self.state(vm),
-            memory_used: vm.account.used(),
+            memory_used: vm.account.used() + self.arena_bytes(vm),
             memory_limit: vm.account.limit(),
             executed: vm.executed,
+        }
+    }
+
+    /// What a Rust VM has allocated for itself.
+    fn arena_bytes(&self, vm: &Vm) -> u64 {
+        match &vm.body {
+            Body::Rust(rust) if rust.arena != ArenaId::BASE => arena::bytes(rust.arena) as u64,
+            _ => 0,
         }
     }
 

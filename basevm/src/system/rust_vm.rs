@@ -15,6 +15,7 @@ use super::System;
 use super::channel::{ChannelId, Delivery, Executes, Open, Work};
 use super::deliver::Arrived;
 use super::vm::{Body, Fate};
+use crate::arena::{self, ArenaId};
 use crate::buf::Buf;
 use crate::engine::TrapReport;
 use crate::platform::{Nanos, Panicked};
@@ -147,7 +148,34 @@ impl System {
             self.log(format_args!("VM '{name}' answered instruction {opcode} with results of another form: it fails"));
             return Err(Status::DeviceError);
         }
-        Ok(Reply { words: reply.words.as_slice().to_vec(), attachments: reply.attachments.into_iter().collect() })
+        // Into vectors of the base's own: what came stands in the VM's arena.
+        let mut attachments = Vec::with_capacity(reply.attachments.len());
+        attachments.extend(reply.attachments);
+        Ok(Reply { words: reply.words.as_slice().to_vec(), attachments })
+    }
+
+    /// Answers a request of earlier, if the right is this VM's and the request still open.
+    fn complete(&mut self, id: VmId, right: ReplyRight, result: Result<Reply, Status>) {
+        let Some(channel) = self.channels.get(right.channel as usize) else { return };
+        if channel.receiver != id {
+            return; // Not this VM's to answer.
+        }
+        let Some(open) = channel.open.iter().find(|open| open.serial == right.serial).copied() else { return };
+        let Some(executes) = self.vm_ref(id).executes.clone() else { return };
+        let result = result.and_then(|reply| self.checked(id, &executes, u16::from(open.opcode), reply));
+        self.finish(ChannelId(right.channel), open, result);
+    }
+
+    fn emit(&mut self, id: VmId, event: u8, values: &[Value<'_>]) -> usize {
+        let mut builder = Builder::default();
+        for value in values {
+            builder.push(*value);
+        }
+        self.raise(id, event, &builder.words, Vec::new()).unwrap_or_else(|status| {
+            let name = self.vm_ref(id).address();
+            self.log(format_args!("VM '{name}': event {event} was not raised: {status}"));
+            0
+        })
     }
 
     /// Runs part of a Rust VM under the platform's guard.
@@ -158,12 +186,19 @@ impl System {
         turn: impl FnOnce(&mut dyn Host) -> T,
     ) -> Result<(T, Option<Open>), Panicked> {
         let platform = self.platform;
+        let arena = match &self.vm_ref(vm).body {
+            Body::Rust(rust) => rust.arena,
+            _ => ArenaId::BASE,
+        };
         let mut host = HostCall { system: self, vm, current };
         let (mut turn, mut result) = (Some(turn), None);
-        platform.guarded(&mut || {
-            if let Some(turn) = turn.take() {
-                result = Some(turn(&mut host));
-            }
+        // The arena is set around the guard: a platform may leave a panicked turn without unwinding.
+        arena::scope(arena, || {
+            platform.guarded(&mut || {
+                if let Some(turn) = turn.take() {
+                    result = Some(turn(&mut host));
+                }
+            })
         })?;
         let taken = host.current.and_then(|current| current.taken);
         result.map(|result| (result, taken)).ok_or(Panicked)
@@ -184,6 +219,11 @@ struct HostCall<'s> {
     current: Option<Current>,
 }
 
+/// Runs code of the base that a VM has called: what it allocates is the base's.
+fn in_base<R>(body: impl FnOnce() -> R) -> R {
+    arena::scope(ArenaId::BASE, body)
+}
+
 impl Host for HostCall<'_> {
     fn now(&self) -> Nanos {
         self.system.now()
@@ -197,50 +237,31 @@ impl Host for HostCall<'_> {
     }
 
     fn wake_at(&mut self, time: Option<Nanos>) {
-        self.system.set_wake_timer(self.vm, time);
+        in_base(|| self.system.set_wake_timer(self.vm, time));
     }
 
     fn waker(&self) -> Waker {
-        match &self.system.vm_ref(self.vm).body {
+        in_base(|| match &self.system.vm_ref(self.vm).body {
             Body::Rust(rust) => rust.waker.clone(),
             _ => Waker::new(self.system.platform.waker()),
-        }
+        })
     }
 
     fn reply_right(&mut self) -> ReplyRight {
         let Some(current) = &mut self.current else { panic!("a right to reply exists only while a request is executed") };
         assert!(current.taken.is_none(), "a request carries one right to reply");
         let channel = self.system.channel(current.channel);
-        let open = channel.begin(current.head);
+        let open = in_base(|| channel.begin(current.head));
         current.taken = Some(open);
-        ReplyRight { channel: current.channel.0, generation: channel.generation, serial: open.serial }
+        ReplyRight::new(current.channel.0, channel.generation, open.serial)
     }
 
     fn complete(&mut self, right: ReplyRight, result: Result<Reply, Status>) {
-        let id = ChannelId(right.channel);
-        let Some(channel) = self.system.channels.get(right.channel as usize) else { return };
-        if channel.receiver != self.vm || channel.generation != right.generation {
-            return; // Not this VM's to answer, or revoked meanwhile.
-        }
-        let Some(open) = channel.open.iter().find(|open| open.serial == right.serial).copied() else { return };
-        let Some(executes) = self.system.vm_ref(self.vm).executes.clone() else { return };
-        let result = result.and_then(|reply| self.system.checked(self.vm, &executes, u16::from(open.opcode), reply));
-        self.system.finish(id, open, result);
+        in_base(|| self.system.complete(self.vm, right, result));
     }
 
     fn emit(&mut self, event: u8, values: &[Value<'_>]) -> usize {
-        let mut builder = Builder::default();
-        for value in values {
-            builder.push(*value);
-        }
-        match self.system.raise(self.vm, event, &builder.words, Vec::new()) {
-            Ok(listeners) => listeners,
-            Err(status) => {
-                let name = self.system.vm_ref(self.vm).address();
-                self.system.log(format_args!("VM '{name}': event {event} was not raised: {status}"));
-                0
-            }
-        }
+        in_base(|| self.system.emit(self.vm, event, values))
     }
 
     fn listeners(&self, event: u8) -> usize {
@@ -249,7 +270,7 @@ impl Host for HostCall<'_> {
 
     fn buf(&mut self, bytes: usize) -> Result<Buf, Status> {
         let payer = self.current.as_ref().map_or(self.vm, |current| current.caller);
-        Buf::new(&self.system.vm_ref(payer).account, bytes).ok_or(Status::Quota)
+        in_base(|| Buf::new(&self.system.vm_ref(payer).account, bytes)).ok_or(Status::Quota)
     }
 
     fn set_pending(&mut self, pending: bool) {
@@ -259,8 +280,9 @@ impl Host for HostCall<'_> {
     }
 
     fn log(&mut self, line: &str) {
-        let name = self.system.vm_ref(self.vm).address();
-        self.system.log(format_args!("{name}: {line}"));
+        in_base(|| {
+            let name = self.system.vm_ref(self.vm).address();
+            self.system.log(format_args!("{name}: {line}"));
+        });
     }
 }
-

@@ -9,10 +9,12 @@ use alloc::vec::Vec;
 use il::FuncId;
 use il::trap::Status;
 
+use super::contained::Contained;
 use super::channel::{ChannelId, Delivery, Executes, Link, Open, Work};
 use super::directory::Item;
 use super::external::External;
 use super::{Refused, VmOptions};
+use crate::arena::ArenaId;
 use crate::buf::Account;
 use crate::engine::{Instance, Step, TrapReport};
 use crate::platform::Nanos;
@@ -208,10 +210,24 @@ pub(crate) struct RustVm {
     /// Taken out while it runs; a VM is never re-entered.
     pub service: Option<Box<dyn Service>>,
     pub waker: Waker,
+    /// Where it allocates while it runs.
+    pub arena: ArenaId,
+    /// Whether the arena is freed whole in the end.
+    pub contained: Option<Contained>,
     /// When it asked to be woken.
     pub wake_at: Option<Nanos>,
     /// Whether a backend has a request under way, or live input may come.
     pub pending: bool,
+}
+
+impl Drop for RustVm {
+    /// After a panic the service has been forgotten; otherwise it is dropped first.
+    fn drop(&mut self) {
+        self.service = None;
+        if let Some(contained) = self.contained {
+            contained.free(self.arena);
+        }
+    }
 }
 
 impl core::fmt::Debug for RustVm {

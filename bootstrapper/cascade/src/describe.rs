@@ -28,7 +28,7 @@ pub fn set(name: Option<&str>) -> anyhow::Result<String> {
 fn list() -> String {
     let mut text = String::new();
     for set in isa::ALL {
-        let about = set.doc.lines().next().unwrap_or("").trim();
+        let about = set.doc.trim().split_once(". ").map_or(set.doc.trim(), |(first, _)| first).trim_end_matches('.');
         let _ = writeln!(text, "{:<22} {:>2} instructions   {about}", set.path(), set.instructions.len());
     }
     text.push_str("\nFor one of them: cascade describe display\n");

@@ -23,8 +23,8 @@ pub fn locate(given: Option<&Path>) -> anyhow::Result<PathBuf> {
         }
         return Ok(given.to_path_buf());
     }
-    if let Some(beside) = beside() {
-        return Ok(beside);
+    if let Some(found) = from_environment().or_else(beside) {
+        return Ok(found);
     }
     match source_tree() {
         Some(root) => build(&root),
@@ -35,15 +35,21 @@ pub fn locate(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     }
 }
 
+/// The image that the variable `CASCADE_IMAGE` names: how the tests share one.
+fn from_environment() -> Option<PathBuf> {
+    std::env::var_os("CASCADE_IMAGE").map(PathBuf::from).filter(|file| file.is_file())
+}
+
 /// The image beside this program, if it is there.
 pub fn beside() -> Option<PathBuf> {
     let beside = std::env::current_exe().ok()?.parent()?.join(NAME);
     beside.is_file().then_some(beside)
 }
 
-/// The source tree that this program was built in, or that it was started in.
+/// The source tree around this program, around the current folder, or that this program was built from.
 pub fn source_tree() -> Option<PathBuf> {
-    let starts = [std::env::current_exe().ok(), std::env::current_dir().ok()];
+    let from = Some(PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    let starts = [std::env::current_exe().ok(), std::env::current_dir().ok(), from];
     let is_root = |dir: &&Path| dir.join("kernel-image/metal.toml").is_file();
     starts.iter().flatten().find_map(|start| start.ancestors().find(is_root).map(Path::to_path_buf))
 }

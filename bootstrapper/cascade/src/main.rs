@@ -7,6 +7,7 @@ mod accel;
 mod cli;
 mod describe;
 mod doctor;
+mod hosted;
 mod image;
 mod interrupt;
 mod keys;
@@ -14,6 +15,7 @@ mod manifest;
 mod metal;
 mod modules;
 mod output;
+mod platform;
 mod qemu;
 mod report;
 mod screen;
@@ -43,7 +45,7 @@ fn execute(cli: Cli) -> anyhow::Result<u8> {
     match cli.command {
         Command::Run(options) => {
             interrupt::listen()?;
-            {let _ = options; Ok(0)}
+            hosted::run(&options)
         }
         Command::Boot(options) => {
             interrupt::listen()?;

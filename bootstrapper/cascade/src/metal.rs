@@ -88,6 +88,8 @@ struct Session<'a> {
     prepared: &'a [Prepared],
     ends: Vec<RunEnd>,
     faults: Vec<Vec<String>>,
+    /// Log lines of the current run.
+    logged: Vec<String>,
     console: Vec<u8>,
     /// Whether console bytes are shown as they come.
     show: bool,
@@ -107,6 +109,7 @@ impl<'a> Session<'a> {
             prepared,
             ends: Vec::new(),
             faults: vec![Vec::new(); prepared.len()],
+            logged: Vec::new(),
             console: Vec::new(),
             show,
             script: prepared.first().map(|one| one.script.iter().cloned().collect()).unwrap_or_default(),
@@ -140,20 +143,32 @@ impl<'a> Session<'a> {
 
     fn answer(&mut self, message: FromGuest) -> anyhow::Result<()> {
         match message {
-            FromGuest::Log(text) => eprintln!("{text}"),
-            FromGuest::Fault(text) => {
+            FromGuest::Log(text) => {
                 eprintln!("{text}");
-                let run = self.ends.len();
-                if let Some(faults) = self.faults.get_mut(run) {
-                    faults.push(text);
-                }
+                self.logged.push(text);
             }
-            FromGuest::Begin(_) => self.began = Some(Instant::now()),
+            FromGuest::Fault(text) => self.take_fault(text),
+            FromGuest::Begin(_) => {
+                self.began = Some(Instant::now());
+                self.logged.clear();
+            }
             FromGuest::End(_, end) => self.ends.push(end),
             FromGuest::Idle { now, next } => self.answer_idle(now, next)?,
             FromGuest::Frame { .. } | FromGuest::Over(_) => {}
         }
         Ok(())
+    }
+
+    /// A fault is shown once: the base logs it when it happens, the machine sums up at the end.
+    fn take_fault(&mut self, text: String) {
+        let said = |line: &String| *line == text || line.strip_prefix("fault ") == Some(&text);
+        if !self.logged.iter().any(said) {
+            eprintln!("{text}");
+        }
+        let run = self.ends.len();
+        if let Some(faults) = self.faults.get_mut(run) {
+            faults.push(text);
+        }
     }
 
     /// The virtual clock's next step: the next key if it is due before the next timer.
@@ -227,8 +242,8 @@ impl<'a> Session<'a> {
         if let Some(picture) = &picture {
             self.check_screen(picture)?;
             output::keep(options.common.display.as_ref(), picture)?;
-        } else {
-            output::say_no_frame(options.common.display.as_ref());
+        } else if let Some(Display::Png(file) | Display::Raw(file)) = &options.common.display {
+            output::say_no_frame(file);
         }
         let summaries = self.summaries(accel)?;
         if !stopped {

@@ -47,7 +47,13 @@ fn compile(path: &Path, bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     let text = String::from_utf8(bytes)
         .ok()
         .with_context(|| format!("`{}` is not UTF-8 text; a binary module is named .ilb", path.display()))?;
-    bail!("{text}")
+    match il::text::compile(&path.display().to_string(), &text, isa::ALL) {
+        Ok(module) => Ok(il::binary::encode(&module)),
+        Err(diagnostics) => {
+            let color = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
+            bail!("{}", diagnostics.render(color).trim_end())
+        }
+    }
 }
 
 /// What to say about a file that cannot be read.
@@ -64,11 +70,51 @@ fn unreadable(path: &Path, why: &std::io::Error) -> String {
     }
 }
 
-/// A file of almost that name: another extension, or among the samples.
+/// A file of almost that name: with another extension, among the samples, or with a slip of the pen.
 fn near_miss(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?;
-    let candidates = ["il", "ilb"]
+    let name = path.file_name()?.to_str()?;
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let exact = ["il", "ilb"]
         .into_iter()
-        .flat_map(|extension| [path.with_extension(extension), Path::new("samples").join(name).with_extension(extension)]);
-    candidates.into_iter().find(|candidate| candidate.is_file())
+        .flat_map(|kind| [path.with_extension(kind), Path::new("samples").join(name).with_extension(kind)]);
+    exact.into_iter().find(|candidate| candidate.is_file()).or_else(|| {
+        let modules = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+        let modules = modules.filter(|file| file.extension().is_some_and(|kind| kind == "il" || kind == "ilb"));
+        let slips = |file: &PathBuf| distance(name, file.file_name().and_then(|name| name.to_str()).unwrap_or(""));
+        let near = modules.min_by_key(slips).filter(|file| slips(file) <= 2)?;
+        Some(folder.join(near.file_name()?).strip_prefix("./").map_or(near.clone(), Path::to_path_buf))
+    })
+}
+
+/// How many characters must be put in, left out or changed to turn one text into the other.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (at, from) in left.chars().enumerate() {
+        let mut diagonal = at;
+        let mut before = at + 1;
+        for (to, above) in right.iter().zip(row.iter_mut().skip(1)) {
+            let changed = diagonal + usize::from(from != *to);
+            diagonal = *above;
+            before = changed.min(before + 1).min(*above + 1);
+            *above = before;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = at + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distance;
+
+    #[test]
+    fn slips_of_the_pen_are_counted() {
+        assert_eq!(distance("helo.il", "hello.il"), 1);
+        assert_eq!(distance("pixle.il", "pixel.il"), 2);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("same", "same"), 0);
+    }
 }

@@ -1,7 +1,7 @@
 //! What both `run` and `boot` do around a run: where frames go, what is printed, exit codes.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -40,20 +40,28 @@ pub fn keep(display: Option<&Display>, picture: &Picture) -> anyhow::Result<()> 
     match display {
         Some(Display::Png(file)) => picture.write_png(file),
         Some(Display::Raw(dir)) => {
-            let file = dir.join("last.rgb");
-            std::fs::create_dir_all(dir)
-                .and_then(|()| std::fs::write(&file, &picture.rgb))
-                .with_context(|| format!("cannot write `{}`", file.display()))
+            let file = raw_file(dir)?;
+            let pixels = picture.rgb.as_chunks::<3>().0.iter().flat_map(|[red, green, blue]| [*blue, *green, *red, 0]);
+            let pixels: Vec<u8> = pixels.collect();
+            std::fs::write(&file, pixels).with_context(|| format!("cannot write `{}`", file.display()))
         }
         Some(Display::Window | Display::None) | None => Ok(()),
     }
 }
 
+/// The file of raw frames in a folder, which is made: rows from the top, four bytes a pixel (blue,
+/// green, red, 0).
+///
+/// # Errors
+/// If the folder cannot be made.
+pub fn raw_file(dir: &Path) -> anyhow::Result<PathBuf> {
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make the folder `{}`", dir.display()))?;
+    Ok(dir.join("frames.raw"))
+}
+
 /// A file was asked for, but there was nothing to put into it: say so.
-pub fn say_no_frame(display: Option<&Display>) {
-    if let Some(Display::Png(path) | Display::Raw(path)) = display {
-        eprintln!("cascade: no frame was presented, so `{}` was not written", path.display());
-    }
+pub fn say_no_frame(file: &Path) {
+    eprintln!("cascade: no frame was presented, so `{}` was not written", file.display());
 }
 
 /// Prints what was asked for, and gives the exit code: the first that is not 0.

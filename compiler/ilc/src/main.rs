@@ -1,2 +1,174 @@
-//! See docs.
-fn main() {}
+//! `ilc`, the IL's compiler for the command line: text to module, checks, listings.
+//!
+//! A thin shell: all work is done by `il` and `compiler`, which the runtime and the kernel use too.
+//! Exit codes: 0 success, 1 the module or a file is at fault, 2 wrong usage.
+#![forbid(unsafe_code)]
+
+mod input;
+mod output;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use il::text::Code;
+
+use input::{Failure, load, load_verified};
+use output::{print, write_file};
+
+const EXAMPLES: &str = "\
+A first program, hello.il:
+
+    use console: cascade.console@1
+
+    export func main() { console.write(\"hello\\n\") }
+
+Examples:
+    ilc check hello.il                 report errors, write nothing
+    ilc build hello.il -o hello.ilb    compile to a module, which `cascade run` and `cascade boot` take
+    ilc build hello.il --emit clif     show the code generator's input (or `asm`: its output)
+    ilc dis hello.ilb                  show a module as text
+    ilc explain IL0200                 what an error means, and what to do
+
+Exit codes: 0 success, 1 a module or file is at fault, 2 wrong usage.";
+
+/// Compiles the IL: text to modules, checks, listings.
+#[derive(Parser)]
+#[command(name = "ilc", version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Colours in errors.
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
+    color: Color,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Color {
+    /// If standard error is a terminal.
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Compile a text to a module (`.ilb`).
+    Build {
+        /// The text (`.il`); a module (`.ilb`) is accepted too.
+        input: PathBuf,
+        /// Where to write; without it, beside the input with the ending that fits. `-` is standard output.
+        #[arg(short, long)]
+        output: Option<PathBuf>,
+        /// What to write.
+        #[arg(long, value_enum, default_value_t = Emit::Ilb)]
+        emit: Emit,
+    },
+    /// Report errors; write nothing.
+    Check {
+        /// Texts (`.il`) or modules (`.ilb`).
+        #[arg(required = true)]
+        inputs: Vec<PathBuf>,
+    },
+    /// Show a module (or a text, as the compiler understands it) as text.
+    Dis {
+        /// A module (`.ilb`) or text (`.il`).
+        input: PathBuf,
+    },
+    /// Explain an error code, or list all of them.
+    Explain {
+        /// As printed in brackets: IL0200.
+        code: Option<String>,
+    },
+    /// Print a completion script, e.g. `ilc completions bash > ~/.local/share/bash-completion/completions/ilc`.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Emit {
+    /// The module.
+    Ilb,
+    /// Cranelift's input, function by function.
+    Clif,
+    /// Machine code as assembly, function by function.
+    Asm,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let color = match cli.color {
+        Color::Auto => std::io::IsTerminal::is_terminal(&std::io::stderr()),
+        Color::Always => true,
+        Color::Never => false,
+    };
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.report(color);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Build { input, output, emit } => build(&input, output, emit),
+        Command::Check { inputs } => check(&inputs),
+        Command::Dis { input } => {
+            let (module, _) = load(&input)?;
+            print(&il::disasm::module(&module))
+        }
+        Command::Explain { code } => explain(code.as_deref()),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "ilc", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+fn build(input: &Path, output: Option<PathBuf>, emit: Emit) -> Result<(), Failure> {
+    let module = load_verified(input)?;
+    let (bytes, ending) = match emit {
+        Emit::Ilb => (il::binary::encode(&module), "ilb"),
+        Emit::Clif => (listing(input, &module, compiler::clif)?.into_bytes(), "clif"),
+        Emit::Asm => (listing(input, &module, compiler::asm)?.into_bytes(), "asm"),
+    };
+    // A listing is for reading: it goes to the terminal unless a file is named.
+    match output {
+        Some(path) => write_file(input, &path, &bytes),
+        None if emit != Emit::Ilb => print(&String::from_utf8_lossy(&bytes)),
+        None => write_file(input, &input.with_extension(ending), &bytes),
+    }
+}
+
+type Lister = fn(&il::VerifiedModule, il::FuncId, &compiler::Options) -> Result<String, compiler::CompileError>;
+
+fn listing(input: &Path, module: &il::VerifiedModule, lister: Lister) -> Result<String, Failure> {
+    let options = compiler::Options::detect();
+    let mut text = String::new();
+    for index in 0..module.funcs.len() {
+        let listed = lister(module, il::FuncId(index as u32), &options);
+        text.push_str(&listed.map_err(|error| Failure::message(input, &error.to_string()))?);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn check(inputs: &[PathBuf]) -> Result<(), Failure> {
+    let failures: Vec<Failure> = inputs.iter().filter_map(|input| load_verified(input).err()).collect();
+    if failures.is_empty() { Ok(()) } else { Err(Failure::Several(failures)) }
+}
+
+fn explain(code: Option<&str>) -> Result<(), Failure> {
+    let Some(wanted) = code else {
+        let lines: Vec<String> = Code::ALL.iter().map(|code| format!("{}  {}\n", code.name(), code.title())).collect();
+        return print(&lines.concat());
+    };
+    match Code::ALL.iter().find(|code| code.name().eq_ignore_ascii_case(wanted)) {
+        Some(code) => print(&format!("{}: {}\n\n{}\n", code.name(), code.title(), code.explanation())),
+        None => Err(Failure::Plain(format!("there is no error code `{wanted}`; `ilc explain` lists them"))),
+    }
+}

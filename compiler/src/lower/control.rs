@@ -10,7 +10,7 @@ use il::trap::TrapKind;
 use il::{LocalId, Type};
 
 use super::exits::trap_code;
-use super::operand::Operand;
+use super::operand::{Hold, Operand};
 use super::{Lowering, Result, clif_type};
 use crate::abi::Exit;
 
@@ -19,13 +19,22 @@ pub(super) enum Control {
     /// `if`; `otherwise` is taken by `else`, or else by `end`.
     If { otherwise: Option<Block>, join: Block },
     /// `cond`; `otherwise` is set by `test` and taken by `else`.
-    Cond { ty: Type, otherwise: Option<Block>, join: Block },
+    Cond { ty: Type, otherwise: Option<Block>, join: Join },
     /// `loop` and `while`: repeats at `head`, through `latch`.
     Loop { head: Block, latch: Block, exit: Block },
     /// `for`: `head` takes the counter as its parameter.
     For { head: Block, latch: Block, exit: Block, counter: Value, end: Value },
     /// `match`: the decision is made in `decide`, once all arms are known.
     Switch { value: Value, ty: Type, decide: Block, join: Block, arms: Switch, blocks: Vec<Block>, default: Option<Block> },
+}
+
+/// Where the branches of a `cond` meet.
+#[derive(Clone, Copy)]
+pub(super) enum Join {
+    /// In a block that takes the value.
+    Value(Block),
+    /// Nowhere: the value is only branched on, so each branch goes where its value says.
+    Decision { yes: Block, no: Block },
 }
 
 impl Control {
@@ -68,6 +77,19 @@ impl Lowering<'_, '_> {
         otherwise
     }
 
+    /// Pops a condition, continues where it holds, and returns the block where it does not.
+    pub(super) fn decide(&mut self) -> Result<Block> {
+        let condition = self.pop()?;
+        match condition.hold {
+            Hold::Decided { yes, no } => {
+                self.enter(yes);
+                self.b.seal_block(no);
+                Ok(no)
+            }
+            _ => Ok(self.branch(condition.value)),
+        }
+    }
+
     fn jump_unless_ended(&mut self, block: Block) {
         if !self.ended {
             self.jump(block, &[]);
@@ -77,38 +99,59 @@ impl Lowering<'_, '_> {
     // `if` and `cond`.
 
     pub(super) fn begin_if(&mut self) -> Result {
-        let condition = self.pop_number()?;
         let join = self.b.create_block();
-        let otherwise = Some(self.branch(condition));
+        let otherwise = Some(self.decide()?);
         self.controls.push(Control::If { otherwise, join });
         Ok(())
     }
 
     pub(super) fn begin_cond(&mut self, ty: Type) {
-        let join = self.b.create_block();
-        self.b.append_block_param(join, clif_type(ty));
+        let join = if self.facts.deciding.contains(&self.offset) {
+            Join::Decision { yes: self.b.create_block(), no: self.b.create_block() }
+        } else {
+            let join = self.b.create_block();
+            self.b.append_block_param(join, clif_type(ty));
+            Join::Value(join)
+        };
         self.controls.push(Control::Cond { ty, otherwise: None, join });
     }
 
     /// Ends the condition of `while` or `cond`.
     pub(super) fn test(&mut self) -> Result {
-        let condition = self.pop_number()?;
         let exit = match self.controls.last() {
             Some(Control::Cond { otherwise: None, .. }) => None,
             Some(Control::Loop { exit, .. }) => Some(*exit),
             _ => return Err(self.unverified("`test` in `while` or `cond`")),
         };
         if let Some(exit) = exit {
+            let condition = self.pop()?;
             let body = self.b.create_block();
-            self.b.ins().brif(condition, body, &[], exit, &[]);
+            self.decide_to(condition, body, exit);
             self.enter(body);
         } else {
-            let block = self.branch(condition);
+            let block = self.decide()?;
             if let Some(Control::Cond { otherwise, .. }) = self.controls.last_mut() {
                 *otherwise = Some(block);
             }
         }
         Ok(())
+    }
+
+    /// Goes to one of two blocks.
+    fn decide_to(&mut self, condition: Operand, yes: Block, no: Block) {
+        match (condition.hold, self.constant(condition.value)) {
+            (Hold::Decided { yes: here, no: there }, _) => {
+                self.enter(here);
+                self.jump(yes, &[]);
+                self.enter(there);
+                self.jump(no, &[]);
+            }
+            (_, Some(0)) => self.jump(no, &[]),
+            (_, Some(_)) => self.jump(yes, &[]),
+            (_, None) => {
+                self.b.ins().brif(condition.value, yes, &[], no, &[]);
+            }
+        }
     }
 
     pub(super) fn otherwise(&mut self) -> Result {
@@ -131,10 +174,34 @@ impl Lowering<'_, '_> {
     }
 
     /// Passes a branch's value on. Both branches agree on ownership: the join owns.
-    fn end_cond_branch(&mut self, ty: Type, join: Block) -> Result {
+    fn end_cond_branch(&mut self, ty: Type, join: Join) -> Result {
         let operand = self.pop()?;
-        let value = if ty == operand.ty { self.settle(operand) } else { return Err(self.unverified("the cond's type")) };
-        self.jump(join, &[value]);
+        if ty != operand.ty {
+            return Err(self.unverified("the cond's type"));
+        }
+        match join {
+            Join::Value(block) => {
+                let value = self.settle(operand);
+                self.jump(block, &[value]);
+            }
+            Join::Decision { yes, no } => self.decide_to(operand, yes, no),
+        }
+        Ok(())
+    }
+
+    fn end_cond(&mut self, ty: Type, join: Join) -> Result {
+        self.end_cond_branch(ty, join)?;
+        let (value, hold) = match join {
+            Join::Value(block) => {
+                self.enter(block);
+                let value = self.b.block_params(block).first().copied();
+                let fresh = Operand::fresh(value.ok_or(self.unverified("a cond's value"))?, ty);
+                (fresh.value, fresh.hold)
+            }
+            // The value stands for nothing: whoever pops a decision looks at where control is.
+            Join::Decision { yes, no } => (self.ctx, Hold::Decided { yes, no }),
+        };
+        self.push(Operand { value, ty, hold });
         Ok(())
     }
 
@@ -159,7 +226,7 @@ impl Lowering<'_, '_> {
         let counter = self.b.append_block_param(head, clif_type(local.ty));
         self.repeat_for(start, end, head, exit);
         self.b.switch_to_block(head);
-        self.b.def_var(local.var, counter);
+        self.write(local, counter);
         self.controls.push(Control::For { head, latch, exit, counter, end });
         Ok(())
     }
@@ -253,10 +320,7 @@ impl Lowering<'_, '_> {
                 if otherwise.is_some() {
                     return Err(self.unverified("`else` in `cond`"));
                 }
-                self.end_cond_branch(ty, join)?;
-                self.enter(join);
-                let value = self.b.block_params(join).first().copied().ok_or(self.unverified("a cond's value"))?;
-                self.push(Operand::fresh(value, ty));
+                self.end_cond(ty, join)?;
             }
             Control::Loop { head, latch, exit } => {
                 self.end_loop(latch);
@@ -347,7 +411,7 @@ impl Lowering<'_, '_> {
         let results = results.get(..self.func.sig.results.len()).unwrap_or_default().to_vec();
         for local in self.locals.clone() {
             if local.owns {
-                let value = self.b.use_var(local.var);
+                let value = self.read(local);
                 self.release(value, local.ty);
             }
         }

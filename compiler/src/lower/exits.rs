@@ -22,7 +22,7 @@ pub(super) struct Callees {
 
 impl Symbol {
     /// How the symbol is named in CLIF.
-    pub(crate) fn to_name(self) -> UserExternalName {
+    pub fn to_name(self) -> UserExternalName {
         match self {
             Symbol::Func(id) => UserExternalName::new(0, id.0),
             Symbol::Entry(id) => UserExternalName::new(1, id.0),
@@ -31,7 +31,7 @@ impl Symbol {
     }
 
     /// The inverse of [`Symbol::to_name`].
-    pub(crate) fn from_name(name: &UserExternalName) -> Option<Symbol> {
+    pub fn from_name(name: &UserExternalName) -> Option<Symbol> {
         Some(match name.namespace {
             0 => Symbol::Func(FuncId(name.index)),
             1 => Symbol::Entry(FuncId(name.index)),
@@ -160,17 +160,14 @@ impl Lowering<'_, '_> {
     }
 
     pub(super) fn assert(&mut self, why: StrId) -> Result {
-        let condition = self.pop_number()?;
-        let (failed, held) = (self.b.create_block(), self.b.create_block());
+        let failed = self.decide()?;
+        let held = self.b.current_block().ok_or(self.unverified("a block"))?;
         self.b.set_cold_block(failed);
-        self.b.ins().brif(condition, held, &[], failed, &[]);
         self.b.switch_to_block(failed);
-        self.b.seal_block(failed);
         let message = self.literal(why)?;
         let kind = self.word_const(TrapKind::Assertion as u64);
         self.last_exit(Exit::Trap, &[kind, message]);
         self.b.switch_to_block(held);
-        self.b.seal_block(held);
         Ok(())
     }
 }

@@ -20,7 +20,11 @@ mod scan;
 
 use alloc::vec::Vec;
 
-use cranelift_codegen::ir::{AbiParam, BlockArg, FuncRef, InstBuilder, Signature, SourceLoc, Type as Clif, Value, types};
+use cranelift_codegen::ir::immediates::Ieee64;
+use cranelift_codegen::ir::{
+    AbiParam, BlockArg, FuncRef, InstBuilder, Signature, SourceLoc, StackSlot, StackSlotData, StackSlotKind, Type as Clif,
+    Value, types,
+};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, Variable};
 use hashbrown::{HashMap, HashSet};
@@ -96,10 +100,25 @@ pub(crate) struct Lowering<'m, 'b> {
 #[derive(Clone, Copy)]
 struct Local {
     ty: Type,
-    var: Variable,
+    place: Place,
     /// Whether the local holds a reference of its own, to be released.
     owns: bool,
 }
+
+/// Where a local lives until registers are allocated.
+#[derive(Clone, Copy)]
+enum Place {
+    Variable(Variable),
+    /// In the frame, because SSA form would cost memory in locals times blocks.
+    Frame(StackSlot),
+}
+
+/// CLIF instructions of a function. The code generator's memory grows with them, by about 750 bytes
+/// each, and a hostile module must not exhaust it.
+const FUNCTION_INSTRUCTIONS: usize = 100_000;
+
+/// Above this product of locals and blocks, a function's locals live in its frame.
+const SSA_LIMIT: usize = 1 << 22;
 
 type Result<T = ()> = core::result::Result<T, CompileError>;
 
@@ -158,7 +177,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
         let passed: Vec<Value> = entry.map_or(Vec::new(), |block| self.b.block_params(block).to_vec());
         let types = self.func.sig.params.iter().chain(&self.func.locals);
         for (index, ty) in types.copied().enumerate() {
-            let var = self.b.declare_var(clif_type(ty));
+            let place = self.place(clif_type(ty));
             let param = if index < self.func.sig.params.len() { passed.get(index + 1).copied() } else { None };
             let owns = match ty {
                 Type::Buf => true,
@@ -166,7 +185,8 @@ impl<'m, 'b> Lowering<'m, 'b> {
                 Type::Str => param.is_none() || self.facts.assigned.contains(&LocalId(index as u32)),
                 Type::I32 | Type::I64 | Type::F64 | Type::Bool | Type::BufRef => false,
             };
-            self.locals.push(Local { ty, var, owns });
+            let local = Local { ty, place, owns };
+            self.locals.push(local);
             let value = match param {
                 Some(value) => value,
                 None => self.nothing(ty),
@@ -174,10 +194,35 @@ impl<'m, 'b> Lowering<'m, 'b> {
             if ty == Type::Str && owns && param.is_some() {
                 self.retain(value);
             }
-            self.b.def_var(var, value);
+            self.write(local, value);
         }
         if self.facts.calls {
             self.deadline_check();
+        }
+    }
+
+    fn place(&mut self, ty: Clif) -> Place {
+        let locals = self.func.sig.params.len() + self.func.locals.len();
+        if locals.saturating_mul(self.facts.blocks) > SSA_LIMIT {
+            Place::Frame(self.b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3)))
+        } else {
+            Place::Variable(self.b.declare_var(ty))
+        }
+    }
+
+    fn read(&mut self, local: Local) -> Value {
+        match local.place {
+            Place::Variable(var) => self.b.use_var(var),
+            Place::Frame(slot) => self.b.ins().stack_load(types::I64, clif_type(local.ty), slot, 0),
+        }
+    }
+
+    fn write(&mut self, local: Local, value: Value) {
+        match local.place {
+            Place::Variable(var) => self.b.def_var(var, value),
+            Place::Frame(slot) => {
+                self.b.ins().stack_store(types::I64, value, slot, 0);
+            }
         }
     }
 
@@ -198,6 +243,9 @@ impl<'m, 'b> Lowering<'m, 'b> {
             let Some(instr) = instr else { break };
             self.b.set_srcloc(SourceLoc::new(self.offset));
             self.instr(instr)?;
+            if self.b.func.dfg.num_insts() > FUNCTION_INSTRUCTIONS {
+                return Err(CompileError::TooLarge { func: self.id, name: self.module.func_name(self.id) });
+            }
         }
         if !self.ended {
             self.fall_off_the_end()?;
@@ -221,7 +269,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
             Instr::I64Const(value) => self.push_int(types::I64, value, Type::I64),
             Instr::BoolConst(value) => self.push_int(types::I8, i64::from(value), Type::Bool),
             Instr::F64Const(bits) => {
-                let value = self.b.ins().f64const(f64::from_bits(bits));
+                let value = self.b.ins().f64const(Ieee64::with_bits(bits));
                 self.push(Operand::plain(value, Type::F64));
             }
             Instr::StrConst(id) => {
@@ -285,7 +333,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
 
     fn get(&mut self, id: LocalId) -> Result {
         let local = self.local(id)?;
-        let value = self.b.use_var(local.var);
+        let value = self.read(local);
         let (ty, hold) = match local.ty {
             Type::Buf => (Type::BufRef, Hold::Plain),
             Type::Str => (Type::Str, Hold::Borrowed),
@@ -300,9 +348,9 @@ impl<'m, 'b> Lowering<'m, 'b> {
         if local.ty != Type::Buf {
             return Err(self.unverified("a `buf` local"));
         }
-        let value = self.b.use_var(local.var);
+        let value = self.read(local);
         let gone = self.nothing(Type::Buf);
-        self.b.def_var(local.var, gone);
+        self.write(local, gone);
         self.push(Operand { value, ty: Type::Buf, hold: Hold::Owned });
         Ok(())
     }
@@ -334,11 +382,11 @@ impl<'m, 'b> Lowering<'m, 'b> {
     fn assign(&mut self, id: LocalId, value: Value) -> Result {
         let local = self.local(id)?;
         if local.owns {
-            let old = self.b.use_var(local.var);
-            self.b.def_var(local.var, value);
+            let old = self.read(local);
+            self.write(local, value);
             self.release(old, local.ty);
         } else {
-            self.b.def_var(local.var, value);
+            self.write(local, value);
         }
         Ok(())
     }

@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use cranelift_codegen::ir::condcodes::FloatCC;
-use cranelift_codegen::ir::{InstBuilder, Type as Clif, Value};
+use cranelift_codegen::ir::immediates::Ieee64;
+use cranelift_codegen::ir::{Block, InstBuilder, Type as Clif, Value};
 use il::{StrId, Type};
 
 use super::{Lowering, Result};
@@ -27,6 +28,8 @@ pub(super) enum Hold {
     Borrowed,
     /// A literal.
     Literal(StrId),
+    /// A `bool` that is not a value but the place where control is: in `yes` or in `no`.
+    Decided { yes: Block, no: Block },
     /// A `str` or `buf` whose reference belongs to the operand stack.
     Owned,
 }
@@ -84,7 +87,7 @@ impl Lowering<'_, '_> {
         if operand.hold != Hold::RawFloat {
             return operand.value;
         }
-        let nan = self.b.ins().f64const(f64::from_bits(CANONICAL_NAN));
+        let nan = self.b.ins().f64const(Ieee64::with_bits(CANONICAL_NAN));
         let unordered = self.b.ins().fcmp(FloatCC::Unordered, operand.value, operand.value);
         self.b.ins().select(unordered, nan, operand.value)
     }

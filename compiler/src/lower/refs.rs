@@ -77,8 +77,16 @@ impl Lowering<'_, '_> {
 
     /// Whether the value is the constant 0: a `buf` local that is known to hold none.
     fn is_zero(&self, value: Value) -> bool {
+        self.constant(value) == Some(0)
+    }
+
+    /// The value, if it is an integer constant.
+    pub(super) fn constant(&self, value: Value) -> Option<i64> {
         let dfg = &self.b.func.dfg;
-        let ValueDef::Result(inst, _) = dfg.value_def(value) else { return false };
-        matches!(dfg.insts[inst], InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } if imm.bits() == 0)
+        let ValueDef::Result(inst, _) = dfg.value_def(value) else { return None };
+        match dfg.insts[inst] {
+            InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits()),
+            _ => None,
+        }
     }
 }

@@ -71,6 +71,8 @@ pub struct Vm {
     packets: Vec<(Vec<u64>, Vec<u64>)>,
     literals: Vec<u64>,
     empties: (u64, u64),
+    /// Where entries lie if not in `code`.
+    pub entries: HashMap<FuncId, u64>,
     /// Words that an open packet holds.
     pub packet_words: usize,
     strs: HashMap<u64, usize>,
@@ -116,6 +118,7 @@ impl Vm {
             packets: Vec::new(),
             literals: Vec::new(),
             empties: (0, 0),
+            entries: HashMap::new(),
             packet_words: 64,
             strs: HashMap::new(),
             bufs: HashMap::new(),
@@ -188,12 +191,13 @@ impl Vm {
 
     pub fn enter(&mut self, func: FuncId, args: &[u64]) -> End {
         let offset = self.compiled.entry(func).expect("an entry");
+        let entry = self.entries.get(&func).copied().unwrap_or(self.code.address() + u64::from(offset));
         self.ctx.values[..args.len()].copy_from_slice(args);
         self.end = None;
         CURRENT.set(self);
         machine::catch_faults();
         // SAFETY: the code was compiled from a verified module; `exit` ends the run through `leave`.
-        unsafe { machine::run(&mut *self.ctx, self.code.address() + u64::from(offset), self.stack.end()) };
+        unsafe { machine::run(&mut *self.ctx, entry, self.stack.end()) };
         CURRENT.set(std::ptr::null_mut());
         self.close_packets();
         self.end.take().expect("an end")
@@ -565,4 +569,20 @@ pub(crate) fn on_fault(pc: u64, address: u64) -> Option<*mut VmCtx> {
     }
     // SAFETY: as in `on_exit`; the fault happened in generated code, so no Rust code is in between.
     unsafe { (*vm).fault_at(pc, address).map(|()| &raw mut *(*vm).ctx) }
+}
+
+/// A module from text.
+pub fn text(source: &str) -> Module {
+    il::text::compile("test.il", source, &[]).unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
+}
+
+/// Compares with a file under `tests/golden`, or rewrites it if `UPDATE_GOLDEN` is set.
+pub fn golden(name: &str, actual: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, actual).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(expected == actual, "{name} has changed; UPDATE_GOLDEN=1 rewrites it. Now:\n{actual}");
 }

@@ -124,6 +124,8 @@ pub(super) struct Block<'s> {
     pub stmts: Vec<Stmt<'s>>,
     /// From brace to brace.
     pub span: Span,
+    /// Whether some of it could not be parsed.
+    pub broken: bool,
 }
 
 #[derive(Debug)]
@@ -185,8 +187,6 @@ pub(super) enum ExprKind<'s> {
     Tuple(Vec<Expr<'s>>),
     If(Box<If<'s>>),
     Match(Box<Match<'s>>),
-    /// What was reported already.
-    Error,
 }
 
 #[derive(Debug)]

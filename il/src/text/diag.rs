@@ -274,7 +274,7 @@ impl<'a> Sink<'a> {
 
     /// Adds an error, unless one about the same place is there already.
     pub fn report(&mut self, report: Report) {
-        if self.list.iter().any(|old| old.span.start == report.span.start) {
+        if self.list.len() >= 4 * MAX_REPORTED || self.list.iter().any(|old| old.span.start == report.span.start) {
             return;
         }
         let (line, column) = self.place(report.span.start);
@@ -294,6 +294,11 @@ impl<'a> Sink<'a> {
     /// Whether there is nothing to complain about.
     pub fn is_clean(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// How many errors there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
     }
 
     /// Whether further errors would not be shown.
@@ -336,10 +341,11 @@ fn line_span(source: &str, line: u32) -> Span {
 
 /// The candidate nearest to a misspelt name, if one is near enough to be meant.
 pub(super) fn nearest<'n>(name: &str, candidates: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let bound = name.len().div_ceil(3);
+    // Short names resemble too many others.
+    let bound = name.len() / 3;
     candidates
         .into_iter()
-        .filter(|candidate| candidate.len().abs_diff(name.len()) <= bound && candidate.len() <= 64 && *candidate != name)
+        .filter(|candidate| bound > 0 && candidate.len().abs_diff(name.len()) <= bound && candidate.len() <= 64 && *candidate != name)
         .map(|candidate| (distance(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= bound)
         .min_by_key(|(distance, _)| *distance)
@@ -359,4 +365,10 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+/// `1 result`, `2 results`
+pub(super) fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    alloc::format!("{count} {what}{plural}")
 }

@@ -17,6 +17,10 @@ pub(super) fn lex(source: &str, sink: &mut Sink<'_>) -> Vec<Token> {
         match result {
             Ok(kind) => lexer.push(kind, start),
             Err(report) => {
+                // A malformed literal still stands for a value, so that what follows is not misread.
+                if let Some(kind) = stand_in(source, start) {
+                    lexer.push(kind, start);
+                }
                 sink.report(report);
                 if sink.is_full() {
                     break;
@@ -46,13 +50,14 @@ impl Lexer<'_> {
         loop {
             let rest = self.rest();
             let Some(next) = rest.chars().next() else { return false };
+            let comment = if rest.starts_with("//") { rest.find('\n').or(Some(rest.len())) } else { None };
             if next == '\n' {
                 self.first = true;
             }
             if next.is_whitespace() || next == '\u{feff}' {
                 self.at += next.len_utf8();
-            } else if rest.starts_with("//") {
-                self.at += rest.find('\n').unwrap_or(rest.len());
+            } else if let Some(length) = comment {
+                self.at += length;
             } else {
                 return true;
             }
@@ -284,7 +289,12 @@ impl Lexer<'_> {
             while self.peek().is_some_and(is_name_part) {
                 self.bump();
             }
-            return Ok(Kind::Label);
+            if self.peek() != Some('\'') {
+                return Ok(Kind::Label);
+            }
+            self.bump();
+            return Err(Report::new(Code::BadString, self.span(start), "a character literal holds one character")
+                .hint("a string stands between `\"`"));
         }
         let at = self.at;
         let value = match next {
@@ -296,14 +306,41 @@ impl Lexer<'_> {
                 self.bump();
                 char as u32
             }
-            _ => return Err(Report::new(Code::BadString, self.span(start), "an empty character literal").hint("as in 'A'")),
+            _ => {
+                if next == Some('\'') {
+                    self.bump();
+                }
+                return Err(Report::new(Code::BadString, self.span(start), "an empty character literal").hint("as in 'A'"));
+            }
         };
         if self.peek() != Some('\'') {
+            // Take the rest of what was meant to be a string.
+            while self.peek().is_some_and(is_name_part) {
+                self.bump();
+            }
+            if self.peek() == Some('\'') {
+                self.bump();
+            }
             return Err(Report::new(Code::BadString, self.span(start), "this character literal does not end")
                 .hint("a character is one character between `'`; a string stands between `\"`"));
         }
         self.bump();
         Ok(Kind::Char(value))
+    }
+}
+
+/// A word of the kind that was meant by a malformed one.
+fn stand_in(source: &str, start: usize) -> Option<Kind> {
+    let text = source.get(start..)?;
+    match text.chars().next()? {
+        '"' => Some(Kind::Str(Vec::new())),
+        '\'' => Some(Kind::Char(0)),
+        first if first.is_ascii_digit() => {
+            let digits = text.trim_start_matches(|char: char| char.is_ascii_digit());
+            let float = digits.strip_prefix('.').is_some_and(|rest| rest.starts_with(|char: char| char.is_ascii_digit()));
+            Some(if float { Kind::Float(0.0) } else { Kind::Int { value: 0, hex: false } })
+        }
+        _ => None,
     }
 }
 

@@ -131,7 +131,8 @@ impl Device {
         if !transport.get_status().contains(DeviceStatus::FEATURES_OK) {
             return Err(virtio_drivers::Error::Unsupported);
         }
-        let sectors = transport.read_config_space::<u64>(0)?;
+        let halves = [transport.read_config_space::<u32>(0)?, transport.read_config_space::<u32>(4)?];
+        let sectors = u64::from(halves[0]) | u64::from(halves[1]) << 32;
         let queue = VirtQueue::new(&mut transport, QUEUE, false, false)?;
         transport.set_status(started | DeviceStatus::FEATURES_OK | DeviceStatus::DRIVER_OK);
         Ok(Device { transport, queue, sectors, features })
@@ -172,6 +173,7 @@ impl Driver {
             // SAFETY: the parts belong to the slot, which is not touched until the device has answered.
             unsafe { device.queue.add(inputs, outputs) }
         });
+        control::log(format_args!("DEBUG added {added:?} {kind} {lba}"));
         match added {
             Ok(token) => {
                 if let Some(request) = &mut slot.request {
@@ -198,7 +200,8 @@ impl Driver {
         if let Some(id) = finished.take() {
             return Some(Completion { id, result: Ok(None) });
         }
-        let token = device.queue.peek_used()?;
+        let t = device.queue.peek_used(); control::log(format_args!("DEBUG poll {t:?}"));
+        let token = t?;
         let slot = slots.iter_mut().find(|slot| slot.request.as_ref().is_some_and(|request| request.token == token))?;
         let popped = slot.with_parts(|inputs, outputs| {
             // SAFETY: the same parts that were added with this token.
@@ -225,7 +228,7 @@ impl Slot {
     }
 
     /// Calls `action` with the parts that the device reads, and those that it writes.
-    fn with_parts<R>(&mut self, action: impl FnOnce(&[&[u8]], &mut [&mut [u8]]) -> R) -> R {
+    fn with_parts<R>(&mut self, action: impl for<'a> FnOnce(&'a [&'a [u8]], &'a mut [&'a mut [u8]]) -> R) -> R {
         let Slot { header, status, request } = self;
         let status = core::slice::from_mut(status);
         match request {
@@ -251,6 +254,7 @@ pub fn init() {
     };
     let line = pci::interrupt_line(function);
     POLLED.store(!interrupts::set_disk_line(line), Ordering::Relaxed);
+    control::log(format_args!("DEBUG line {line}"));
     let slots = (0..SLOTS).map(|_| Slot::new()).collect();
     *DRIVER.lock() = Some(Driver { function, device, slots, finished: None });
 }
@@ -295,6 +299,7 @@ impl BlockDevice for VirtioDisk {
 
 /// A request may be finished.
 pub fn on_interrupt() {
+    control::log(format_args!("DEBUG irq"));
     WAKER.wake();
 }
 

@@ -1,6 +1,8 @@
 //! The standard VGA adapter: a mode set through the Bochs dispi registers, a linear framebuffer in BAR 0. This file
 //! contains `unsafe`: it writes the framebuffer.
 
+use alloc::boxed::Box;
+
 use basevm::service::Waker;
 use il::trap::Status;
 use vm_display::{Frame, Screen};
@@ -40,7 +42,7 @@ struct Mode {
 }
 
 /// The adapter as a screen.
-pub struct Vga {
+struct Vga {
     framebuffer: *mut u32,
     pixels: usize,
     mode: Option<Mode>,
@@ -59,9 +61,29 @@ fn set(register: u16, value: u16) {
     write16(DATA, value);
 }
 
+/// A machine without an adapter that is known: its display VM is refused.
+struct NoScreen;
+
+impl Screen for NoScreen {
+    fn start(&mut self, _waker: Waker) -> Result<(), Status> {
+        Err(Status::NotSupported)
+    }
+
+    fn present(&mut self, _frame: &Frame<'_>) -> Result<(), Status> {
+        Err(Status::NotSupported)
+    }
+}
+
+/// The machine's screen.
+pub fn find() -> Box<dyn Screen> {
+    match Vga::find() {
+        Some(screen) => Box::new(screen),
+        None => Box::new(NoScreen),
+    }
+}
+
 impl Vga {
-    /// The machine's adapter, if it has one.
-    pub fn find() -> Option<Vga> {
+    fn find() -> Option<Vga> {
         let function = pci::find(VENDOR, &[DEVICE])?;
         if !(FIRST_ID..=LAST_ID).contains(&get(ID)) {
             return None;

@@ -1,5 +1,7 @@
 //! What the disk VM stands on: a device that carries out requests, several at a time.
 
+use alloc::string::String;
+
 use basevm::buf::Buf;
 use basevm::service::Waker;
 use il::trap::Status;
@@ -67,6 +69,11 @@ pub trait BlockDevice: Send {
 
     /// Takes a finished request. Never waits.
     fn poll(&mut self) -> Option<Completion>;
+
+    /// Why a request failed, for the log: what has not been taken yet.
+    fn report(&mut self) -> Option<String> {
+        None
+    }
 
     /// Whether it carries out [`Command::Discard`]; else the VM writes zeros instead.
     fn can_discard(&self) -> bool {

@@ -145,6 +145,9 @@ impl Disk {
                 None => {}
             }
         }
+        while let Some(line) = self.device.report() {
+            host.log(&line);
+        }
         host.set_pending(!self.flying.is_empty());
         own
     }

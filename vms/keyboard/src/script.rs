@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! # a comment
-//! down right        a key by QEMU's name for it (qcode), until
+//! down right        # a key by QEMU's name for it (qcode), until
 //! up right
-//! text "Hi!\n"      every character typed on a US layout; escapes \n \t \\ \"
-//! wait 100          milliseconds
+//! text "Hi!\n"      # every character typed on a US layout; escapes \n \t \\ \"
+//! wait 100          # milliseconds; a comment may follow any line
 //! ```
 //!
 //! Time begins at 0. Each key event comes [`KEY_GAP`] after what is before it, so that no two share
@@ -77,8 +77,8 @@ pub fn parse(text: &str) -> Result<Vec<Line>, ScriptError> {
     let mut lines = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let number = at + 1;
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
+        let line = without_comment(line).trim();
+        if line.is_empty() {
             continue;
         }
         if number > MAX_LINES {
@@ -122,6 +122,20 @@ fn strike(events: &mut Vec<(Nanos, KeyEvent)>, now: &mut Nanos, key: &Key, shift
     for usage in [key.usage].into_iter().chain(shift) {
         press(events, now, KeyEvent { usage, down: false });
     }
+}
+
+/// The line up to the first `#` that is not inside quotes.
+fn without_comment(line: &str) -> &str {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, char) in line.char_indices() {
+        match char {
+            '#' if !quoted => return line.get(..at).unwrap_or(line),
+            '"' if !escaped => quoted = !quoted,
+            _ => {}
+        }
+        escaped = quoted && char == '\\' && !escaped;
+    }
+    line
 }
 
 fn action(line: &str) -> Result<Action, String> {
@@ -204,6 +218,14 @@ mod tests {
         let typed = [(4, true), (4, false), (0xe1, true), (5, true), (5, false), (0xe1, false), (0x28, true), (0x28, false)];
         assert_eq!(keys[..2], [(0x50, true), (0x50, false)]);
         assert_eq!(keys[2..], typed);
+    }
+
+    #[test]
+    fn comments_may_follow_and_quotes_may_hold_a_hash() {
+        let lines = parse("down a # x \"y\ntext \"# \\\" #\" # z\nwait 5#\n#").expect("parses");
+        let text = Action::Text("# \" #".to_string());
+        assert_eq!(lines.len(), 3);
+        assert_eq!((&lines[1].action, &lines[2].action), (&text, &Action::Wait(5)));
     }
 
     #[test]

@@ -44,19 +44,21 @@ impl HostedPlatform {
             if self.seen.swap(now, Ordering::Relaxed) != now {
                 return IdleAnswer::Woken;
             }
-            if idle.virtual_clock && !idle.device_pending {
-                if let Some(next) = [next_input, idle.next_timer].into_iter().flatten().min() {
-                    return self.advance(next.max(idle.now));
-                }
-            } else if self.time_left(deadline) == Some(Duration::ZERO) {
-                return IdleAnswer::Woken;
+            let next = [next_input, idle.next_timer].into_iter().flatten().min();
+            if let Some(next) = next.filter(|_| idle.virtual_clock && !idle.device_pending) {
+                return self.advance(next.max(idle.now));
             }
             let timer = deadline.filter(|_| !idle.virtual_clock);
             let may_come = idle.device_pending || self.live_input() || timer.is_some() || next_input.is_some();
             if !may_come {
                 return IdleAnswer::Finished;
             }
-            sleep(now, self.time_left(timer));
+            let end = [timer, idle.limit].into_iter().flatten().min();
+            let left = end.map(|end| Duration::from_nanos(end.saturating_sub(self.shared.now())));
+            if left == Some(Duration::ZERO) {
+                return IdleAnswer::Woken;
+            }
+            sleep(now, left);
         }
     }
 
@@ -67,9 +69,5 @@ impl HostedPlatform {
     fn advance(&self, to: Nanos) -> IdleAnswer {
         self.shared.inject(to);
         IdleAnswer::Advance(to)
-    }
-
-    fn time_left(&self, deadline: Option<Nanos>) -> Option<Duration> {
-        deadline.map(|deadline| Duration::from_nanos(deadline.saturating_sub(self.shared.now())))
     }
 }

@@ -11,9 +11,8 @@ use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anony
 pub(super) fn reserve(bytes: usize) -> Result<Region, OutOfMemory> {
     let bytes = bytes.max(1).checked_next_multiple_of(PAGE_BYTES).ok_or(OutOfMemory)?;
     // SAFETY: a new mapping, at an address of the kernel's choice.
-    let base = unsafe {
-        mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE)
-    };
+    let base =
+        unsafe { mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE) };
     Ok(Region { base: base.map_err(|_| OutOfMemory)? as usize, bytes })
 }
 

@@ -16,6 +16,9 @@ mod idle;
 mod memory;
 mod panics;
 mod signals;
+#[cfg(test)]
+mod tests;
+mod ticker;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -28,9 +31,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use basevm::platform::{Access, Idle, IdleAnswer, Nanos, OutOfMemory, Panicked, Platform, Region};
 
 pub use idle::wake;
-
-/// How often a running VM is interrupted.
-const TICK: Duration = Duration::from_millis(10);
 
 /// Input that comes by itself at a given time, from a key script.
 pub struct ScriptedInput {
@@ -66,7 +66,6 @@ struct Shared {
     virtual_clock: bool,
     stop: AtomicBool,
     live_input: AtomicBool,
-    ended: AtomicBool,
 }
 
 /// The parent OS as a platform.
@@ -91,10 +90,8 @@ impl HostedPlatform {
             virtual_clock: options.virtual_clock,
             stop: AtomicBool::new(false),
             live_input: AtomicBool::new(options.live_input),
-            ended: AtomicBool::new(false),
         });
-        let ticker = shared.clone();
-        std::thread::spawn(move || ticker.tick_until_ended());
+        ticker::tick(&shared);
         HostedPlatform { shared, seen: AtomicU32::new(idle::wakes()) }
     }
 
@@ -123,12 +120,6 @@ impl HostedPlatform {
     }
 }
 
-impl Drop for HostedPlatform {
-    fn drop(&mut self) {
-        self.shared.ended.store(true, Ordering::Release);
-    }
-}
-
 impl Shared {
     fn now(&self) -> Nanos {
         nanos(self.start.elapsed())
@@ -146,16 +137,6 @@ impl Shared {
             if let Some(input) = script.pop_front() {
                 (input.inject)();
                 wake();
-            }
-        }
-    }
-
-    fn tick_until_ended(&self) {
-        while !self.ended.load(Ordering::Acquire) {
-            std::thread::sleep(TICK);
-            self.interrupt.store(1, Ordering::Release);
-            if !self.virtual_clock {
-                self.inject(self.now());
             }
         }
     }

@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
 
+use basevm::arena::{self, ArenaId};
+
 thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
     static REPORT: RefCell<String> = const { RefCell::new(String::new()) };
@@ -16,7 +18,8 @@ pub(super) fn install() {
         let usual = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if GUARDED.get() {
-                REPORT.set(describe(info));
+                // What the VM allocates goes with it; the report stays.
+                REPORT.set(arena::scope(ArenaId::BASE, || describe(info)));
             } else {
                 usual(info);
             }

@@ -67,7 +67,8 @@ impl HandlerStack {
         let bytes = HANDLER_STACK_BYTES + PAGE_BYTES;
         let region = memory::reserve(bytes).expect("memory for a signal handler's stack");
         let usable = PAGE_BYTES..bytes;
-        memory::protect(&region, usable, basevm::platform::Access::ReadWrite).expect("memory for a signal handler's stack");
+        memory::protect(&region, usable, basevm::platform::Access::ReadWrite)
+            .expect("memory for a signal handler's stack");
         let stack = libc::stack_t {
             ss_sp: (region.base + PAGE_BYTES) as *mut c_void,
             ss_flags: 0,

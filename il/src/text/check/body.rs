@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::super::ast::{Block, Name};
+use super::super::ast::Name;
 use super::super::diag::{Code, Report, Span, nearest};
 use super::flow::{BufState, Bufs, LoopState, State};
 use super::typed::Ty;
@@ -61,8 +61,11 @@ pub(super) fn function(cx: &mut Context<'_, '_, '_>, id: usize) -> Compiled {
     let results = cx.funcs[id].results.clone();
     let mut body = Body::new(cx, Some(id));
     body.params(&params);
+    let errors = body.cx.sink.len();
     body.block(&func.body);
-    if body.state.reachable && !results.is_empty() {
+    // After an error it is not known what the broken part was to do.
+    let intact = body.cx.sink.len() == errors && !results.contains(&Ty::Error) && !func.body.broken;
+    if body.state.reachable && !results.is_empty() && intact {
         let end = Span { start: func.body.span.end.saturating_sub(1), end: func.body.span.end };
         let message = format!("not every path of `{}` returns", func.name.text);
         let report = Report::new(Code::MissingReturn, end, message).also(func.name.span, "has results");
@@ -172,21 +175,11 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
     }
 
     /// The declared name that a misspelt one may have meant.
-    pub fn suggest(&self, name: &str, more: impl Iterator<Item = &'static str>) -> Option<&str> {
+    pub fn suggest(&self, name: &str, more: impl Iterator<Item = &'static str>) -> Option<&'f str> {
         let locals = self.scopes.iter().flat_map(|scope| scope.names.keys().copied());
-        nearest(name, locals.chain(self.cx.names.keys().copied()).chain(more))
-    }
-
-    /// A block's statements in a scope of their own.
-    pub fn block(&mut self, block: &'f Block<'f>) {
-        self.scoped(|body| {
-            let mut told = false;
-            for stmt in &block.stmts {
-                body.check_reached(stmt.span, &mut told);
-                body.stmt(stmt);
-            }
-            body.revive(told);
-        });
+        let mut all: Vec<&'f str> = locals.chain(self.cx.names.keys().copied()).collect();
+        all.extend(more.map(|name| -> &'f str { name }));
+        nearest(name, all)
     }
 
     /// Runs `inner` in a new scope.
@@ -209,6 +202,7 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
             if self.is_available(id) {
                 self.writer.push(Instr::Take(id));
                 self.writer.set(&[None]);
+                self.state.available &= !self.bit(id).unwrap_or(0);
             }
         }
     }
@@ -225,13 +219,6 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
         );
         // Go on checking as if it were.
         self.state = State { reachable: true, available: u64::MAX };
-    }
-
-    /// After an unreached statement was reported, the block's end is still not reached.
-    pub fn revive(&mut self, told: bool) {
-        if told {
-            self.state = State::DEAD;
-        }
     }
 
     /// Notes the line of what is emitted next.

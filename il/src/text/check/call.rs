@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::super::ast::{Arg, Expr, ExprKind, Name};
-use super::super::diag::{Code, Report, Span};
+use super::super::diag::{Code, Report, Span, counted};
 use super::body::{Body, Found};
 use super::overload::named;
 use super::sets::{signature_text, unknown_member};
@@ -60,7 +60,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         let (params, results) = (info.params.clone(), info.results.clone());
         let Some(args) = self.args(args, &params, span, |body| {
             let sig = declared.text(body.cx.source);
-            Report::new(Code::Count, span, format!("`{}` takes {} arguments, not {}", name.text, params.len(), args.len()))
+            Report::new(Code::Count, span, format!("`{}` takes {}, not {}", name.text, counted(params.len(), "argument"), args.len()))
                 .hint(format!("it is declared as `{}{sig}`", name.text))
         }) else {
             return Typed::error(span);
@@ -166,14 +166,20 @@ impl<'f> Body<'_, '_, 'f, '_> {
     }
 
     fn apply_offset(&mut self, typed: &mut Typed, text: &str, offset: &'f Arg<'f>) {
-        let value = Body::constant(self.cx, &offset.value, Some(Ty::Of(Type::I64)));
-        match &mut typed.kind {
-            Kind::Op(op, at, _) if op.info().form == Form::Memory => match value {
-                Some(Value::I64(value)) if u32::try_from(value).is_ok() => *at = value as u32,
-                Some(_) => self.cx.error(Code::BadLiteral, offset.value.span, "an offset is between 0 and 0xffffffff"),
-                None => {}
+        let value = match offset.value.kind {
+            ExprKind::Int { value, negative: false, .. } => Some(i64::try_from(value).unwrap_or(-1)),
+            _ => Body::constant(self.cx, &offset.value, None).map(|value| match value {
+                Value::I32(value) => i64::from(value),
+                Value::I64(value) => value,
+                _ => -1,
+            }),
+        };
+        match (&mut typed.kind, value) {
+            (_, None) | (Kind::Error, _) => {}
+            (Kind::Op(op, at, _), Some(value)) if op.info().form == Form::Memory => match u32::try_from(value) {
+                Ok(value) => *at = value,
+                Err(_) => self.cx.error(Code::BadLiteral, offset.value.span, "an offset is a constant between 0 and 0xffffffff"),
             },
-            Kind::Error => {}
             _ => self.cx.error(Code::Syntax, offset.value.span, format!("`{text}` takes no offset here: only memory access does")),
         }
     }
@@ -233,7 +239,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         let results: Vec<Ty> = instruction.results.iter().flat_map(|fields| fields.iter()).map(|field| Ty::Of(field.ty)).collect();
         let Some(args) = self.args(args, &params, span, |_| {
             let sig = signature_text(&instruction.params, instruction.results.as_deref());
-            let message = format!("`{}` takes {} operands, not {}", instruction.name, params.len(), args.len());
+            let message = format!("`{}` takes {}, not {}", instruction.name, counted(params.len(), "operand"), args.len());
             Report::new(Code::Count, span, message).hint(format!("it is declared as `{}{sig}`", instruction.name))
         }) else {
             return Typed::error(span);

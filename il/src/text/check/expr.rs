@@ -18,12 +18,6 @@ impl<'f> Body<'_, '_, 'f, '_> {
     /// Infers an expression's type. `hint` is what its surroundings would like; only ties are
     /// decided by it.
     pub(super) fn infer(&mut self, expr: &'f Expr<'f>, hint: Option<Type>) -> Typed {
-        // Trees are bounded, but one constant may name another.
-        if self.cx.depth > 2 * SOURCE_NESTING {
-            let report = Report::new(Code::TooDeep, expr.span, "constants that build on each other are nested too deeply");
-            self.cx.report(report.hint("write some of the values out"));
-            return Typed::error(expr.span);
-        }
         self.cx.depth += 1;
         let typed = self.infer_kind(expr, hint);
         self.cx.depth -= 1;
@@ -61,7 +55,6 @@ impl<'f> Body<'_, '_, 'f, '_> {
             ExprKind::Tuple(_) => self.misplaced(span, "a list of values", "it stands only after `return` and left of `=`"),
             ExprKind::If(inner) => self.cond(inner, span, hint),
             ExprKind::Match(_) => self.misplaced(span, "`match`", "put it in a local first: `let x = match ..`"),
-            ExprKind::Error => Typed::error(span),
         }
     }
 
@@ -193,6 +186,12 @@ impl<'f> Body<'_, '_, 'f, '_> {
 
     fn item_value(&mut self, name: &str, entry: Entry, span: Span) -> Typed {
         let (message, hint) = match entry {
+            // Trees are bounded, but one constant may name another.
+            Entry::Const(_) if self.cx.depth > 2 * SOURCE_NESTING => {
+                let report = Report::new(Code::TooDeep, span, "constants that build on each other are nested too deeply");
+                self.cx.report(report.hint("write some of the values out"));
+                return Typed::error(span);
+            }
             Entry::Const(id) => return self.cx.const_value(id).map_or(Typed::error(span), |value| Typed::value(value, span)),
             Entry::Global(id) => {
                 let ty = self.cx.globals[id].ty;
@@ -245,7 +244,11 @@ impl<'f> Body<'_, '_, 'f, '_> {
         };
         match self.find(owner) {
             Found::Item(Entry::Enum(id)) => match self.cx.enums[id].members.get(name).copied() {
-                Some(member) => self.cx.const_value(member).map_or(Typed::error(span), |value| Typed::value(value, span)),
+                Some(member) if self.cx.depth <= 2 * SOURCE_NESTING => self.cx.const_value(member).map_or(Typed::error(span), |value| Typed::value(value, span)),
+                Some(_) => {
+                    self.cx.error(Code::TooDeep, span, "constants that build on each other are nested too deeply");
+                    Typed::error(span)
+                }
                 None => {
                     let members: Vec<&str> = self.cx.enums[id].members.keys().copied().collect();
                     let report = Report::new(Code::UnknownName, name_span, format!("`{owner}` has no member `{name}`"));

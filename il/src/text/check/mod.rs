@@ -25,7 +25,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::ast::{self, Block, Expr, File, Name};
+use super::ast::{self, Expr, File, Name};
 use super::diag::{Code, Report, Sink, Span, nearest};
 use crate::isa::InstructionSet;
 use crate::types::{FuncId, StrId, Type};

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::diag::{Code, Report, Span};
+use super::super::diag::{Code, Report, Span, counted};
 use super::body::Body;
 use super::typed::{Kind, Ty, Typed};
 use crate::op::{Form, Op, OpInfo};
@@ -88,10 +88,10 @@ impl<'f> Body<'_, '_, 'f, '_> {
         let shown: Vec<String> = args.iter().map(describe).collect();
         let shown = shown.join(if form == Form::Infix { " and " } else { ", " });
         let candidates: Vec<&OpInfo> = named(form, text).collect();
-        let counted = candidates.iter().any(|info| info.params.len() == args.len());
+        let fitting_count = candidates.iter().any(|info| info.params.len() == args.len());
         let report = match form {
-            Form::Call | Form::Memory if !counted => {
-                Report::new(Code::Count, span, format!("`{text}` does not take {} operands", args.len()))
+            Form::Call | Form::Memory if !fitting_count => {
+                Report::new(Code::Count, span, format!("`{text}` does not take {}", counted(args.len(), "operand")))
             }
             Form::Call | Form::Memory => Report::new(Code::NoOperator, span, format!("`{text}` does not take ({})", shown)),
             Form::Index | Form::IndexSet => Report::new(Code::NoOperator, span, format!("{shown}: cannot be indexed like this")),

@@ -163,7 +163,7 @@ impl<'s> Parser<'_, 's> {
             Kind::New => return self.unsupported("`new`"),
             Kind::And => return self.unsupported("a function reference `&f`"),
             Kind::OpenBracket => return self.unsupported("an array"),
-            kind if kind.is_keyword() => {
+            kind if kind.is_keyword() && !self.token().first => {
                 let message = alloc::format!("`{text}` is a reserved word, not a value");
                 return self.fail(Report::new(Code::Reserved, start, message));
             }

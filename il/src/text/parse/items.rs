@@ -30,6 +30,10 @@ impl<'s> Parser<'_, 's> {
                 Ok(item) => file.items.push(item),
                 Err(Stop) => self.recover_item(start),
             }
+            // Whatever a broken item did, the next one starts further on.
+            if self.at == start {
+                self.advance();
+            }
         }
         file
     }
@@ -111,7 +115,12 @@ impl<'s> Parser<'_, 's> {
         let export = self.eat_word("export");
         let word = self.text();
         match word {
-            "pure" => self.unsupported_item(start, None, "`pure`"),
+            "pure" => {
+                self.advance();
+                self.advance();
+                let name = self.name().ok();
+                self.unsupported_item(start, name, "`pure`")
+            }
             "frozen" | "struct" => {
                 self.advance();
                 self.eat_word("struct");

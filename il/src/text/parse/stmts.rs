@@ -13,6 +13,7 @@ impl<'s> Parser<'_, 's> {
     }
 
     fn block_inner(&mut self) -> Parse<Block<'s>> {
+        let errors = self.sink.len();
         let open = self.expect(&Kind::OpenBrace)?;
         let mut stmts = Vec::new();
         while !self.is(&Kind::CloseBrace) && !self.is(&Kind::End) && !self.sink.is_full() {
@@ -29,7 +30,7 @@ impl<'s> Parser<'_, 's> {
             }
         }
         let close = self.close(&Kind::CloseBrace, open)?;
-        Ok(Block { stmts, span: open.to(close) })
+        Ok(Block { stmts, span: open.to(close), broken: self.sink.len() > errors })
     }
 
     /// Skips to the end of the broken statement: a `;`, a new line, or the block's brace.
@@ -218,7 +219,7 @@ impl<'s> Parser<'_, 's> {
         }
         let inner = self.if_expr()?;
         let span = inner.span;
-        Ok(Block { stmts: alloc::vec![Stmt { kind: StmtKind::Expr(inner), span }], span })
+        Ok(Block { stmts: alloc::vec![Stmt { kind: StmtKind::Expr(inner), span }], span, broken: false })
     }
 
     pub(super) fn match_expr(&mut self) -> Parse<Expr<'s>> {
@@ -261,7 +262,7 @@ impl<'s> Parser<'_, 's> {
         let start: Span = self.span();
         let kind = self.deeper(Self::stmt)?;
         let span = start.to(self.last_span());
-        Ok(Arm { patterns, body: Block { stmts: alloc::vec![Stmt { kind, span }], span } })
+        Ok(Arm { patterns, body: Block { stmts: alloc::vec![Stmt { kind, span }], span, broken: false } })
     }
 
     /// The grammar's `Lit`.

@@ -1,0 +1,75 @@
+//! IL from text to a running instance or system, for the measurements.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use anyhow::{Context, Result, anyhow, bail};
+use basevm::buf::Account;
+use basevm::engine::{DEFAULT_STACK_BYTES, Instance, Program, Step};
+use basevm::platform::Platform;
+use basevm::system::{Grants, System, SystemOptions, VmOptions};
+use cascade::platform::{HostedOptions, HostedPlatform};
+use compiler::Options;
+use il::VerifiedModule;
+
+/// The hosted platform, one for the whole run.
+pub fn platform() -> &'static HostedPlatform {
+    static PLATFORM: std::sync::OnceLock<&'static HostedPlatform> = std::sync::OnceLock::new();
+    PLATFORM.get_or_init(|| HostedPlatform::leaked(HostedOptions::default()))
+}
+
+/// Compiles text as far as the verifier.
+pub fn verified(text: &str) -> Result<VerifiedModule> {
+    let module = il::text::compile("bench.il", text, isa::ALL).map_err(|errors| anyhow!("{errors}"))?;
+    il::verify(module).map_err(|error| anyhow!("{error}"))
+}
+
+/// Compiles text to machine code, ready to run.
+pub fn program(text: &str) -> Result<Arc<Program>> {
+    let module = verified(text)?;
+    let compiled = compiler::compile(&module, &Options::detect()).map_err(|error| anyhow!("{error}"))?;
+    Program::load(platform(), module, compiled).map_err(|error| anyhow!("{error}"))
+}
+
+/// Runs `main` of a program that needs nobody; packets that it sends are dropped unread.
+pub fn run_alone(program: &Arc<Program>) -> Result<()> {
+    let account = Account::new(64 << 20);
+    let mut instance = Instance::new(platform(), program.clone(), account, DEFAULT_STACK_BYTES).map_err(|e| anyhow!("{e}"))?;
+    for slot in 0..instance.slots() {
+        instance.open_slot(slot, 0, 0);
+    }
+    let main = program.module().export("main").context("no main")?;
+    let mut step = instance.enter(main, &[], &mut []).map_err(|status| anyhow!("{status}"))?;
+    loop {
+        step = match step {
+            Step::Done(_) => return Ok(()),
+            Step::Yield => {
+                platform().interrupt_word().store(0, Ordering::Relaxed);
+                instance.resume(0)
+            }
+            Step::Room { slot, .. } => {
+                let packet = instance.take_packet(slot);
+                instance.recycle(slot, packet);
+                instance.resume(0)
+            }
+            other => bail!("unexpected {other:?}"),
+        };
+    }
+}
+
+/// A system in which `main` runs to its end, with these other VMs.
+pub fn run_system(others: Vec<(&str, Arc<Program>)>, sink: Option<crate::emission::Sink>, main: Arc<Program>) -> Result<()> {
+    let mut system = System::new(platform(), SystemOptions::default());
+    if let Some(sink) = sink {
+        system.add_service(Box::new(sink), VmOptions::named("sink", Grants::none())).map_err(|e| anyhow!("{e}"))?;
+    }
+    for (name, program) in others {
+        system.add_program(program, VmOptions::named(name, Grants::all())).map_err(|e| anyhow!("{e}"))?;
+    }
+    system.add_program(main, VmOptions::main("main", Grants::all())).map_err(|e| anyhow!("{e}"))?;
+    let ended = system.run();
+    if ended.code != 0 {
+        bail!("the system ended with {ended:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! Reading texts and modules, and saying what is wrong with them.
+
+use std::fs;
+use std::path::Path;
+
+use il::text::Diagnostics;
+use il::{Module, VerifiedModule};
+
+/// Why a command could not do its work.
+pub enum Failure {
+    /// Errors in a text, with their places.
+    Text(Diagnostics),
+    /// Anything else, as one line.
+    Plain(String),
+    /// Of several files.
+    Several(Vec<Failure>),
+}
+
+impl Failure {
+    /// A failure about a file.
+    pub fn message(path: &Path, message: &str) -> Failure {
+        Failure::Plain(format!("{}: {message}", path.display()))
+    }
+
+    /// Says it all on standard error.
+    pub fn report(&self, color: bool) {
+        let count = self.show(color);
+        if count > 1 {
+            eprintln!("\nerror: {count} errors; `ilc explain CODE` says more about each kind");
+        }
+    }
+
+    /// Shows the errors; returns how many there are.
+    fn show(&self, color: bool) -> usize {
+        match self {
+            Failure::Text(errors) => {
+                eprintln!("{}\n", errors.render(color));
+                errors.len()
+            }
+            Failure::Plain(message) => {
+                eprintln!("error: {message}");
+                1
+            }
+            Failure::Several(failures) => failures.iter().map(|failure| failure.show(color)).sum(),
+        }
+    }
+}
+
+/// What a file turned out to be.
+pub enum Kind {
+    /// Text, which is kept to show its lines.
+    Text(String),
+    /// A binary module.
+    Binary,
+}
+
+/// Reads a text or module: by its contents, not by its name.
+pub fn load(path: &Path) -> Result<(Module, Kind), Failure> {
+    let bytes = fs::read(path).map_err(|error| Failure::message(path, &explain(path, &error)))?;
+    if bytes.starts_with(&il::binary::MAGIC) {
+        let module = il::binary::decode(&bytes).map_err(|error| Failure::message(path, &error.to_string()))?;
+        return Ok((module, Kind::Binary));
+    }
+    let source = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::message(path, &format!("neither a module (it does not start with the magic bytes) nor a text: byte {at} is not UTF-8"))
+    })?;
+    let name = path.display().to_string();
+    let module = il::text::compile(&name, &source, isa::ALL).map_err(Failure::Text)?;
+    Ok((module, Kind::Text(source)))
+}
+
+/// The same, verified.
+pub fn load_verified(path: &Path) -> Result<VerifiedModule, Failure> {
+    let (module, kind) = load(path)?;
+    il::verify(module).map_err(|error| match (kind, error.line) {
+        (Kind::Text(source), Some(line)) => {
+            let name = path.display().to_string();
+            Failure::Text(Diagnostics::at_line(&name, &source, line, &error.message, None))
+        }
+        _ => Failure::message(path, &error.to_string()),
+    })
+}
+
+fn explain(path: &Path, error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound if path.extension().is_none() => "there is no such file; texts end in `.il`, modules in `.ilb`".into(),
+        std::io::ErrorKind::NotFound => "there is no such file".into(),
+        std::io::ErrorKind::PermissionDenied => "you may not read this file".into(),
+        std::io::ErrorKind::IsADirectory => "this is a folder; name a file in it".into(),
+        _ => format!("cannot be read: {error}"),
+    }
+}

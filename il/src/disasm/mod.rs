@@ -1,0 +1,259 @@
+//! The disassembler: a module as text (reference, chapter "Text").
+//!
+//! For a module that the text front end made, the text compiles to the same module again (names of
+//! locals, lines, and the wording of `assert` aside). For any other module it shows what the code
+//! does; where text has no words for something, it says so in a comment. Instruction sets are
+//! shown as the module embeds them: only what is used.
+//!
+//! Total: any module, verified or not, gives a text.
+
+mod expr;
+mod names;
+mod stmt;
+mod tree;
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+use crate::instr::Reader;
+use crate::isa::{Event, Field, Instruction, InstructionSet};
+use crate::{Const, Func, FuncId, Module, Provides, Signature, Type};
+use names::Names;
+
+/// The module's text.
+pub fn module(module: &Module) -> String {
+    let mut names = Names::new(module);
+    let funcs = funcs(module, &mut names);
+    let mut out = String::new();
+    if !module.name.is_empty() {
+        let _ = writeln!(out, "module {}", module.name);
+    }
+    isas(module, &mut out);
+    uses(module, &mut out);
+    state(module, &names, &mut out);
+    let constants: Vec<String> = names.constants().collect();
+    section(&mut out, constants);
+    out.push_str(&funcs);
+    out
+}
+
+/// Lines, with a blank one in front.
+fn section(out: &mut String, lines: Vec<String>) {
+    if !lines.is_empty() {
+        out.push('\n');
+    }
+    for line in lines {
+        out.push_str(&line);
+        out.push('\n');
+    }
+}
+
+// Instruction sets and capabilities
+
+/// Each path once, with all that is embedded of it.
+fn isas(module: &Module, out: &mut String) {
+    let mut paths: Vec<String> = Vec::new();
+    let mut merged: BTreeMap<String, (BTreeMap<u8, &Instruction>, BTreeMap<u8, &Event>)> = BTreeMap::new();
+    for set in &module.isas {
+        let path = set.path();
+        if !paths.contains(&path) {
+            paths.push(path.clone());
+        }
+        let (instructions, events) = merged.entry(path).or_default();
+        instructions.extend(set.instructions.iter().map(|one| (one.opcode, one)));
+        events.extend(set.events.iter().map(|one| (one.number, one)));
+    }
+    for path in paths {
+        let Some((instructions, events)) = merged.get(&path) else { continue };
+        let mut lines = alloc::vec![format!("isa {path} {{")];
+        lines.extend(instructions.values().map(|one| format!("  {}", instruction_text(one))));
+        lines.extend(events.values().map(|one| format!("  {}", event_text(one))));
+        lines.push(String::from("}"));
+        section(out, lines);
+    }
+}
+
+fn instruction_text(instruction: &Instruction) -> String {
+    let results = match instruction.results.as_deref() {
+        None => String::new(),
+        Some([one]) if one.name.is_empty() => format!(" -> {}", one.ty),
+        Some(results) => format!(" -> ({})", fields(results, false)),
+    };
+    format!("{} {}({}){results}", instruction.opcode, instruction.name, fields(&instruction.params, true))
+}
+
+fn event_text(event: &Event) -> String {
+    let coalesced = if event.coalesced { "coalesced " } else { "" };
+    format!("{coalesced}event {} {}({})", event.number, event.name, fields(&event.params, true))
+}
+
+/// Operands or results; operands need names.
+fn fields(fields: &[Field], named: bool) -> String {
+    let one = |(at, field): (usize, &Field)| match &*field.name {
+        "" if named => format!("p{at}: {}", field.ty),
+        "" => field.ty.to_string(),
+        name => format!("{name}: {}", field.ty),
+    };
+    fields.iter().enumerate().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn uses(module: &Module, out: &mut String) {
+    let line = |wanted: &crate::Use| {
+        let path = module.isas.get(wanted.isa.index()).map_or_else(|| String::from("?"), InstructionSet::path);
+        format!("use {}: {path}", wanted.name)
+    };
+    section(out, module.uses.iter().map(line).collect());
+}
+
+// Memory, data, globals
+
+fn state(module: &Module, names: &Names, out: &mut String) {
+    let mut lines = Vec::new();
+    if let Some(memory) = module.memory {
+        lines.push(format!("memory {}..{}", memory.min, memory.max));
+    }
+    lines.extend(module.data.iter().map(|data| format!("data {} {}", address(data.offset), data_text(&data.bytes))));
+    section(out, lines);
+    let global = |(at, global): (usize, &crate::Global)| {
+        let mutable = if global.mutable { "mut " } else { "" };
+        let name = names.global(crate::GlobalId(at as u32));
+        format!("global {mutable}{name}{}", constant(module, global.init))
+    };
+    section(out, module.globals.iter().enumerate().map(global).collect());
+}
+
+/// An address as an `i32` literal.
+fn address(offset: u32) -> String {
+    if i32::try_from(offset).is_ok() { offset.to_string() } else { format!("{offset:#x}") }
+}
+
+fn data_text(bytes: &[u8]) -> String {
+    let mut out = String::from("\"");
+    for byte in bytes {
+        match byte {
+            b'"' | b'\\' => out.extend(['\\', char::from(*byte)]),
+            b'\n' => out.push_str("\\n"),
+            b' '..=b'~' => out.push(char::from(*byte)),
+            _ => _ = write!(out, "\\x{byte:02x}"),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// `: type = value`, the type left out where the value tells it.
+fn constant(module: &Module, value: Const) -> String {
+    match value {
+        Const::I32(value) => format!(" = {value}"),
+        Const::I64(value) => format!(": i64 = {value}"),
+        Const::F64(bits) => match f64::from_bits(bits) {
+            value if value.is_finite() => format!(" = {}", expr::float_text(value)),
+            _ => format!(" = f64_bits({bits:#x})"),
+        },
+        Const::Bool(value) => format!(" = {value}"),
+        Const::Str(id) => format!(" = {}", module.strings.get(id.index()).map_or_else(String::new, |text| expr::quoted(text))),
+    }
+}
+
+// Functions
+
+/// All functions in their order; ops stand together where the first of them does.
+fn funcs(module: &Module, names: &mut Names) -> String {
+    let mut out = String::new();
+    let mut provided = module.provides.as_ref();
+    for (at, func) in module.funcs.iter().enumerate() {
+        let id = FuncId(at as u32);
+        let handler = module.handlers.iter().find(|handler| handler.func == id);
+        if module.provides.as_ref().is_some_and(|provides| provides.ops.contains(&id)) {
+            if let Some(provides) = provided.take() {
+                ops(module, names, provides, &mut out);
+            }
+        } else if let Some(handler) = handler {
+            let set = module.uses.get(handler.source.index()).and_then(|wanted| module.isas.get(wanted.isa.index()));
+            let event = set.and_then(|set| set.event(handler.event));
+            let event = event.map_or_else(|| format!("e{}", handler.event), |event| event.name.to_string());
+            let head = format!("on {}.{event}", names.capability(handler.source));
+            function(module, names, (id, func), &head, "", &mut out);
+        } else {
+            let export = if module.exports.iter().any(|export| export.func == id) { "export " } else { "" };
+            let head = format!("{export}func {}", names.func(id));
+            function(module, names, (id, func), &head, &results(&func.sig), &mut out);
+        }
+    }
+    if let Some(provides) = provided {
+        ops(module, names, provides, &mut out);
+    }
+    out
+}
+
+fn ops(module: &Module, names: &mut Names, provides: &Provides, out: &mut String) {
+    let set = module.isas.get(provides.isa.index());
+    let path = set.map_or_else(|| String::from("?"), InstructionSet::path);
+    let name = provides.name.as_ref().map_or_else(String::new, |name| format!(" as {name}"));
+    let _ = writeln!(out, "\nprovides {path}{name} {{");
+    let instructions = set.map_or(&[][..], |set| &*set.instructions);
+    let mut pairs: Vec<_> = provides.ops.iter().zip(instructions).collect();
+    pairs.sort_by_key(|(id, _)| **id);
+    let mut text = String::new();
+    for (id, instruction) in pairs {
+        let Some(func) = module.funcs.get(id.index()) else { continue };
+        let results = match instruction.results.as_deref() {
+            None => String::new(),
+            Some([]) => String::from(" -> ()"),
+            Some(_) => results(&func.sig),
+        };
+        function(module, names, (*id, func), &format!("op {}", instruction.name), &results, &mut text);
+    }
+    for line in text.trim_start_matches('\n').lines() {
+        let indent = if line.is_empty() { "" } else { "  " };
+        let _ = writeln!(out, "{indent}{line}");
+    }
+    out.push_str("}\n");
+}
+
+fn results(sig: &Signature) -> String {
+    let types: Vec<&str> = sig.results.iter().map(|ty| ty.name()).collect();
+    match &types[..] {
+        [] => String::new(),
+        [one] => format!(" -> {one}"),
+        _ => format!(" -> ({})", types.join(", ")),
+    }
+}
+
+fn function(module: &Module, names: &mut Names, (id, func): (FuncId, &Func), head: &str, results: &str, out: &mut String) {
+    let wishes = module.names.as_ref().and_then(|all| all.locals.get(id.index()));
+    names.enter_function(wishes.map_or(&[], |wishes| wishes));
+    let param = |(at, ty): (usize, &Type)| format!("{}: {ty}", names.declare(crate::LocalId(at as u32)));
+    let params: Vec<String> = func.sig.params.iter().enumerate().map(param).collect();
+    let head = format!("{head}({}){results}", params.join(", "));
+    match tree::build(module, func) {
+        Some(block) if block.is_empty() => _ = writeln!(out, "\n{head} {{}}"),
+        Some(block) => {
+            let body = stmt::body(module, func, names, &block);
+            let _ = writeln!(out, "\n{head} {{\n{body}}}");
+        }
+        None => {
+            let _ = writeln!(out, "\n{head} {{\n  // This body has no text; its instructions are:\n{}}}", listing(func));
+        }
+    }
+}
+
+/// A body's instructions, one a line, as far as they can be read.
+fn listing(func: &Func) -> String {
+    let mut out = String::new();
+    let mut reader = Reader::new(&func.body);
+    loop {
+        let offset = reader.offset();
+        match reader.next() {
+            Ok(Some(instr)) => _ = writeln!(out, "  // {offset}: {instr:?}"),
+            Ok(None) => return out,
+            Err(error) => {
+                let _ = writeln!(out, "  // {offset}: {error:?}");
+                return out;
+            }
+        }
+    }
+}

@@ -1,0 +1,543 @@
+//! Statements and blocks as text.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::expr::Exprs;
+use super::names::Names;
+use super::tree::{Block, Expr, Source, Stmt};
+use crate::op::{Form, Op};
+use crate::{Func, LocalId, Module, Type};
+
+type Dests = [Option<LocalId>];
+
+/// A function's body as text, its own braces left out. `names` has entered the function.
+pub(super) fn body(module: &Module, func: &Func, names: &mut Names, block: &Block) -> String {
+    let mut writer = Writer::new(module, func, names, block);
+    writer.block(block, 1, None);
+    let strays = core::mem::take(&mut writer.strays);
+    if strays.is_empty() {
+        return writer.out;
+    }
+    // Text declares a local where all its uses can see it; a body from elsewhere may not.
+    let mut writer = Writer::new(module, func, names, block);
+    strays.into_iter().for_each(|id| writer.declare_ahead(id));
+    writer.block(block, 1, None);
+    writer.out
+}
+
+/// The parts of `let results = try source else status { block }`.
+struct Attempt<'s> {
+    status: LocalId,
+    results: &'s Dests,
+    source: &'s Source,
+    block: &'s Block,
+}
+
+struct Writer<'a> {
+    exprs: Exprs<'a>,
+    out: String,
+    /// How often each local is assigned.
+    assigned: BTreeMap<LocalId, usize>,
+    /// Locals declared so far, a list a block.
+    scopes: Vec<Vec<LocalId>>,
+    /// Enclosing loops; whether something leaves them by label.
+    loops: Vec<bool>,
+    /// Locals used where no declaration is visible.
+    strays: Vec<LocalId>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(module: &'a Module, func: &'a Func, names: &'a mut Names, block: &Block) -> Self {
+        let mut assigned = BTreeMap::new();
+        count_assignments(block, &mut assigned);
+        Writer {
+            exprs: Exprs { module, func, names },
+            out: String::new(),
+            assigned,
+            scopes: Vec::new(),
+            loops: Vec::new(),
+            strays: Vec::new(),
+        }
+    }
+
+    fn declare_ahead(&mut self, id: LocalId) {
+        let name = self.exprs.names.declare(id);
+        let value = match self.exprs.func.local_type(id.index()) {
+            Some(Type::I32) => "0",
+            Some(Type::I64) => "i64(0)",
+            Some(Type::F64) => "0.0",
+            Some(Type::Bool) => "false",
+            Some(Type::Str) => "\"\"",
+            Some(Type::Buf | Type::BufRef) | None => "buf(0)",
+        };
+        self.line(1, &format!("var {name} = {value}"));
+    }
+
+    fn line(&mut self, indent: usize, text: &str) {
+        for _ in 0..indent {
+            self.out.push_str("  ");
+        }
+        self.out.push_str(text);
+        self.out.push('\n');
+    }
+
+    fn declare(&mut self, id: LocalId) -> String {
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.push(id);
+        }
+        self.exprs.names.declare(id)
+    }
+
+    /// Notes the locals that an expression uses unseen.
+    fn check(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Local(id) => self.check_local(*id),
+            Expr::Call(_, args) | Expr::Send(_, _, args) | Expr::Op(_, _, args) => args.iter().for_each(|arg| self.check(arg)),
+            Expr::Cond(parts) => parts.iter().for_each(|part| self.check(part)),
+            Expr::I32(_) | Expr::I64(_) | Expr::F64(_) | Expr::Bool(_) | Expr::Str(_) | Expr::Global(_) => {}
+        }
+    }
+
+    fn check_local(&mut self, id: LocalId) {
+        if !self.exprs.names.is_declared(id) && !self.strays.contains(&id) {
+            self.strays.push(id);
+        }
+    }
+
+    fn text(&mut self, expr: &Expr, expected: Option<Type>) -> String {
+        self.check(expr);
+        self.exprs.text(expr, expected)
+    }
+
+    fn args(&mut self, args: &[Expr]) -> String {
+        args.iter().for_each(|arg| self.check(arg));
+        self.exprs.args(args)
+    }
+
+    fn condition(&mut self, expr: &Expr) -> String {
+        self.check(expr);
+        self.exprs.condition(expr)
+    }
+
+    /// A block's lines. With `value`, the block ends in a value for these destinations.
+    fn block(&mut self, block: &Block, indent: usize, value: Option<&Dests>) {
+        self.scopes.push(Vec::new());
+        let mut at = 0;
+        while let Some(stmt) = block.get(at) {
+            let next = block.get(at + 1);
+            if let Some(attempt) = next.and_then(|next| self.attempt(stmt, next)) {
+                self.let_else(&attempt, indent);
+                at += 2;
+                continue;
+            }
+            at += 1;
+            self.stmt(stmt, indent, value.filter(|_| at == block.len()));
+        }
+        let locals = self.scopes.pop().unwrap_or_default();
+        self.exprs.names.leave(&locals);
+    }
+
+    /// Whether two statements are `let b = try .. else status { .. }`. Its status is declared after
+    /// its results, though it comes first among the destinations.
+    fn attempt<'s>(&self, first: &'s Stmt, second: &'s Stmt) -> Option<Attempt<'s>> {
+        let Stmt::Assign(dests, source @ Source::Try(..)) = first else { return None };
+        let (Some(status), rest) = dests.split_first().map(|(status, rest)| (*status, rest))? else { return None };
+        let Stmt::If(Expr::Op(Op::I32Ne, _, args), block, None) = second else { return None };
+        let tests = matches!(args[..], [Expr::Local(tested), Expr::I32(0)] if tested == status);
+        let results: Vec<LocalId> = rest.iter().copied().flatten().collect();
+        let fresh = dests.iter().flatten().all(|id| !self.exprs.names.is_declared(*id));
+        let ordered = !results.is_empty() && results.iter().all(|id| *id < status);
+        let fits = tests && fresh && ordered && block.last().is_some_and(leaves);
+        fits.then_some(Attempt { status, results: rest, source, block })
+    }
+
+    fn let_else(&mut self, attempt: &Attempt<'_>, indent: usize) {
+        let source = self.source(attempt.source, None);
+        let status = self.exprs.names.declare(attempt.status);
+        let before = core::mem::take(&mut self.out);
+        self.block(attempt.block, indent + 1, None);
+        let inside = core::mem::replace(&mut self.out, before);
+        self.exprs.names.leave(&[attempt.status]);
+        let pattern = self.pattern(attempt.results, 1);
+        self.line(indent, &format!("{pattern} = {source} else {status} {{"));
+        self.out.push_str(&inside);
+        self.line(indent, "}");
+    }
+
+    fn stmt(&mut self, stmt: &Stmt, indent: usize, value: Option<&Dests>) {
+        match stmt {
+            Stmt::If(..) | Stmt::Switch(..) => self.branches(stmt, indent, value),
+            Stmt::Loop(block) => self.repeat(indent, "loop", block),
+            Stmt::While(condition, block) => {
+                let head = format!("while {}", self.condition(condition));
+                self.repeat(indent, &head, block);
+            }
+            Stmt::For(local, from, to, block) => self.count(indent, *local, from, to, block),
+            _ => {
+                let text = self.simple(stmt, value);
+                self.line(indent, &text);
+            }
+        }
+    }
+
+    /// A statement that fits on a line.
+    fn simple(&mut self, stmt: &Stmt, value: Option<&Dests>) -> String {
+        match stmt {
+            Stmt::Assign(dests, source) => self.assign(dests, source, value.is_some()),
+            Stmt::AssignMany(dests, values) => {
+                let targets: Vec<String> = dests.iter().map(|dest| self.target(*dest)).collect();
+                let values: Vec<String> = values.iter().map(|value| self.text(value, None)).collect();
+                format!("({}) = ({})", targets.join(", "), values.join(", "))
+            }
+            Stmt::SetGlobal(id, value) => {
+                let name = self.exprs.names.global(*id);
+                let same = |expr: &Expr| matches!(expr, Expr::Global(other) if other == id);
+                let ty = self.exprs.module.global_type(*id);
+                self.assignment(&name, value, ty, same)
+            }
+            Stmt::Op(op, offset, args) => {
+                args.iter().for_each(|arg| self.check(arg));
+                self.exprs.operator(*op, *offset, args)
+            }
+            Stmt::Emit(number, args) => format!("emit {}({})", self.event(*number), self.args(args)),
+            Stmt::Fail(status) => format!("fail {}", self.text(status, Some(Type::I32))),
+            Stmt::Return(values) => self.leave(values),
+            Stmt::Trap(id) => format!("trap {}", self.literal(id.index())),
+            Stmt::Assert(condition, why) => {
+                let condition = self.text(condition, Some(Type::Bool));
+                // In text, the condition's wording is what a failure reports.
+                let same = self.exprs.module.strings.get(why.index()).is_some_and(|why| *why == condition);
+                let why = if same { String::new() } else { format!(" // reported as {}", self.literal(why.index())) };
+                format!("assert {condition}{why}")
+            }
+            Stmt::Wait => String::from("wait()"),
+            Stmt::WaitForever => String::from("wait_forever()"),
+            Stmt::Flush(id) => format!("flush({})", self.exprs.names.capability(*id)),
+            Stmt::Break(depth) => self.jump("break", *depth),
+            Stmt::Continue(depth) => self.jump("continue", *depth),
+            Stmt::If(..) | Stmt::Switch(..) | Stmt::Loop(_) | Stmt::While(..) | Stmt::For(..) => String::new(),
+        }
+    }
+
+    fn literal(&self, index: usize) -> String {
+        self.exprs.module.strings.get(index).map_or_else(String::new, |text| super::expr::quoted(text))
+    }
+
+    fn event(&self, number: u8) -> String {
+        let module = self.exprs.module;
+        let set = module.provides.as_ref().and_then(|provided| module.isas.get(provided.isa.index()));
+        let event = set.and_then(|set| set.event(number));
+        event.map_or_else(|| format!("e{number}"), |event| String::from(&*event.name))
+    }
+
+    fn leave(&mut self, values: &[Expr]) -> String {
+        let types = self.exprs.func.sig.results.clone();
+        let texts: Vec<String> = values.iter().zip(types).map(|(value, ty)| self.text(value, Some(ty))).collect();
+        match &texts[..] {
+            [] => String::from("return"),
+            [one] => format!("return {one}"),
+            _ => format!("return ({})", texts.join(", ")),
+        }
+    }
+
+    // Assignments
+
+    fn target(&mut self, dest: Option<LocalId>) -> String {
+        match dest {
+            Some(id) => {
+                self.check_local(id);
+                self.exprs.names.local(id)
+            }
+            None => String::from("_"),
+        }
+    }
+
+    fn source(&mut self, source: &Source, expected: Option<Type>) -> String {
+        match source {
+            Source::Value(value) => self.text(value, expected),
+            Source::Call(id, args) => format!("{}({})", self.exprs.names.func(*id), self.args(args)),
+            Source::Send(target, opcode, args) => {
+                format!("{}({})", self.exprs.names.instruction(self.exprs.module, *target, *opcode), self.args(args))
+            }
+            Source::Try(target, opcode, args) => {
+                format!("try {}({})", self.exprs.names.instruction(self.exprs.module, *target, *opcode), self.args(args))
+            }
+        }
+    }
+
+    /// An assignment, a declaration, or (at a value block's end) the value alone.
+    fn assign(&mut self, dests: &Dests, source: &Source, value_only: bool) -> String {
+        let declared = |writer: &Self, dest: &Option<LocalId>| dest.is_none_or(|id| writer.exprs.names.is_declared(id));
+        if value_only {
+            let ty = dests.first().copied().flatten().and_then(|id| self.exprs.func.local_type(id.index()));
+            return self.source(source, ty);
+        }
+        if dests.iter().all(Option::is_none) {
+            return match source {
+                Source::Value(value) => format!("_ = {}", self.text(value, None)),
+                Source::Call(..) | Source::Send(..) | Source::Try(..) => self.source(source, None),
+            };
+        }
+        if dests.iter().all(|dest| declared(self, dest)) {
+            return self.reassign(dests, source);
+        }
+        if dests.iter().flatten().any(|id| self.exprs.names.is_declared(*id)) {
+            // Text has no assignment that declares some of its destinations only.
+            dests.iter().flatten().for_each(|id| self.check_local(*id));
+            return self.reassign(dests, source);
+        }
+        let annotation = self.annotation(dests, source);
+        // The value does not see what is declared with it.
+        let value = self.source(source, annotation);
+        let pattern = self.pattern(dests, 1);
+        let ty = annotation.map_or_else(String::new, |ty| format!(": {ty}"));
+        format!("{pattern}{ty} = {value}")
+    }
+
+    fn reassign(&mut self, dests: &Dests, source: &Source) -> String {
+        if let ([Some(id)], Source::Value(value)) = (dests, source) {
+            let name = self.target(Some(*id));
+            let ty = self.exprs.func.local_type(id.index());
+            return self.assignment(&name, value, ty, |expr| matches!(expr, Expr::Local(other) if other == id));
+        }
+        let targets: Vec<String> = dests.iter().map(|dest| self.target(*dest)).collect();
+        let value = self.source(source, None);
+        match &targets[..] {
+            [one] => format!("{one} = {value}"),
+            _ => format!("({}) = {value}", targets.join(", ")),
+        }
+    }
+
+    /// `name = value`, or `name += value` where that is what it says.
+    fn assignment(&mut self, name: &str, value: &Expr, ty: Option<Type>, same: impl Fn(&Expr) -> bool) -> String {
+        if let Expr::Op(op, _, args) = value
+            && let [left, right] = &args[..]
+            && let Some(symbol) = assigning(op.info().text, op.info().form)
+            && same(left)
+        {
+            return format!("{name} {symbol}= {}", self.text(right, ty));
+        }
+        format!("{name} = {}", self.text(value, ty))
+    }
+
+    /// The type that a declaration must state: that of `i64` literals.
+    fn annotation(&self, dests: &Dests, source: &Source) -> Option<Type> {
+        let [Some(id)] = dests else { return None };
+        let ty = self.exprs.func.local_type(id.index())?;
+        let Source::Value(value) = source else { return None };
+        (ty == Type::I64 && self.exprs.is_open(value)).then_some(ty)
+    }
+
+    /// `let x` or `var (a, _)`; `sites` assignments are part of the declaration.
+    fn pattern(&mut self, dests: &Dests, sites: usize) -> String {
+        let again = |id: &LocalId| self.assigned.get(id).is_some_and(|count| *count > sites);
+        let word = if dests.iter().flatten().any(again) { "var" } else { "let" };
+        let names: Vec<String> =
+            dests.iter().map(|dest| dest.map_or_else(|| String::from("_"), |id| self.declare(id))).collect();
+        match &names[..] {
+            [one] => format!("{word} {one}"),
+            _ => format!("{word} ({})", names.join(", ")),
+        }
+    }
+
+    // Constructs
+
+    /// `if` and `match`; a value of them if `value` says so, or if they declare a local.
+    fn branches(&mut self, stmt: &Stmt, indent: usize, value: Option<&Dests>) {
+        let mut head = String::new();
+        let mut dests = value.map(<[_]>::to_vec);
+        if value.is_none()
+            && let Some((given, sites)) = yields(stmt)
+            && given.iter().any(Option::is_some)
+            && !given.iter().flatten().any(|id| self.exprs.names.is_declared(*id))
+        {
+            head = self.pattern(given, sites);
+            let ty = given.first().copied().flatten().and_then(|id| self.exprs.func.local_type(id.index()));
+            if let (Some(Type::I64), [_]) = (ty, given) {
+                head.push_str(": i64");
+            }
+            head.push_str(" = ");
+            dests = Some(given.to_vec());
+        }
+        match stmt {
+            Stmt::If(condition, then, other) => self.choose(&head, condition, then, other.as_ref(), indent, dests.as_deref()),
+            Stmt::Switch(of, arms, default) => self.select(&head, of, arms, default.as_ref(), indent, dests.as_deref()),
+            _ => {}
+        }
+    }
+
+    fn choose(&mut self, head: &str, condition: &Expr, then: &Block, other: Option<&Block>, indent: usize, value: Option<&Dests>) {
+        let text = format!("{head}if {} {{", self.condition(condition));
+        self.line(indent, &text);
+        self.block(then, indent + 1, value);
+        let mut other = other;
+        while let Some(block) = other {
+            if let [Stmt::If(condition, then, next)] = &block[..] {
+                let text = format!("}} else if {} {{", self.condition(condition));
+                self.line(indent, &text);
+                self.block(then, indent + 1, value);
+                other = next.as_ref();
+            } else {
+                self.line(indent, "} else {");
+                self.block(block, indent + 1, value);
+                other = None;
+            }
+        }
+        self.line(indent, "}");
+    }
+
+    fn select(
+        &mut self,
+        head: &str,
+        of: &Expr,
+        arms: &[(Vec<i64>, Block)],
+        default: Option<&Block>,
+        indent: usize,
+        value: Option<&Dests>,
+    ) {
+        let text = format!("{head}match {} {{", self.condition(of));
+        self.line(indent, &text);
+        for (values, block) in arms {
+            let values: Vec<String> = values.iter().map(|value| format!("{value}")).collect();
+            self.arm(&values.join(" | "), block, indent + 1, value);
+        }
+        match default {
+            Some(block) => self.arm("_", block, indent + 1, value),
+            None => self.line(indent + 1, "_ => {}"),
+        }
+        self.line(indent, "}");
+    }
+
+    fn arm(&mut self, values: &str, block: &Block, indent: usize, value: Option<&Dests>) {
+        let compound = |stmt: &Stmt| matches!(stmt, Stmt::If(..) | Stmt::Switch(..) | Stmt::Loop(_) | Stmt::While(..) | Stmt::For(..));
+        if let [only] = &block[..]
+            && !compound(only)
+        {
+            self.scopes.push(Vec::new());
+            let text = format!("{values} => {}", self.simple(only, value));
+            let locals = self.scopes.pop().unwrap_or_default();
+            self.exprs.names.leave(&locals);
+            return self.line(indent, &text);
+        }
+        if block.is_empty() {
+            return self.line(indent, &format!("{values} => {{}}"));
+        }
+        self.line(indent, &format!("{values} => {{"));
+        self.block(block, indent + 1, value);
+        self.line(indent, "}");
+    }
+
+    fn count(&mut self, indent: usize, local: LocalId, from: &Expr, to: &Expr, block: &Block) {
+        let ty = self.exprs.func.local_type(local.index());
+        // Bounds of literals only would be `i32`.
+        let open = self.exprs.is_open(from) && self.exprs.is_open(to) && ty == Some(Type::I64);
+        let (from, to) = (self.text(from, if open { None } else { ty }), self.text(to, ty));
+        let hidden = self.exprs.names.is_declared(local);
+        let name = if hidden { self.exprs.names.local(local) } else { self.declare(local) };
+        self.repeat(indent, &format!("for {name} in {from}..{to}"), block);
+        if !hidden {
+            self.exprs.names.leave(&[local]);
+        }
+    }
+
+    fn repeat(&mut self, indent: usize, head: &str, block: &Block) {
+        let before = core::mem::take(&mut self.out);
+        self.loops.push(false);
+        self.block(block, indent + 1, None);
+        let labelled = self.loops.pop().unwrap_or(false);
+        let inside = core::mem::replace(&mut self.out, before);
+        let label = if labelled { format!("'{}: ", label(self.loops.len())) } else { String::new() };
+        self.line(indent, &format!("{label}{head} {{"));
+        self.out.push_str(&inside);
+        self.line(indent, "}");
+    }
+
+    fn jump(&mut self, word: &str, depth: u32) -> String {
+        let target = self.loops.len().checked_sub(1).and_then(|last| last.checked_sub(depth as usize));
+        match target {
+            Some(at) if depth > 0 => {
+                if let Some(labelled) = self.loops.get_mut(at) {
+                    *labelled = true;
+                }
+                format!("{word} '{}", label(at))
+            }
+            _ => String::from(word),
+        }
+    }
+}
+
+/// The label of the loop at this depth.
+fn label(depth: usize) -> String {
+    format!("l{depth}")
+}
+
+/// The operator in front of `=`, if it may stand there.
+fn assigning(text: &'static str, form: Form) -> Option<&'static str> {
+    let may = matches!(text, "+" | "-" | "*" | "/" | "%" | "&" | "|" | "^" | "<<" | ">>");
+    (may && form == Form::Infix).then_some(text)
+}
+
+/// If all ways through an `if` or `match` that complete end by assigning the same destinations:
+/// these, and how many ways do so.
+fn yields(stmt: &Stmt) -> Option<(&Dests, usize)> {
+    let blocks: Vec<&Block> = match stmt {
+        Stmt::If(_, then, Some(other)) => alloc::vec![then, other],
+        Stmt::Switch(_, arms, Some(default)) => arms.iter().map(|(_, block)| block).chain([default]).collect(),
+        _ => return None,
+    };
+    let mut found: Option<(&Dests, usize)> = None;
+    for block in blocks {
+        let last = block.last()?;
+        if leaves(last) {
+            continue;
+        }
+        let (dests, sites) = match last {
+            Stmt::Assign(dests, _) => (&dests[..], 1),
+            inner => yields(inner)?,
+        };
+        found = match found {
+            None => Some((dests, sites)),
+            Some((known, before)) if known == dests => Some((known, before + sites)),
+            Some(_) => return None,
+        };
+    }
+    found
+}
+
+/// Whether control never passes the statement.
+fn leaves(stmt: &Stmt) -> bool {
+    let ends = |block: &Block| block.last().is_some_and(leaves);
+    match stmt {
+        Stmt::Break(_) | Stmt::Continue(_) | Stmt::Return(_) | Stmt::Trap(_) | Stmt::Fail(_) => true,
+        Stmt::If(_, then, Some(other)) => ends(then) && ends(other),
+        Stmt::Switch(_, arms, Some(default)) => arms.iter().all(|(_, block)| ends(block)) && ends(default),
+        _ => false,
+    }
+}
+
+fn count_assignments(block: &Block, counts: &mut BTreeMap<LocalId, usize>) {
+    for stmt in block {
+        match stmt {
+            Stmt::Assign(dests, _) | Stmt::AssignMany(dests, _) => {
+                dests.iter().flatten().for_each(|id| *counts.entry(*id).or_default() += 1);
+            }
+            Stmt::If(_, then, other) => {
+                count_assignments(then, counts);
+                other.iter().for_each(|block| count_assignments(block, counts));
+            }
+            Stmt::Loop(block) | Stmt::While(_, block) => count_assignments(block, counts),
+            Stmt::For(local, _, _, block) => {
+                *counts.entry(*local).or_default() += 1;
+                count_assignments(block, counts);
+            }
+            Stmt::Switch(_, arms, default) => {
+                arms.iter().for_each(|(_, block)| count_assignments(block, counts));
+                default.iter().for_each(|block| count_assignments(block, counts));
+            }
+            _ => {}
+        }
+    }
+}
