@@ -167,9 +167,9 @@ fn a_panic_ends_that_vm_only() {
 #[test]
 fn a_contained_vm_that_panics_is_freed_whole() {
     let mut system = system(TestPlatform::new(true));
-    let (seen, contained) = (Arc::new(Mutex::new(Seen::default())), unsafe { Contained::promise() });
-    // SAFETY (above): the test alone reads `seen`, which is made outside of the arena and gets only
-    // numbers and texts that are not read after the panic.
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    // SAFETY: what the probe shares, `seen`, is made outside of its arena, and nothing is added to it.
+    let contained = unsafe { Contained::promise() };
     let make = || -> Box<dyn Service> { Box::new(Probe::with("probe", seen.clone())) };
     let probe = system.add_contained_service(make, contained, VmOptions::default()).unwrap();
     let vm = system.add_external(driver("driver")).unwrap();

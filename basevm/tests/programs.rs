@@ -163,6 +163,19 @@ fn what_was_sent_before_a_trap_or_return_is_executed() {
     }
 }
 
+/// What is left over at the end may take time, and lead through a VM that only passes it on.
+#[test]
+fn what_was_sent_through_another_vm_is_executed_before_the_run_ends() {
+    const PASS: &str = "isa test.pass@1 { 1 pass(value: i32) }";
+    let client = format!("module client {PASS} use pass: test.pass@1 export func main() {{ for i in 0..2000 {{ pass.pass(1) }} }}");
+    let pass = format!(
+        "module pass {PASS} PROBE provides test.pass@1 {{ op pass(value: i32) {{ probe.after(1) probe.note(value) }} }}"
+    );
+    let mut lab = Lab::new(&[&client, &pass]);
+    lab.ends(EndReason::Returned);
+    assert_eq!(lab.notes().len(), 2000);
+}
+
 #[test]
 fn a_panic_gives_callers_status_6_and_others_go_on() {
     let mut lab = Lab::new(&["module survivor PROBE

@@ -23,6 +23,7 @@ use vm_keyboard::{KeySource, Keyboard};
 
 use crate::bundle::Run;
 use crate::control::RunEnd;
+use crate::inject::PanicOn;
 use crate::plan::{Clock, Device, Kind, Plan, Vm, What};
 use crate::record::{Record, RecordedScreen, RecordedTerminal};
 
@@ -69,7 +70,13 @@ impl fmt::Display for LoadError {
 impl core::error::Error for LoadError {}
 
 /// Runs one system to its end. `started` gets the handle that stops it from outside.
-pub fn boot(platform: PlatformRef, devices: Devices, run: &Run, verbose: bool, started: &mut dyn FnMut(StopHandle)) -> Ended {
+pub fn boot(
+    platform: PlatformRef,
+    devices: Devices,
+    run: &Run,
+    verbose: bool,
+    started: &mut dyn FnMut(StopHandle),
+) -> Ended {
     let plan = &run.plan;
     let options = SystemOptions {
         virtual_clock: plan.clock == Clock::Virtual,
@@ -172,7 +179,13 @@ fn options(plan: &Plan, index: usize, vm: &Vm) -> VmOptions {
 }
 
 /// A device that is refused is reported; programs that want it are then refused in turn.
-fn add_devices(system: &mut System, plan: &Plan, devices: Devices, record: &Record, fail: &mut dyn FnMut(&dyn fmt::Display)) {
+fn add_devices(
+    system: &mut System,
+    plan: &Plan,
+    devices: Devices,
+    record: &Record,
+    fail: &mut dyn FnMut(&dyn fmt::Display),
+) {
     let Devices { screen, keys, block, terminal } = devices;
     let screen = Box::new(RecordedScreen { inner: screen, record: record.clone() });
     let terminal = Box::new(RecordedTerminal { inner: terminal, record: record.clone() });
@@ -185,9 +198,12 @@ fn add_devices(system: &mut System, plan: &Plan, devices: Devices, record: &Reco
     ];
     for (device, service) in services {
         let planned = plan.vms.iter().enumerate().find(|(_, vm)| vm.kind == Kind::Device(device));
-        if let Some((index, vm)) = planned
-            && let Err(refused) = system.add_service(service, options(plan, index, vm))
-        {
+        let Some((index, vm)) = planned else { continue };
+        let service = match vm.panic_on {
+            Some(opcode) => Box::new(PanicOn { inner: service, opcode }),
+            None => service,
+        };
+        if let Err(refused) = system.add_service(service, options(plan, index, vm)) {
             fail(&refused);
         }
     }

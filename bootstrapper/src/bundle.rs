@@ -83,8 +83,7 @@ impl Bundle {
         let Some(body) = bytes.strip_prefix(&MAGIC) else {
             return error("it does not start with \"CASCADE\" and version 1".into());
         };
-        let (bundle, rest) =
-            postcard::take_from_bytes::<Bundle>(body).map_err(|why| BundleError(format!("{why}")))?;
+        let (bundle, rest) = postcard::take_from_bytes::<Bundle>(body).map_err(|why| BundleError(format!("{why}")))?;
         if !rest.is_empty() {
             return error(format!("{} bytes follow its end", rest.len()));
         }
@@ -116,7 +115,11 @@ impl Run {
 }
 
 fn check_size(bytes: usize) -> Result<(), BundleError> {
-    if bytes > MAX_BUNDLE_BYTES { error(format!("{bytes} bytes are too many: at most {MAX_BUNDLE_BYTES}")) } else { Ok(()) }
+    if bytes > MAX_BUNDLE_BYTES {
+        error(format!("{bytes} bytes are too many: at most {MAX_BUNDLE_BYTES}"))
+    } else {
+        Ok(())
+    }
 }
 
 fn error<T>(text: String) -> Result<T, BundleError> {

@@ -213,13 +213,7 @@ mod tests {
 
     #[test]
     fn every_message_reads_back() {
-        let end = RunEnd {
-            code: 1,
-            console_hash: Hash([0xa5; 32]),
-            frame_hash: None,
-            frames: 3,
-            console_bytes: 17,
-        };
+        let end = RunEnd { code: 1, console_hash: Hash([0xa5; 32]), frame_hash: None, frames: 3, console_bytes: 17 };
         let messages = [
             FromGuest::Log("two words".into()),
             FromGuest::Fault("".into()),

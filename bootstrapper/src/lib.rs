@@ -10,6 +10,7 @@ mod boot;
 pub mod bundle;
 pub mod control;
 pub mod plan;
+mod inject;
 mod record;
 
 pub use boot::{Devices, Ended, LoadError, boot};

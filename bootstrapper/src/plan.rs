@@ -58,6 +58,8 @@ pub struct Vm {
     pub memory_bytes: u64,
     /// How long one turn of a handler or `op` may take.
     pub turn_ms: u32,
+    /// Fault injection: the instruction at which this device VM panics.
+    pub panic_on: Option<u8>,
 }
 
 /// What a VM is made of.
@@ -178,6 +180,7 @@ pub fn vm(name: &str, kind: Kind) -> Vm {
         grants: Vec::new(),
         memory_bytes: DEFAULT_MEMORY_BYTES,
         turn_ms: DEFAULT_TURN_MS,
+        panic_on: None,
     }
 }
 
@@ -191,13 +194,7 @@ pub fn default_plan(program: &str, plugs: &[&str]) -> Plan {
     let program = unused_name(&vms, program);
     vms.push(vm(&program, Kind::Module(0)));
     grant_everything(&mut vms);
-    Plan {
-        main: vms.len() as u32 - 1,
-        vms,
-        clock: Clock::Real,
-        display: DEFAULT_DISPLAY,
-        limits: Limits::default(),
-    }
+    Plan { main: vms.len() as u32 - 1, vms, clock: Clock::Real, display: DEFAULT_DISPLAY, limits: Limits::default() }
 }
 
 /// A plug-in of a device's name stands in for that device.

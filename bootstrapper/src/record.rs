@@ -41,14 +41,8 @@ impl Record {
     /// A record of a run on a display of this size; `stop` ends the run at its last frame.
     pub fn new(display: DisplaySize, limits: Limits, stop: StopHandle) -> Record {
         let pixels = Vec::with_capacity(display.width as usize * display.height as usize);
-        let state = State {
-            console: blake3::Hasher::new(),
-            console_bytes: 0,
-            frames: 0,
-            pixels,
-            size: display,
-            large: None,
-        };
+        let state =
+            State { console: blake3::Hasher::new(), console_bytes: 0, frames: 0, pixels, size: display, large: None };
         Record { state: Arc::new(Mutex::new(state)), until_frame: limits.until_frame.unwrap_or(u64::MAX), stop }
     }
 

@@ -78,6 +78,50 @@ fn loops_matches_and_branches() {
 }
 
 #[test]
+fn conditions_branch_as_their_values_say() {
+    let module = text(
+        r#"module conditions
+        func deep(a: bool, b: bool, c: bool) -> bool { return (a && (b || !c)) || (!a && c && b) }
+        export func value(a: bool, b: bool, c: bool) -> i32 { let d = deep(a, b, c) return i32(d) }
+        export func branch(a: bool, b: bool, c: bool) -> i32 {
+          if (a && (b || !c)) || (!a && c && b) { return 1 }
+          return 0
+        }
+        export func turns(a: bool, b: bool, c: bool) -> i32 {
+          var n = 0
+          while n < 3 && ((a && (b || !c)) || (!a && c && b)) { n += 1 }
+          return n / 3
+        }
+        export func claim(a: bool, b: bool, c: bool) -> i32 {
+          assert (a && (b || !c)) || (!a && (if c { b } else { false }))
+          return 1
+        }
+        export func constants(a: bool, b: bool, c: bool) -> i32 {
+          var n = 0
+          if a && true { n += 1 }
+          if false || b { n += 2 }
+          if true || c { n += 4 }
+          if (if a { b } else { c }) && !(a && b) { n += 8 }
+          return n
+        }
+        "#,
+    );
+    for options in all_options() {
+        let mut vm = Vm::with(module.clone(), &options);
+        for bits in 0..8u64 {
+            let [a, b, c] = [bits & 1 != 0, bits & 2 != 0, bits & 4 != 0];
+            let args = [a, b, c].map(u64::from);
+            let expected = u64::from((a && (b || !c)) || (!a && c && b));
+            assert_eq!(["value", "branch", "turns"].map(|name| vm.eval(name, &args).unwrap()), [expected; 3], "{bits:03b}");
+            assert_eq!(vm.eval("claim", &args), if expected == 1 { Ok(1) } else { Err(TrapKind::Assertion) });
+            let chosen = if a { b } else { c };
+            let sum = u64::from(a) + 2 * u64::from(b) + 4 + 8 * u64::from(chosen && !(a && b));
+            assert_eq!(vm.eval("constants", &args), Ok(sum), "{bits:03b}");
+        }
+    }
+}
+
+#[test]
 fn many_parameters_and_results_travel() {
     let module = text(
         r#"module many

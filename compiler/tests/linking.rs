@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::HashMap;
 
-use compiler::{Compilation, LinkError, Symbol, compile};
+use compiler::{Compilation, Cpu, LinkError, Options, Symbol, compile};
 use cranelift_codegen::ir::UserExternalName;
 use cranelift_codegen::isa;
 use cranelift_codegen::settings::{self, Configurable, Flags};
@@ -23,11 +23,16 @@ export func run(n: i32) -> f64 {
   var sum = 0.0
   for i in 0..n {
     log.note(label(i), i)
-    match i { 0 => { sum = sum + 0.1 } 1 => { sum = sum * 3.5 } 2 => { sum = sum - 1e9 } 3 => { sum = floor(sum) } _ => { sum = sum / 7.0 } }
+    match i { 0 => { sum = sum + 0.1 } 1 => { sum = sum * 3.5 } 2 => { sum = sum - 1000000000.5 } 3 => { sum = floor(sum) } _ => { sum = sum / 7.0 } }
   }
   return sum
 }
 "#;
+
+/// The processor that the oracle is set up for.
+fn baseline() -> Options {
+    Options { cpu: Cpu::BASELINE, ..options() }
+}
 
 /// Has cranelift-jit compile and link the same CLIF; returns the entries' addresses.
 fn oracle(module: &VerifiedModule, symbols: &[Symbol]) -> (JITModule, HashMap<FuncId, u64>) {
@@ -38,7 +43,7 @@ fn oracle(module: &VerifiedModule, symbols: &[Symbol]) -> (JITModule, HashMap<Fu
     flags.set("enable_multi_ret_implicit_sret", "true").unwrap();
     let target = isa::lookup_by_name("x86_64-unknown-none-elf").unwrap().finish(Flags::new(flags)).unwrap();
     let mut jit = JITModule::new(JITBuilder::with_isa(target, default_libcall_names()));
-    let mut compilation = Compilation::new(module, &options()).unwrap();
+    let mut compilation = Compilation::new(module, &baseline()).unwrap();
     let functions: Vec<_> = symbols.iter().map(|symbol| (*symbol, compilation.clif(*symbol).unwrap())).collect();
     let ids: HashMap<Symbol, _> = functions
         .iter()
@@ -73,11 +78,11 @@ fn the_linker_agrees_with_cranelift_jit() {
         let end = vm.run("run", &[12]);
         (end, vm.value(0), vm.sent.clone(), vm.yields)
     };
-    let mut ours = Vm::new(text(SOURCE));
+    let mut ours = Vm::with(text(SOURCE), &baseline());
     let expected = run(&mut ours);
     assert_eq!((&expected.0, expected.3), (&End::Done, 1));
 
-    let mut theirs = Vm::new(text(SOURCE));
+    let mut theirs = Vm::with(text(SOURCE), &baseline());
     let symbols: Vec<Symbol> = theirs.compiled.sections.iter().map(|section| section.symbol).collect();
     let (jit, entries) = oracle(&theirs.module, &symbols);
     assert_eq!(entries.len(), 1);

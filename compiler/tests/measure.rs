@@ -8,7 +8,7 @@ use compiler::{Options, compile};
 use il::instr::Instr;
 use il::op::Op;
 use il::{FuncId, LocalId, Type};
-use support::Vm;
+use support::{Vm, text};
 use support::build::{Build, get};
 
 fn fib(build: &mut Build) {
@@ -59,7 +59,51 @@ fn figures() {
     println!("compile: {best:.2} ms for {instructions} CLIF instructions");
     let mut vm = Vm::with(build.module, &Options::detect());
     println!("fib(35): {:.1} ms", best_of(5, || assert_eq!(vm.eval("fib", &[35]), Ok(9227465))));
+    let mut picture = Vm::with(text(MANDELBROT), &Options::detect());
+    let points = rust_mandelbrot(std::hint::black_box(300));
+    println!("mandelbrot: {:.1} ms", best_of(5, || assert_eq!(picture.eval("mandelbrot", &[300]), Ok(points))));
+    println!("mandelbrot in Rust: {:.1} ms", best_of(5, || assert_eq!(rust_mandelbrot(std::hint::black_box(300)), points)));
     println!("fib(35) in Rust: {:.1} ms", best_of(5, || assert_eq!(rust_fib(std::hint::black_box(35)), 9227465)));
+}
+
+const MANDELBROT: &str = "module mandelbrot
+export func mandelbrot(size: i32) -> i64 {
+  var total: i64 = 0
+  for py in 0..size {
+    for px in 0..size {
+      let cx = f64(px) * 3.0 / f64(size) - 2.0
+      let cy = f64(py) * 2.0 / f64(size) - 1.0
+      var x = 0.0
+      var y = 0.0
+      var n = 0
+      while n < 200 && x * x + y * y <= 4.0 {
+        let t = x * x - y * y + cx
+        y = 2.0 * x * y + cy
+        x = t
+        n += 1
+      }
+      total += i64(n)
+    }
+  }
+  return total
+}";
+
+#[inline(never)]
+fn rust_mandelbrot(size: i32) -> u64 {
+    let mut total = 0;
+    for py in 0..size {
+        for px in 0..size {
+            let cx = f64::from(px) * 3.0 / f64::from(size) - 2.0;
+            let cy = f64::from(py) * 2.0 / f64::from(size) - 1.0;
+            let (mut x, mut y, mut n) = (0.0, 0.0, 0);
+            while n < 200 && x * x + y * y <= 4.0 {
+                (x, y) = (x * x - y * y + cx, 2.0 * x * y + cy);
+                n += 1;
+            }
+            total += n;
+        }
+    }
+    total
 }
 
 #[inline(never)]

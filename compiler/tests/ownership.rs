@@ -156,6 +156,47 @@ fn several_locals_are_assigned_at_once() {
     assert_eq!(vm.alive(), (0, 0));
 }
 
+#[test]
+fn requests_are_answered_or_failed() {
+    let module = text(
+        r#"module served
+        isa test.shelf@1 { 1 put(at: i32, data: buf, note: str) 2 label(at: i32) -> (text: str, data: buf, n: i64) event 1 full(n: i32) }
+        global mut notes: str = ""
+        provides test.shelf@1 as shelf {
+          op put(at: i32, data: buf, note: str) {
+            var copy = note
+            if at < 0 { fail 2 }
+            copy = concat(copy, str(len(data)))
+            notes = concat(notes, copy)
+            emit full(at)
+          }
+          op label(at: i32) -> (text: str, data: buf, n: i64) {
+            let data = buf(at)
+            let text = concat(notes, "!")
+            if at == 3 { fail at + 1 }
+            return (text, data, 9)
+          }
+        }
+        "#,
+    );
+    let mut vm = Vm::new(module);
+    let ops = vm.module.provides.clone().unwrap().ops;
+    for (at, failed) in [(-1i32, Some(2)), (4, None)] {
+        let (data, note) = (vm.new_buf(&[1, 2]), vm.new_str("note"));
+        assert_eq!(vm.enter(ops[0], &[u64::from(at as u32), data, note]), End::Done);
+        assert_eq!(vm.failed_with.take(), failed);
+    }
+    assert_eq!(vm.sent.len(), 1, "one event");
+    assert_eq!(vm.alive(), (1, 0), "the global's text");
+    assert_eq!(vm.enter(ops[1], &[3]), End::Done);
+    assert_eq!(vm.failed_with.take(), Some(4));
+    assert_eq!((vm.text(vm.value(0)).as_str(), vm.value(2), vm.alive()), ("", 0, (1, 0)));
+    assert_eq!(vm.enter(ops[1], &[5]), End::Done);
+    let (label, data) = (vm.value(0), vm.value(1));
+    assert_eq!((vm.take_str(label).as_str(), vm.take_buf(data).len(), vm.value(2)), ("note2!", 5, 9));
+    assert_eq!(vm.alive(), (1, 0));
+}
+
 fn returned_text(vm: &mut Vm, name: &str, args: &[u64]) -> String {
     assert_eq!(vm.run(name, args), End::Done, "{name}");
     let result = vm.value(0);

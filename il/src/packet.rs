@@ -91,6 +91,7 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Over the words that follow a head.
+    #[inline]
     pub fn new(words: &'a [u64]) -> Self {
         Reader { words }
     }
@@ -99,6 +100,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// `BadOperand` if words are missing or not canonical.
+    #[inline]
     pub fn next(&mut self, ty: Type) -> Result<Value<'a>, Status> {
         let word = self.word()?;
         let low = u32::try_from(word);
@@ -114,10 +116,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Checks that nothing is left over.
+    #[inline]
     pub fn finish(self) -> Result<(), Status> {
         if self.words.is_empty() { Ok(()) } else { Err(Status::BadOperand) }
     }
 
+    #[inline]
     fn word(&mut self) -> Result<u64, Status> {
         let (word, rest) = self.words.split_first().ok_or(Status::BadOperand)?;
         self.words = rest;

@@ -10,11 +10,11 @@ use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use basevm::arena::{self, ArenaId};
 use basevm::platform::{Nanos, Panicked};
 
 use crate::control;
 use crate::interrupts::Frame;
+use crate::memory::heap;
 use crate::memory::space::Stack;
 use crate::{lock, time};
 
@@ -96,7 +96,7 @@ pub fn run(turn: &mut dyn FnMut()) -> Result<(), Panicked> {
     assert!(!RUNNING.load(Ordering::Relaxed), "a guarded turn inside another");
     STARTED.store(time::now(), Ordering::Relaxed);
     RUNNING.store(true, Ordering::Release);
-    let before = current_arena();
+    heap::begin_turn();
     let mut turn = Turn(turn);
     // SAFETY: the stack is unused (turns do not nest), 16-byte aligned at its top, and the turn outlives the call.
     let left = unsafe { guarded_enter(run_turn, (&raw mut turn).cast(), stack.top(), SAVED.0.get()) };
@@ -104,24 +104,14 @@ pub fn run(turn: &mut dyn FnMut()) -> Result<(), Panicked> {
     if left == 0 {
         return Ok(());
     }
-    // The code that would have gone back to the base's arena was left behind.
-    if let Some(arenas) = arena::control() {
-        arenas.swap(before);
-    }
+    // The base's own scope around this call makes its arena current again.
     Err(Panicked)
 }
 
-fn current_arena() -> ArenaId {
-    arena::control().map_or(ArenaId::BASE, |arenas| {
-        let current = arenas.swap(ArenaId::BASE);
-        arenas.swap(current);
-        current
-    })
-}
-
-/// Whether a turn is running that may be abandoned now.
+/// Whether a turn is running that may be abandoned now: not while it is in code of the base that it has
+/// called, whose work would stay half done.
 fn can_escape() -> bool {
-    RUNNING.load(Ordering::Acquire) && !lock::any_held()
+    RUNNING.load(Ordering::Acquire) && !lock::any_held() && !heap::in_base()
 }
 
 /// Called by the panic handler: leaves the turn that panicked; returns if there is none.

@@ -3,7 +3,7 @@
 use core::arch::{asm, global_asm};
 
 use crate::memory::space::Stack;
-use crate::{cpu, devices, guarded, interrupts, memory, power, pvh, run, serial, time};
+use crate::{control, cpu, devices, guarded, interrupts, memory, power, pvh, run, serial, time};
 
 global_asm!(include_str!("start.s"));
 global_asm!(include_str!("bytes.s"));
@@ -18,6 +18,7 @@ static BOOT: spin::Once<pvh::BootInfo> = spin::Once::new();
 extern "C" fn start_rust(info: u32) -> ! {
     serial::COM1.init(true);
     serial::COM2.init(true);
+    control::log(format_args!("the kernel has started"));
     cpu::init();
     let boot = BOOT.call_once(|| pvh::read_boot_info(info));
     memory::init(boot);

@@ -62,30 +62,27 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
-/// A program of this build, made if it is not there: tests of one package do not build another's
-/// programs by themselves.
-fn program(name: &str, package: &str) -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder = test.ancestors().nth(2).context("the test's target folder")?;
-    let profile = match folder.file_name().and_then(|name| name.to_str()) {
-        Some("debug") | None => "dev",
-        Some(other) => other,
-    };
+/// A released program of this workspace, built if it is not fresh: tests of one package do not build
+/// another's programs by themselves.
+fn program(name: &str) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["build", "--quiet", "--package", package, "--profile", profile])
+        .args(["build", "--quiet", "--release", "--package", "cascade", "--package", "ilc"])
         .current_dir(root())
         .status()?;
     if !status.success() {
-        bail!("`cargo build -p {package}` failed");
+        bail!("`cargo build --release` of `cascade` and `ilc` failed");
     }
-    Ok(folder.join(name))
+    // The test stands in TARGET/PROFILE/deps.
+    let test = std::env::current_exe()?;
+    let target = test.ancestors().nth(3).context("the target folder")?;
+    Ok(target.join("release").join(name))
 }
 
 /// The `cascade` program.
 pub fn cascade() -> Command {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    let path = PATH.get_or_init(|| program("cascade", "cascade").unwrap_or_else(|why| panic!("{why:#}")));
+    let path = PATH.get_or_init(|| program("cascade").unwrap_or_else(|why| panic!("{why:#}")));
     let mut command = Command::new(path);
     command.current_dir(root()).stdin(std::process::Stdio::null());
     command
@@ -94,7 +91,7 @@ pub fn cascade() -> Command {
 /// The `ilc` program.
 pub fn ilc() -> Command {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    let path = PATH.get_or_init(|| program("ilc", "ilc").unwrap_or_else(|why| panic!("{why:#}")));
+    let path = PATH.get_or_init(|| program("ilc").unwrap_or_else(|why| panic!("{why:#}")));
     let mut command = Command::new(path);
     command.current_dir(root());
     command

@@ -4,15 +4,16 @@ use anyhow::bail;
 
 use crate::shell;
 
-/// The package that measures.
-const PACKAGE: &str = "benches";
+/// The package that measures, and its folder.
+const PACKAGE: &str = "cascade-benches";
+const FOLDER: &str = "benches";
 
 /// Runs the measurements, in release mode, with what they compare to.
 ///
 /// # Errors
 /// If they cannot be built or fail.
 pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
-    if !shell::root().join(PACKAGE).join("Cargo.toml").is_file() {
+    if !shell::root().join(FOLDER).join("Cargo.toml").is_file() {
         bail!("this source tree has no `{PACKAGE}` package");
     }
     let image = crate::image::build()?;

@@ -1,6 +1,6 @@
 //! `cargo xtask demo`: one module, hosted and on a bare machine, compared.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -56,7 +56,7 @@ fn path_text(path: &Path) -> anyhow::Result<String> {
 }
 
 /// Runs `cascade` on the module and reads its one line of JSON.
-fn summary(cascade: &str, verb: &str, module: &Path, png: &PathBuf, more: &[&str]) -> anyhow::Result<Value> {
+fn summary(cascade: &str, verb: &str, module: &Path, png: &Path, more: &[&str]) -> anyhow::Result<Value> {
     let display = format!("png:{}", path_text(png)?);
     let module = path_text(module)?;
     let mut arguments = vec![verb, &module, "--display", &display, "--clock", "virtual", "--timeout", "120", "--json"];

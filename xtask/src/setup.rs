@@ -43,10 +43,15 @@ fn qemu() -> anyhow::Result<()> {
     }
     println!("  QEMU is missing: it emulates the bare machine");
     if !shell::has("apt-get") {
-        bail!("install QEMU for x86-64 by this system's package manager (dnf: qemu-system-x86-core, pacman: qemu-system-x86), then try again");
+        bail!(
+            "install QEMU for x86-64 by this system's package manager (dnf: qemu-system-x86-core, pacman: qemu-system-x86), then try again"
+        );
     }
     if !is_root() && !can_sudo() {
-        bail!("QEMU must be installed, which needs an administrator\n  run: sudo apt-get update && sudo apt-get {}", INSTALL.join(" "));
+        bail!(
+            "QEMU must be installed, which needs an administrator\n  run: sudo apt-get update && sudo apt-get {}",
+            INSTALL.join(" ")
+        );
     }
     apt_get(&["update"])?;
     apt_get(&INSTALL)?;
@@ -57,11 +62,8 @@ fn qemu() -> anyhow::Result<()> {
 }
 
 fn apt_get(arguments: &[&str]) -> anyhow::Result<()> {
-    let mut command = if is_root() {
-        command("apt-get", arguments)
-    } else {
-        command("sudo", &[&["apt-get"], arguments].concat())
-    };
+    let mut command =
+        if is_root() { command("apt-get", arguments) } else { command("sudo", &[&["apt-get"], arguments].concat()) };
     shell::run(command.env("DEBIAN_FRONTEND", "noninteractive"))
 }
 

@@ -46,7 +46,8 @@ pub fn run(command: &mut Command) -> anyhow::Result<()> {
 /// # Errors
 /// If it cannot be started or fails.
 pub fn output(command: &mut Command) -> anyhow::Result<String> {
-    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start {}", shown(command)))?;
+    let output =
+        command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start {}", shown(command)))?;
     if !output.status.success() {
         bail!("`{}` failed: {}", shown(command), output.status);
     }
@@ -59,7 +60,8 @@ pub fn output(command: &mut Command) -> anyhow::Result<String> {
 /// If it cannot be started or fails.
 pub fn follow(command: &mut Command, mut look: impl FnMut(&str)) -> anyhow::Result<()> {
     println!("  $ {}", shown(command));
-    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {}", shown(command)))?;
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {}", shown(command)))?;
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines() {
             let line = line?;

@@ -109,6 +109,12 @@ impl Channel {
         self.queued == 0 && self.open.is_empty()
     }
 
+    /// Whether all that was streamed has been executed. For an answer to a call of a VM that has
+    /// ended nobody waits.
+    pub fn is_executed(&self) -> bool {
+        self.queued == 0 && self.open.iter().all(|open| open.tag != 0)
+    }
+
     /// A streamed instruction failed; the first failure is kept.
     pub fn stick(&mut self, status: Status) {
         self.sticky.get_or_insert(status);

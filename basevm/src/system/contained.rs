@@ -27,3 +27,13 @@ impl Contained {
         }
     }
 }
+
+/// Gives the number of an arena back that holds nothing any more.
+pub(super) fn give_back(arena: ArenaId) {
+    if let Some(control) = arena::control()
+        && control.bytes(arena) == 0
+    {
+        // SAFETY: it is empty, and the VM that it was taken for is gone, so nothing can be put into it.
+        unsafe { control.free_whole(arena) };
+    }
+}

@@ -30,11 +30,12 @@ impl System {
         self.vm_ref(source).incoming.iter().copied().filter(wants)
     }
 
-    /// Raises an event at every listener; returns how many there are. Buffers move to the last one;
-    /// others get copies, paid for by the source.
+    /// Raises an event at every listener, or at `only` one; returns at how many. Buffers move to the
+    /// last of them; others get copies, paid for by the source.
     pub(super) fn raise(
         &mut self,
         source: VmId,
+        only: Option<VmId>,
         number: u8,
         words: &[u64],
         mut attachments: Vec<Option<Buf>>,
@@ -42,7 +43,8 @@ impl System {
         let Some(executes) = self.vm_ref(source).executes.clone() else { return Err(Status::NotSupported) };
         let event = executes.set.event(number).ok_or(Status::NoSuchInstruction)?;
         packet::check(&event.params, words, attachments.len())?;
-        let listeners: Vec<ChannelId> = self.listeners(source, number).collect();
+        let meant = |id: &ChannelId| only.is_none_or(|only| self.channel_ref(*id).sender == only);
+        let listeners: Vec<ChannelId> = self.listeners(source, number).filter(meant).collect();
         let last = listeners.len().saturating_sub(1);
         for (at, id) in listeners.iter().enumerate() {
             let buffers = match at == last {
@@ -98,7 +100,7 @@ impl System {
                 let number = head.opcode.checked_sub(EVENT_BASE).and_then(|number| u8::try_from(number).ok());
                 let number = number.ok_or(Status::NoSuchInstruction)?;
                 let (words, own) = own_attachments(self, source, number, words, &mut attachments)?;
-                self.raise(source, number, &words, own)
+                self.raise(source, None, number, &words, own)
             });
             if let Err(status) = raised {
                 let name = self.vm_ref(source).address();

@@ -302,12 +302,25 @@ impl System {
         }
     }
 
+    /// Tells services that somebody handles their events now: input that was kept can go out.
+    fn wake_sources(&mut self, id: VmId) {
+        for slot in 0..self.vm_ref(id).slots.len() {
+            let Some(link) = self.vm_ref(id).link(slot) else { continue };
+            let channel = self.channel_ref(link.channel);
+            if channel.events != Mask::NONE {
+                let source = channel.receiver;
+                self.wake_service(source);
+            }
+        }
+    }
+
     /// Lets a ready VM run.
     fn begin(&mut self, id: VmId) {
         match self.vm(id).il() {
             Some(il) if !il.is_idle() => self.make_ready(id),
             _ => self.notify(id),
         }
+        self.wake_sources(id);
     }
 
     /// The handshake's time is up.

@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
 
 use il::packet::{self, Builder, Head, Value};
 use il::trap::{Status, TrapKind};
@@ -36,6 +37,20 @@ impl System {
             }
         }
         self.put_service(id, service);
+        self.check_turn(id);
+    }
+
+    /// Reports a Rust VM that was running for longer than its bound. (On metal the platform's guard
+    /// has ended it by then.)
+    fn check_turn(&self, id: VmId) {
+        if self.platform.interrupt_word().load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let ran = self.platform.now().saturating_sub(self.last_tick) / 1_000_000;
+        let vm = self.vm_ref(id);
+        if let Some(limit) = vm.options.turn_ms.filter(|limit| ran > *limit) {
+            self.log(format_args!("VM '{}' ran for about {ran} ms in one turn; its bound is {limit} ms (turn_ms)", vm.address()));
+        }
     }
 
     /// Runs a Rust VM's `wake`.
@@ -45,6 +60,7 @@ impl System {
             return self.forget(id, service);
         }
         self.put_service(id, service);
+        self.check_turn(id);
         self.notify(id);
     }
 
@@ -166,12 +182,12 @@ impl System {
         self.finish(ChannelId(right.channel), open, result);
     }
 
-    fn emit(&mut self, id: VmId, event: u8, values: &[Value<'_>]) -> usize {
+    fn emit(&mut self, id: VmId, only: Option<VmId>, event: u8, values: &[Value<'_>]) -> usize {
         let mut builder = Builder::default();
         for value in values {
             builder.push(*value);
         }
-        self.raise(id, event, &builder.words, Vec::new()).unwrap_or_else(|status| {
+        self.raise(id, only, event, &builder.words, Vec::new()).unwrap_or_else(|status| {
             let name = self.vm_ref(id).address();
             self.log(format_args!("VM '{name}': event {event} was not raised: {status}"));
             0
@@ -192,11 +208,12 @@ impl System {
         };
         let mut host = HostCall { system: self, vm, current };
         let (mut turn, mut result) = (Some(turn), None);
-        // The arena is set around the guard: a platform may leave a panicked turn without unwinding.
-        arena::scope(arena, || {
+        // The inner scope is the VM's; the outer one is there for platforms that leave a panicked turn
+        // without unwinding. What the platform does about a panic is not the VM's to pay for.
+        arena::scope(ArenaId::BASE, || {
             platform.guarded(&mut || {
                 if let Some(turn) = turn.take() {
-                    result = Some(turn(&mut host));
+                    result = Some(arena::scope(arena, || turn(&mut host)));
                 }
             })
         })?;
@@ -261,7 +278,11 @@ impl Host for HostCall<'_> {
     }
 
     fn emit(&mut self, event: u8, values: &[Value<'_>]) -> usize {
-        in_base(|| self.system.emit(self.vm, event, values))
+        in_base(|| self.system.emit(self.vm, None, event, values))
+    }
+
+    fn emit_to(&mut self, vm: VmId, event: u8, values: &[Value<'_>]) -> usize {
+        in_base(|| self.system.emit(self.vm, Some(vm), event, values))
     }
 
     fn listeners(&self, event: u8) -> usize {

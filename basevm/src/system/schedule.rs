@@ -103,7 +103,10 @@ impl System {
             return Stretch::Busy;
         }
         self.wake_services();
-        let Some(id) = self.ready.pop_front() else { return Stretch::Idle };
+        let Some(id) = self.ready.pop_front() else {
+            // A service that was woken may have handed over to a VM.
+            return if self.handoff.is_some() { Stretch::Busy } else { Stretch::Idle };
+        };
         self.vm(id).scheduled = false;
         match &self.vm_ref(id).body {
             Body::Il(_) => self.run_il(id),
@@ -271,7 +274,7 @@ impl System {
         // A VM that only serves is drained with the channels that lead to it.
         let serves = |id: VmId| matches!(&self.vm_ref(id).body, Body::Il(il) if il.main == super::vm::Main::Gone);
         let counts = |id: VmId| ended_main(id) || serves(id);
-        self.channels.iter().all(|channel| channel.is_drained() || channel.closed.is_some() || !counts(channel.sender))
+        self.channels.iter().all(|channel| channel.is_executed() || channel.closed.is_some() || !counts(channel.sender))
     }
 
     /// Notes how a main program ended; the run ends with the last one.

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use il::FuncId;
 use il::trap::Status;
 
-use super::contained::Contained;
+use super::contained::{self, Contained};
 use super::channel::{ChannelId, Delivery, Executes, Link, Open, Work};
 use super::directory::Item;
 use super::external::External;
@@ -224,8 +224,9 @@ impl Drop for RustVm {
     /// After a panic the service has been forgotten; otherwise it is dropped first.
     fn drop(&mut self) {
         self.service = None;
-        if let Some(contained) = self.contained {
-            contained.free(self.arena);
+        match self.contained {
+            Some(contained) => contained.free(self.arena),
+            None => contained::give_back(self.arena),
         }
     }
 }

@@ -92,6 +92,9 @@ pub struct SystemOptions {
     /// manifest, the first --grant narrows "everything" to exactly what is listed
     #[arg(long, value_name = "VM[=INSTR,..]")]
     pub grant: Vec<GrantOption>,
+    /// Fault injection: this device VM panics when it is sent this instruction
+    #[arg(long, value_name = "VM.INSTR=panic")]
+    pub inject: Vec<Inject>,
 }
 
 /// The options that `run` and `boot` share.
@@ -257,6 +260,25 @@ impl FromStr for Plug {
                 Ok(Plug { name: name.into(), file: file.into() })
             }
             _ => Err("expected NAME=FILE, e.g. thermometer=samples/vms/thermometer.il".into()),
+        }
+    }
+}
+
+/// `--inject`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Inject {
+    /// The device VM.
+    pub vm: String,
+    /// Its instruction.
+    pub instruction: String,
+}
+
+impl FromStr for Inject {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Inject, String> {
+        match text.strip_suffix("=panic").and_then(|place| place.split_once('.')) {
+            Some((vm, instruction)) => Ok(Inject { vm: vm.into(), instruction: instruction.into() }),
+            None => Err("expected VM.INSTR=panic, e.g. display.present=panic".into()),
         }
     }
 }

@@ -19,7 +19,8 @@ pub fn set(name: Option<&str>) -> anyhow::Result<String> {
     match isa::find(name) {
         Some(set) => Ok(isa::describe(set)),
         None => {
-            let known: Vec<&str> = isa::ALL.iter().map(|set| set.name.rsplit('.').next().unwrap_or(&set.name)).collect();
+            let known: Vec<&str> =
+                isa::ALL.iter().map(|set| set.name.rsplit('.').next().unwrap_or(&set.name)).collect();
             bail!("there is no built-in instruction set `{name}`; there are: {}", known.join(", "))
         }
     }
@@ -101,7 +102,8 @@ fn provides(loaded: &Loaded) -> Option<String> {
 }
 
 fn table(lines: &[VmLine]) -> String {
-    let mut text = format!("{:<16} {:<8} {:<24} {:>8} {:>8}  may send to\n", "VM", "kind", "executes", "memory", "turn");
+    let mut text =
+        format!("{:<16} {:<8} {:<24} {:>8} {:>8}  may send to\n", "VM", "kind", "executes", "memory", "turn");
     for vm in lines {
         let executes = vm.executes.as_deref().unwrap_or("-");
         let memory = format!("{} MiB", vm.memory_bytes.div_ceil(1 << 20));

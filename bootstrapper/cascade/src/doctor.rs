@@ -50,9 +50,11 @@ fn address_space() -> Finding {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let limit = limits.lines().find(|line| line.starts_with("Max address space"));
     match limit.and_then(|line| line.split_whitespace().nth(3)).and_then(|soft| soft.parse::<u64>().ok()) {
-        Some(bytes) if bytes < 64 << 30 => {
-            wrong(true, format!("address space is limited to {bytes} bytes; each memory reserves 8 GiB"), "ulimit -v unlimited")
-        }
+        Some(bytes) if bytes < 64 << 30 => wrong(
+            true,
+            format!("address space is limited to {bytes} bytes; each memory reserves 8 GiB"),
+            "ulimit -v unlimited",
+        ),
         _ => fine("address space for guarded memories"),
     }
 }
@@ -61,7 +63,11 @@ fn window() -> Finding {
     if output::has_display_server() {
         fine("a screen: `--display window` works")
     } else {
-        wrong(false, "no screen here: programs run headless", "start it in a desktop session, or use --display png:FILE")
+        wrong(
+            false,
+            "no screen here: programs run headless",
+            "start it in a desktop session, or use --display png:FILE",
+        )
     }
 }
 
@@ -89,10 +95,18 @@ fn kernel_image() -> Finding {
 
 fn kvm() -> Finding {
     if !std::path::Path::new("/dev/kvm").exists() {
-        return wrong(false, "no KVM: machines are emulated (slower)", "turn virtualisation on in the firmware, then: modprobe kvm");
+        return wrong(
+            false,
+            "no KVM: machines are emulated (slower)",
+            "turn virtualisation on in the firmware, then: modprobe kvm",
+        );
     }
     if std::fs::File::options().read(true).write(true).open("/dev/kvm").is_err() {
-        return wrong(false, "KVM is there, but not for you: machines are emulated", "sudo usermod -aG kvm \"$USER\", then log in again");
+        return wrong(
+            false,
+            "KVM is there, but not for you: machines are emulated",
+            "sudo usermod -aG kvm \"$USER\", then log in again",
+        );
     }
     let image = image::beside().or_else(|| image::built(&image::source_tree()?));
     match image {

@@ -42,8 +42,9 @@ pub fn run(options: &RunOptions) -> anyhow::Result<u8> {
     }
     let prepared = system::prepare_all(common)?;
     let mut summaries = Vec::new();
+    let mut shared = None;
     for one in prepared {
-        summaries.push(run_one(common, one)?);
+        summaries.push(run_one(common, one, &mut shared)?);
         if interrupt::asked() {
             break;
         }
@@ -51,14 +52,21 @@ pub fn run(options: &RunOptions) -> anyhow::Result<u8> {
     output::print(common, &summaries)
 }
 
-fn run_one(common: &CommonOptions, prepared: Prepared) -> anyhow::Result<Summary> {
+/// The runs of a batch share a platform: it lives as long as the process. Only one run has a script.
+fn run_one(
+    common: &CommonOptions,
+    prepared: Prepared,
+    shared: &mut Option<&'static HostedPlatform>,
+) -> anyhow::Result<Summary> {
     let plan = &prepared.run.plan;
     let console = Console::new(common)?;
     let front = Front::new(common, &prepared)?;
-    let platform = HostedPlatform::leaked(HostedOptions {
-        virtual_clock: plan.clock == Clock::Virtual,
-        script: script(&prepared.script, front.press),
-        live_input: false,
+    let platform = *shared.get_or_insert_with(|| {
+        HostedPlatform::leaked(HostedOptions {
+            virtual_clock: plan.clock == Clock::Virtual,
+            script: script(&prepared.script, front.press),
+            live_input: false,
+        })
     });
     let block = disk(common.disk.as_deref())?;
     let devices = Devices { screen: front.screen, keys: Box::new(front.keys), block, terminal: console.terminal };
@@ -225,6 +233,7 @@ impl Core {
     /// Runs while this thread, the main one, shows the window. Closing it ends the run; when the run
     /// ends first, the last frame stays until the window is closed.
     fn behind(self, window: Window, handle: WindowHandle, devices: Devices) -> anyhow::Result<Ended> {
+        let platform = self.platform;
         let stop = Arc::new(OnceLock::new());
         let (closer, lingering, stop_slot) = (handle.clone(), handle, stop.clone());
         let started = move |stop: StopHandle| {
@@ -236,7 +245,11 @@ impl Core {
             });
         };
         let core = self.start(devices, started, move || lingering.linger())?;
-        let closed = move || if let Some(stop) = stop.get() { StopHandle::stop(stop) };
+        let closed = move || match stop.get() {
+            Some(stop) => StopHandle::stop(stop),
+            // Closed before the system began.
+            None => platform.request_stop(),
+        };
         if let Err(why) = window.run(closed) {
             eprintln!("cascade: {why}");
         }
@@ -255,7 +268,10 @@ fn summary(prepared: &Prepared, ended: Ended, captured: Option<File>) -> anyhow:
         file.rewind()?;
         file.read_to_end(&mut console)?;
         if report::hash(&console) != ended.end.console_hash {
-            anyhow::bail!("{}: the console's bytes differ from what was written: this is a bug in Cascade", module.path.display());
+            anyhow::bail!(
+                "{}: the console's bytes differ from what was written: this is a bug in Cascade",
+                module.path.display()
+            );
         }
     }
     Ok(Summary {
@@ -266,7 +282,7 @@ fn summary(prepared: &Prepared, ended: Ended, captured: Option<File>) -> anyhow:
         frames: ended.end.frames,
         frame_hash: ended.end.frame_hash.map(|hash| hash.to_string()),
         module_hash: module.hash.to_string(),
-        faults: ended.faults,
+        faults: ended.faults.iter().flat_map(|fault| fault.lines()).map(str::to_string).collect(),
         how: "hosted".into(),
     })
 }

@@ -10,7 +10,8 @@ pub const NAME: &str = "cascade-kernel";
 /// Where the build leaves it, from the source tree's root.
 const BUILT: &str = "target/metal/x86_64-unknown-linux-gnu/metal/kernel-image";
 /// How it is built, as `kernel-image/README.md` says.
-const BUILD: [&str; 7] = ["build", "--config", "kernel-image/metal.toml", "--profile", "metal", "--package", "kernel-image"];
+const BUILD: [&str; 7] =
+    ["build", "--config", "kernel-image/metal.toml", "--profile", "metal", "--package", "kernel-image"];
 
 /// Finds or builds the image.
 ///

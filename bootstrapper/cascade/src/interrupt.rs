@@ -18,8 +18,10 @@ pub fn listen() -> anyhow::Result<()> {
         if ASKED.swap(true, Ordering::SeqCst) {
             std::process::exit(EXIT_CODE.into());
         }
-        if let Some(act) = &*action() {
-            act();
+        match &*action() {
+            Some(act) => act(),
+            // Nothing runs yet: there is nothing to end in order.
+            None => std::process::exit(EXIT_CODE.into()),
         }
     })?)
 }

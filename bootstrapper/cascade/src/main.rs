@@ -15,12 +15,12 @@ mod manifest;
 mod metal;
 mod modules;
 mod output;
-mod platform;
 mod qemu;
 mod report;
 mod screen;
 mod system;
 
+use cascade::platform;
 use std::io::Write;
 use std::process::ExitCode;
 

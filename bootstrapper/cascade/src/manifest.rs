@@ -183,7 +183,12 @@ pub fn read(path: &Path, program: Option<&Path>, plugs: &[(String, PathBuf)]) ->
     Ok(parse(path, text, program, plugs)?)
 }
 
-fn parse(path: &Path, text: String, program: Option<&Path>, plugs: &[(String, PathBuf)]) -> Result<Manifest, ManifestError> {
+fn parse(
+    path: &Path,
+    text: String,
+    program: Option<&Path>,
+    plugs: &[(String, PathBuf)],
+) -> Result<Manifest, ManifestError> {
     let source = Source { path: path.to_path_buf(), text };
     let file: File = toml::from_str(&source.text).map_err(|why| source.error(why.span(), why.message()))?;
     Reading { source, modules: Vec::new(), program, plugs }.plan(file)
@@ -202,7 +207,8 @@ impl Reading<'_> {
         let main = file.main.as_ref().map_or(DEFAULT_MAIN, |name| name.get_ref().as_str());
         if !file.vm.contains_key(main) {
             let at = file.main.as_ref().map(Spanned::span);
-            let what = format!("there is no [vm.{main}] for the program; add it, or name another VM by `main = \"..\"`");
+            let what =
+                format!("there is no [vm.{main}] for the program; add it, or name another VM by `main = \"..\"`");
             return Err(self.source.error(at, what));
         }
         let vms = self.vms(&file, main)?;
@@ -236,7 +242,9 @@ impl Reading<'_> {
         let names: Vec<String> = devices.chain(others).collect();
         for (plug, _) in self.plugs {
             if !names.contains(plug) {
-                let what = format!("--plug {plug}: the manifest has no [vm.{plug}], so nobody could use it; add it, with grants to it");
+                let what = format!(
+                    "--plug {plug}: the manifest has no [vm.{plug}], so nobody could use it; add it, with grants to it"
+                );
                 return Err(self.source.error(None, what));
             }
         }
@@ -284,7 +292,9 @@ impl Reading<'_> {
 
     fn no_module(&self, name: &str, main: &str) -> String {
         if name == main {
-            format!("[vm.{name}] is the program, but has no module: add `module = \"FILE\"`, or give the file on the command line")
+            format!(
+                "[vm.{name}] is the program, but has no module: add `module = \"FILE\"`, or give the file on the command line"
+            )
         } else {
             format!("[vm.{name}] has no module: add `module = \"FILE\"`, or give --plug {name}=FILE")
         }
@@ -305,7 +315,9 @@ impl Reading<'_> {
                         .map_err(|why| self.source.error(at.clone(), why.0))?;
                 }
                 let Some((from, Vm { kind: Kind::Module(_), .. })) = plan.find(name) else {
-                    return Err(self.source.error(at, format!("`{name}` is a device: it sends nothing, and needs no grants")));
+                    return Err(self
+                        .source
+                        .error(at, format!("`{name}` is a device: it sends nothing, and needs no grants")));
                 };
                 spans.push((from, to, what.span()));
                 if let Some(vm) = plan.vms.get_mut(from as usize) {

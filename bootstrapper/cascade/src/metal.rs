@@ -234,9 +234,7 @@ impl<'a> Session<'a> {
     fn outcome(mut self, options: &BootOptions, accel: &str) -> anyhow::Result<Vec<Summary>> {
         let stopped = interrupt::asked() || self.timed_out;
         let picture = match self.ends.last() {
-            Some(end) if end.frames > 0 && !stopped => {
-                Some(Picture::from_ppm(&self.machine.screen()?)?)
-            }
+            Some(end) if end.frames > 0 && !stopped => Some(Picture::from_ppm(&self.machine.screen()?)?),
             _ => None,
         };
         if let Some(picture) = &picture {
@@ -274,7 +272,10 @@ impl<'a> Session<'a> {
             console = rest;
             let hash = report::hash(bytes);
             if end.is_some_and(|end| end.console_hash != hash) {
-                bail!("{}: the console's bytes differ from what was written: this is a bug in Cascade", module.path.display());
+                bail!(
+                    "{}: the console's bytes differ from what was written: this is a bug in Cascade",
+                    module.path.display()
+                );
             }
             list.push(Summary {
                 exit: end.map_or_else(|| self.unfinished(), |end| end.code),

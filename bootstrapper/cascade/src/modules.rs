@@ -27,7 +27,10 @@ pub fn load(path: &Path) -> anyhow::Result<Loaded> {
     let bytes = std::fs::read(path).map_err(|why| anyhow::anyhow!("{}", unreadable(path, &why)))?;
     let bytes = if is_text(path, &bytes) { compile(path, bytes)? } else { bytes };
     let module = il::binary::decode(&bytes).map_err(|why| {
-        anyhow::anyhow!("`{}` is not a usable module: {why}\n  compile it again: ilc build FILE.il -o FILE.ilb", path.display())
+        anyhow::anyhow!(
+            "`{}` is not a usable module: {why}\n  compile it again: ilc build FILE.il -o FILE.ilb",
+            path.display()
+        )
     })?;
     let hash = Hash(il::binary::identity(&module));
     let verified = il::verify::verify(module)

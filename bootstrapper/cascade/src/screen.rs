@@ -55,7 +55,8 @@ impl Picture {
     /// If the file cannot be written.
     pub fn write_png(&self, file: &Path) -> anyhow::Result<()> {
         let cannot = || format!("cannot write `{}`", file.display());
-        let mut encoder = png::Encoder::new(BufWriter::new(File::create(file).with_context(cannot)?), self.width, self.height);
+        let mut encoder =
+            png::Encoder::new(BufWriter::new(File::create(file).with_context(cannot)?), self.width, self.height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
         encoder.write_header().and_then(|mut writer| writer.write_image_data(&self.rgb)).with_context(cannot)

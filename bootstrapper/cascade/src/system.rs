@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use bootstrapper::bundle::Run;
 use bootstrapper::plan::{self, Grant, Kind, Plan, What};
 
-use crate::cli::{CommonOptions, GrantOption, SystemOptions};
+use crate::cli::{CommonOptions, GrantOption, Inject, SystemOptions};
 use crate::keys::{self, TimedKey};
 use crate::manifest::{self, Manifest};
 use crate::modules::{self, Loaded};
@@ -86,7 +86,23 @@ pub fn assemble(options: &SystemOptions) -> anyhow::Result<(Plan, Vec<Loaded>)> 
     };
     add_grants(&mut plan, &options.grant, options.system.is_some())?;
     check_module_grants(&plan, &modules)?;
+    for inject in &options.inject {
+        inject_fault(&mut plan, inject)?;
+    }
     Ok((plan, modules))
+}
+
+/// Makes a device VM panic at one of its instructions.
+fn inject_fault(plan: &mut Plan, inject: &Inject) -> anyhow::Result<()> {
+    let vm = plan.vms.iter_mut().find(|vm| vm.name == inject.vm);
+    let Some((vm, Kind::Device(device))) = vm.map(|vm| { let kind = vm.kind; (vm, kind) }) else {
+        bail!("--inject: there is no device VM `{}`\n  `cascade vms` lists them", inject.vm);
+    };
+    let Some(instruction) = device.instruction_set().instruction_named(&inject.instruction) else {
+        bail!("--inject: `{}` has no instruction `{}`\n  `cascade describe {0}` lists them", inject.vm, inject.instruction);
+    };
+    vm.panic_on = Some(instruction.opcode);
+    Ok(())
 }
 
 fn by_default(options: &SystemOptions) -> anyhow::Result<(Plan, Vec<Loaded>)> {
@@ -105,7 +121,8 @@ fn by_default(options: &SystemOptions) -> anyhow::Result<(Plan, Vec<Loaded>)> {
 }
 
 fn from_manifest(path: &Path, options: &SystemOptions) -> anyhow::Result<(Plan, Vec<Loaded>)> {
-    let plugs: Vec<(String, PathBuf)> = options.plug.iter().map(|plug| (plug.name.clone(), plug.file.clone())).collect();
+    let plugs: Vec<(String, PathBuf)> =
+        options.plug.iter().map(|plug| (plug.name.clone(), plug.file.clone())).collect();
     let manifest = manifest::read(path, options.file.as_deref(), &plugs)?;
     let modules = manifest.modules.iter().map(|file| modules::load(file)).collect::<anyhow::Result<Vec<Loaded>>>()?;
     check_manifest_grants(&manifest, &modules)?;

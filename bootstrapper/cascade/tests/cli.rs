@@ -171,5 +171,8 @@ fn machines(dir: &Path) -> usize {
     let dir = dir.to_str().expect("UTF-8");
     let processes = std::fs::read_dir("/proc").expect("listed").flatten();
     let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
-    lines.map(|line| String::from_utf8_lossy(&line).into_owned()).filter(|line| line.starts_with("qemu") && line.contains(dir)).count()
+    lines
+        .map(|line| String::from_utf8_lossy(&line).into_owned())
+        .filter(|line| line.starts_with("qemu") && line.contains(dir))
+        .count()
 }

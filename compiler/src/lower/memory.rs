@@ -6,7 +6,7 @@ use il::trap::TrapKind;
 
 use super::exits::trap_code;
 use super::operand::Operand;
-use super::{Lowering, Result};
+use super::Lowering;
 use crate::abi;
 use crate::options::Bounds;
 
@@ -95,10 +95,10 @@ impl Lowering<'_, '_> {
     }
 
     /// Consumes a `ref buf`; if it was an owned `buf` after all, it is freed after `act`.
-    pub(super) fn with_buf<T>(&mut self, buf: Operand, act: impl FnOnce(&mut Self, Value) -> T) -> Result<T> {
+    pub(super) fn with_buf<T>(&mut self, buf: Operand, act: impl FnOnce(&mut Self, Value) -> T) -> T {
         let answer = act(self, buf.value);
         self.discard(buf);
-        Ok(answer)
+        answer
     }
 }
 

@@ -290,7 +290,7 @@ impl Lowering<'_, '_> {
         let length = self.with_buf(buf, |this, buf| {
             let length = this.b.ins().load(types::I64, this.regions.headers, buf, crate::abi::offset::BUF_LEN);
             this.b.ins().ireduce(types::I32, length)
-        })?;
+        });
         self.push(Operand::plain(length, Type::I32));
         Ok(())
     }
@@ -301,7 +301,7 @@ impl Lowering<'_, '_> {
         let value = self.with_buf(buf, |this, buf| {
             let place = this.buf_place(buf, index, load.bytes());
             this.load_place(place, load)
-        })?;
+        });
         self.push_result(op, value);
         Ok(())
     }
@@ -313,7 +313,8 @@ impl Lowering<'_, '_> {
         self.with_buf(buf, |this, buf| {
             let place = this.buf_place(buf, index, bytes);
             this.store_place(place, store, value);
-        })
+        });
+        Ok(())
     }
 
     // Strings.

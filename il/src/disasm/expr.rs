@@ -48,6 +48,14 @@ impl Exprs<'_> {
         self.class(expr) == Class::Open
     }
 
+    /// Whether the expression's text starts with `if`.
+    pub fn is_if(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Cond(parts) => !matches!(&**parts, [_, _, Expr::Bool(false)] | [_, Expr::Bool(true), _]),
+            _ => false,
+        }
+    }
+
     /// The text of a condition, before a block.
     pub fn condition(&mut self, expr: &Expr) -> String {
         self.operand(expr, true, OR)

@@ -10,6 +10,7 @@
 mod expr;
 mod names;
 mod stmt;
+mod strmatch;
 mod tree;
 
 use alloc::collections::BTreeMap;

@@ -104,6 +104,11 @@ impl Names {
         }
     }
 
+    /// Whether the names section knows a local as one that the source does not name.
+    pub fn is_hidden(&self, id: LocalId) -> bool {
+        self.wishes.get(id.index()).is_some_and(String::is_empty)
+    }
+
     /// Whether a local is visible here.
     pub fn is_declared(&self, id: LocalId) -> bool {
         self.given.contains_key(&id.0)

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::expr::Exprs;
 use super::names::Names;
+use super::strmatch::StrMatches;
 use super::tree::{Block, Expr, Source, Stmt};
 use crate::op::{Form, Op};
 use crate::{Func, LocalId, Module, Type};
@@ -41,6 +42,7 @@ struct Writer<'a> {
     out: String,
     /// How often each local is assigned.
     assigned: BTreeMap<LocalId, usize>,
+    pairs: StrMatches<'a>,
     /// Locals declared so far, a list a block.
     scopes: Vec<Vec<LocalId>>,
     /// Enclosing loops; whether something leaves them by label.
@@ -57,6 +59,7 @@ impl<'a> Writer<'a> {
             exprs: Exprs { module, func, names },
             out: String::new(),
             assigned,
+            pairs: StrMatches::new(module, func),
             scopes: Vec::new(),
             loops: Vec::new(),
             strays: Vec::new(),
@@ -123,7 +126,8 @@ impl<'a> Writer<'a> {
     }
 
     /// A block's lines. With `value`, the block ends in a value for these destinations.
-    fn block(&mut self, block: &Block, indent: usize, value: Option<&Dests>) {
+    fn block(&mut self, block: &[Stmt], indent: usize, value: Option<&Dests>) {
+        let block = if value.is_some() { without_drops(self.exprs.func, block) } else { block };
         self.scopes.push(Vec::new());
         let mut at = 0;
         while let Some(stmt) = block.get(at) {
@@ -131,6 +135,13 @@ impl<'a> Writer<'a> {
             if let Some(attempt) = next.and_then(|next| self.attempt(stmt, next)) {
                 self.let_else(&attempt, indent);
                 at += 2;
+                continue;
+            }
+            if let Some((found, next)) = next.and_then(|next| Some((self.pairs.find(self.exprs.names, stmt, next)?, next))) {
+                at += 2;
+                let (head, dests) = self.declaration(next, value.filter(|_| at == block.len()));
+                let subject = self.text(found.subject, Some(Type::Str));
+                self.select(&head, &subject, &found.arms, Some(found.default), indent, dests.as_deref());
                 continue;
             }
             at += 1;
@@ -317,6 +328,8 @@ impl<'a> Writer<'a> {
             && let [left, right] = &args[..]
             && let Some(symbol) = assigning(op.info().text, op.info().form)
             && same(left)
+            // A whole right side that is an `if` is more than an operand.
+            && !self.exprs.is_if(right)
         {
             return format!("{name} {symbol}= {}", self.text(right, ty));
         }
@@ -345,28 +358,40 @@ impl<'a> Writer<'a> {
 
     // Constructs
 
-    /// `if` and `match`; a value of them if `value` says so, or if they declare a local.
+    /// `if` and `match` as statements, or as a value.
     fn branches(&mut self, stmt: &Stmt, indent: usize, value: Option<&Dests>) {
-        let mut head = String::new();
-        let mut dests = value.map(<[_]>::to_vec);
-        if value.is_none()
-            && let Some((given, sites)) = yields(stmt)
-            && given.iter().any(Option::is_some)
-            && !given.iter().flatten().any(|id| self.exprs.names.is_declared(*id))
-        {
-            head = self.pattern(given, sites);
-            let ty = given.first().copied().flatten().and_then(|id| self.exprs.func.local_type(id.index()));
-            if let (Some(Type::I64), [_]) = (ty, given) {
-                head.push_str(": i64");
-            }
-            head.push_str(" = ");
-            dests = Some(given.to_vec());
-        }
+        let (head, dests) = self.declaration(stmt, value);
         match stmt {
             Stmt::If(condition, then, other) => self.choose(&head, condition, then, other.as_ref(), indent, dests.as_deref()),
-            Stmt::Switch(of, arms, default) => self.select(&head, of, arms, default.as_ref(), indent, dests.as_deref()),
+            Stmt::Switch(of, arms, default) => {
+                self.check(of);
+                // Literals alone would be `i32`.
+                let of = self.exprs.text(of, None);
+                let numbers = |values: &[i64]| values.iter().map(|value| format!("{value}")).collect::<Vec<_>>().join(" | ");
+                let arms: Vec<_> = arms.iter().map(|(values, block)| (numbers(values), block)).collect();
+                self.select(&head, &of, &arms, default.as_ref(), indent, dests.as_deref());
+            }
             _ => {}
         }
+    }
+
+    /// What stands in front of a branching statement, and which destinations its blocks end with: those
+    /// of `value`, else those of the locals that it declares.
+    fn declaration(&mut self, stmt: &Stmt, value: Option<&Dests>) -> (String, Option<Vec<Option<LocalId>>>) {
+        if let Some(dests) = value {
+            return (String::new(), Some(dests.to_vec()));
+        }
+        let Some((given, sites)) = self.declares(stmt) else { return (String::new(), None) };
+        let ty = given.first().copied().flatten().and_then(|id| self.exprs.func.local_type(id.index()));
+        let annotation = if matches!((ty, given), (Some(Type::I64), [_])) { ": i64" } else { "" };
+        (format!("{}{annotation} = ", self.pattern(given, sites)), Some(given.to_vec()))
+    }
+
+    /// The locals that a branching statement declares by being their value, and at how many ends.
+    fn declares<'s>(&self, stmt: &'s Stmt) -> Option<(&'s Dests, usize)> {
+        yields(self.exprs.func, stmt).filter(|(given, _)| {
+            given.iter().any(Option::is_some) && !given.iter().flatten().any(|id| self.exprs.names.is_declared(*id))
+        })
     }
 
     fn choose(&mut self, head: &str, condition: &Expr, then: &Block, other: Option<&Block>, indent: usize, value: Option<&Dests>) {
@@ -375,7 +400,9 @@ impl<'a> Writer<'a> {
         self.block(then, indent + 1, value);
         let mut other = other;
         while let Some(block) = other {
-            if let [Stmt::If(condition, then, next)] = &block[..] {
+            if let [inner @ Stmt::If(condition, then, next)] = &block[..]
+                && (value.is_some() || self.declares(inner).is_none())
+            {
                 let text = format!("}} else if {} {{", self.condition(condition));
                 self.line(indent, &text);
                 self.block(then, indent + 1, value);
@@ -392,17 +419,15 @@ impl<'a> Writer<'a> {
     fn select(
         &mut self,
         head: &str,
-        of: &Expr,
-        arms: &[(Vec<i64>, Block)],
+        of: &str,
+        arms: &[(String, &Block)],
         default: Option<&Block>,
         indent: usize,
         value: Option<&Dests>,
     ) {
-        let text = format!("{head}match {} {{", self.condition(of));
-        self.line(indent, &text);
+        self.line(indent, &format!("{head}match {of} {{"));
         for (values, block) in arms {
-            let values: Vec<String> = values.iter().map(|value| format!("{value}")).collect();
-            self.arm(&values.join(" | "), block, indent + 1, value);
+            self.arm(values, block, indent + 1, value);
         }
         match default {
             Some(block) => self.arm("_", block, indent + 1, value),
@@ -482,7 +507,7 @@ fn assigning(text: &'static str, form: Form) -> Option<&'static str> {
 
 /// If all ways through an `if` or `match` that complete end by assigning the same destinations:
 /// these, and how many ways do so.
-fn yields(stmt: &Stmt) -> Option<(&Dests, usize)> {
+fn yields<'s>(func: &Func, stmt: &'s Stmt) -> Option<(&'s Dests, usize)> {
     let blocks: Vec<&Block> = match stmt {
         Stmt::If(_, then, Some(other)) => alloc::vec![then, other],
         Stmt::Switch(_, arms, Some(default)) => arms.iter().map(|(_, block)| block).chain([default]).collect(),
@@ -490,13 +515,13 @@ fn yields(stmt: &Stmt) -> Option<(&Dests, usize)> {
     };
     let mut found: Option<(&Dests, usize)> = None;
     for block in blocks {
-        let last = block.last()?;
+        let last = without_drops(func, block).last()?;
         if leaves(last) {
             continue;
         }
         let (dests, sites) = match last {
             Stmt::Assign(dests, _) => (&dests[..], 1),
-            inner => yields(inner)?,
+            inner => yields(func, inner)?,
         };
         found = match found {
             None => Some((dests, sites)),
@@ -505,6 +530,18 @@ fn yields(stmt: &Stmt) -> Option<(&Dests, usize)> {
         };
     }
     found
+}
+
+/// A block without the moves at its end that free its own buffers: text implies them.
+fn without_drops<'s>(func: &Func, block: &'s [Stmt]) -> &'s [Stmt] {
+    let frees = |stmt: &Stmt| match stmt {
+        Stmt::Assign(dests, Source::Value(Expr::Local(id))) => {
+            matches!(dests[..], [None]) && func.local_type(id.index()) == Some(Type::Buf)
+        }
+        _ => false,
+    };
+    let kept = block.iter().rposition(|stmt| !frees(stmt)).map_or(0, |last| last + 1);
+    block.get(..kept).unwrap_or(block)
 }
 
 /// Whether control never passes the statement.

@@ -1,4 +1,5 @@
 //! From characters to words, understood semicolons included (reference, "The text", rule 1).
+#![allow(clippy::result_large_err)] // a report is made once for a malformed word
 
 use alloc::format;
 use alloc::string::String;
@@ -272,8 +273,9 @@ impl Lexer<'_> {
     }
 
     fn unicode_escape(&mut self) -> Result<char, String> {
-        let inner = self.rest().strip_prefix('{').and_then(|rest| rest.split_once('}')).map(|(inner, _)| inner);
-        let inner = inner.filter(|inner| inner.len() <= 6).ok_or("`\\u` needs a number in braces: `\\u{1f600}`")?;
+        let rest = self.rest().strip_prefix('{').unwrap_or("");
+        let end = rest.bytes().take(7).position(|byte| byte == b'}');
+        let inner = end.and_then(|end| rest.get(..end)).ok_or("`\\u` needs a number in braces: `\\u{1f600}`")?;
         let value = u32::from_str_radix(inner, 16).ok().and_then(char::from_u32);
         let length = inner.len() + 2;
         let value = value.ok_or_else(|| format!("`\\u{{{inner}}}` is not a character"))?;

@@ -105,13 +105,14 @@ struct Request {
 
 struct Driver {
     function: DeviceFunction,
-    device: Device,
+    /// `None` if it did not start again.
+    device: Option<Device>,
     slots: Box<[Slot]>,
     /// A flush that a device without a cache need not be asked for.
     finished: Option<RequestId>,
 }
 
-/// The device, initialised.
+/// The device, initialised. The transport stands first: its drop resets the device, then the queue goes.
 struct Device {
     transport: PciTransport,
     queue: VirtQueue<Machine, QUEUE_SIZE>,
@@ -142,18 +143,18 @@ impl Device {
 impl Driver {
     /// Resets the device: it gives up all requests, whose buffers are then free.
     fn reset(&mut self) -> Result<(), Status> {
-        self.device.transport.set_status(DeviceStatus::empty());
-        while self.device.transport.get_status() != DeviceStatus::empty() {}
+        // Dropping the transport resets the device; it must happen before the next one is opened.
+        self.device = None;
         for slot in &mut self.slots {
             slot.request = None;
         }
         self.finished = None;
-        self.device = Device::open(self.function).map_err(|_| Status::DeviceError)?;
+        self.device = Some(Device::open(self.function).map_err(|_| Status::DeviceError)?);
         Ok(())
     }
 
     fn submit(&mut self, id: RequestId, command: Command) -> Result<(), Command> {
-        let Driver { device, slots, finished, .. } = self;
+        let Driver { device: Some(device), slots, finished, .. } = self else { return Err(command) };
         if matches!(command, Command::Flush) && device.features & FEATURE_FLUSH == 0 {
             return finish(finished, id, command);
         }
@@ -173,7 +174,6 @@ impl Driver {
             // SAFETY: the parts belong to the slot, which is not touched until the device has answered.
             unsafe { device.queue.add(inputs, outputs) }
         });
-        control::log(format_args!("DEBUG added {added:?} {kind} {lba}"));
         match added {
             Ok(token) => {
                 if let Some(request) = &mut slot.request {
@@ -196,12 +196,11 @@ impl Driver {
     }
 
     fn poll(&mut self) -> Option<Completion> {
-        let Driver { device, slots, finished, .. } = self;
+        let Driver { device: Some(device), slots, finished, .. } = self else { return None };
         if let Some(id) = finished.take() {
             return Some(Completion { id, result: Ok(None) });
         }
-        let t = device.queue.peek_used(); control::log(format_args!("DEBUG poll {t:?}"));
-        let token = t?;
+        let token = device.queue.peek_used()?;
         let slot = slots.iter_mut().find(|slot| slot.request.as_ref().is_some_and(|request| request.token == token))?;
         let popped = slot.with_parts(|inputs, outputs| {
             // SAFETY: the same parts that were added with this token.
@@ -254,9 +253,8 @@ pub fn init() {
     };
     let line = pci::interrupt_line(function);
     POLLED.store(!interrupts::set_disk_line(line), Ordering::Relaxed);
-    control::log(format_args!("DEBUG line {line}"));
     let slots = (0..SLOTS).map(|_| Slot::new()).collect();
-    *DRIVER.lock() = Some(Driver { function, device, slots, finished: None });
+    *DRIVER.lock() = Some(Driver { function, device: Some(device), slots, finished: None });
 }
 
 impl VirtioDisk {
@@ -266,7 +264,7 @@ impl VirtioDisk {
         let mut driver = DRIVER.lock();
         let driver = driver.as_mut()?;
         driver.reset().ok()?;
-        Some(VirtioDisk { sectors: driver.device.sectors })
+        driver.device.as_ref().map(|device| VirtioDisk { sectors: device.sectors })
     }
 }
 
@@ -291,7 +289,7 @@ impl BlockDevice for VirtioDisk {
     fn poll(&mut self) -> Option<Completion> {
         let mut driver = DRIVER.lock();
         let driver = driver.as_mut()?;
-        driver.device.transport.ack_interrupt();
+        driver.device.as_mut()?.transport.ack_interrupt();
         interrupts::reopen_disk_line();
         driver.poll()
     }
@@ -299,7 +297,6 @@ impl BlockDevice for VirtioDisk {
 
 /// A request may be finished.
 pub fn on_interrupt() {
-    control::log(format_args!("DEBUG irq"));
     WAKER.wake();
 }
 

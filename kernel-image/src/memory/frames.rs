@@ -17,7 +17,6 @@ pub struct Frames {
     ranges: [Range<u64>; MAX_RANGES],
     used: usize,
     freed: Option<Phys>,
-    freed_count: u64,
 }
 
 /// `range` without `hole`: what is left before and after it (either may be empty).
@@ -31,7 +30,7 @@ pub fn without(range: &Range<u64>, hole: &Range<u64>) -> [Range<u64>; 2] {
 impl Frames {
     /// Manages `ram` but for `holes`.
     pub fn new(ram: &[Range<u64>], holes: &[Range<u64>]) -> Frames {
-        let mut frames = Frames { ranges: [const { 0..0 }; MAX_RANGES], used: 0, freed: None, freed_count: 0 };
+        let mut frames = Frames { ranges: [const { 0..0 }; MAX_RANGES], used: 0, freed: None };
         for range in ram {
             frames.add(range.clone(), holes);
         }
@@ -80,7 +79,6 @@ impl Frames {
         // SAFETY: a freed frame holds the link that `give` wrote.
         let next = unsafe { direct(frame).cast::<u64>().read() };
         self.freed = (next != 0).then_some(Phys(next));
-        self.freed_count -= 1;
         Some(frame)
     }
 
@@ -97,12 +95,5 @@ impl Frames {
         // SAFETY: the frame is in the direct map and, by contract, unused.
         unsafe { direct(frame).cast::<u64>().write(next) };
         self.freed = Some(frame);
-        self.freed_count += 1;
-    }
-
-    /// Bytes that [`Frames::take`] can still give.
-    pub fn free_bytes(&self) -> u64 {
-        let fresh: u64 = self.ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum();
-        fresh + self.freed_count * PAGE
     }
 }

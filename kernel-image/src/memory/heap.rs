@@ -5,7 +5,7 @@
 //! Invariant: an allocation is never cut off by the timer, so no lock inside it stays locked.
 
 use core::alloc::{GlobalAlloc, Layout};
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use basevm::arena::{self, ArenaAlloc, ArenaId, CurrentArena};
 use talc::TalcLock;
@@ -17,14 +17,31 @@ use crate::lock::RawLock;
 /// The one core's current arena.
 struct Current(AtomicU32);
 
-impl CurrentArena for Current {
+impl CurrentArena for &Current {
     fn get(&self) -> ArenaId {
         ArenaId(self.0.load(Ordering::Relaxed))
     }
 
     fn set(&self, arena: ArenaId) {
         self.0.store(arena.0, Ordering::Relaxed);
+        if arena != ArenaId::BASE {
+            TURN_HAS_ARENA.store(true, Ordering::Relaxed);
+        }
     }
+}
+
+/// Whether the turn of the VM that runs has entered an arena of its own.
+static TURN_HAS_ARENA: AtomicBool = AtomicBool::new(false);
+
+/// A turn of a VM written in Rust begins, in the base's arena still.
+pub fn begin_turn() {
+    TURN_HAS_ARENA.store(false, Ordering::Relaxed);
+}
+
+/// Whether the turn is in code of the base: that runs in the base's arena. (A VM without an arena of its own,
+/// which there is only when all are taken, cannot be told from it: it counts as a VM.)
+pub fn in_base() -> bool {
+    TURN_HAS_ARENA.load(Ordering::Relaxed) && (&CURRENT).get() == ArenaId::BASE
 }
 
 /// The allocator below the arenas, shared with [`init`].
@@ -49,7 +66,8 @@ unsafe impl GlobalAlloc for Below {
 }
 
 static TALC: TalcLock<RawLock, Manual> = TalcLock::new(Manual);
-static ARENAS: ArenaAlloc<Below, Current> = ArenaAlloc::new(Below, Current(AtomicU32::new(0)));
+static CURRENT: Current = Current(AtomicU32::new(0));
+static ARENAS: ArenaAlloc<Below, &Current> = ArenaAlloc::new(Below, &CURRENT);
 
 /// The arenas, with interrupts off.
 struct Heap;

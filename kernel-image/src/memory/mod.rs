@@ -137,8 +137,3 @@ pub fn map_device(phys: Phys, bytes: usize, cache: Cache) -> *mut u8 {
     });
     (DEVICES + phys.0) as *mut u8
 }
-
-/// Bytes of RAM that are not in use (the heap counts as in use).
-pub fn free_bytes() -> u64 {
-    with(|memory| memory.frames.free_bytes())
-}

@@ -88,7 +88,8 @@ impl Clock {
 
     /// Only the VM that started a timer can stop it.
     fn cancel(&mut self, host: &mut dyn Host, timer: TimerId, caller: VmId) -> Outcome {
-        let is_meant = |entry: &Entry| matches!(entry, Entry::Timer { id, owner, .. } if *id == timer && *owner == caller);
+        let is_meant =
+            |entry: &Entry| matches!(entry, Entry::Timer { id, owner, .. } if *id == timer && *owner == caller);
         let Some(due) = self.queue.iter().find(|(_, entry)| is_meant(entry)).map(|(due, _)| *due) else {
             return Outcome::Fail(Status::OutOfRange);
         };

@@ -54,13 +54,7 @@ enum Taken {
 impl Console {
     /// A console on this terminal.
     pub fn new(terminal: Box<dyn Terminal>) -> Console {
-        Console {
-            terminal,
-            output: Output::default(),
-            lines: Lines::default(),
-            waiting: VecDeque::new(),
-            ended: false,
-        }
+        Console { terminal, output: Output::default(), lines: Lines::default(), waiting: VecDeque::new(), ended: false }
     }
 
     fn run(&mut self, host: &mut dyn Host, request: &Request<'_>) -> Outcome {

@@ -98,16 +98,27 @@ fn a_buffer_moves_there_and_back() {
 #[test]
 fn what_does_not_lie_on_the_disk_is_refused_and_its_buffer_freed() {
     let mut bench = Bench::new(Disk::new(Box::new(MemoryDisk::default())));
-    for (lba, sectors) in [(2048, 1), (2047, 2), (-1, 1), (0, -1), (i64::MAX, i32::MAX), (i64::MIN, i32::MIN), (1, 2048)] {
-        assert_eq!(bench.now(op(Op::Read { lba, sectors }), vec![]).unwrap_err(), Status::OutOfRange, "{lba} {sectors}");
+    for (lba, sectors) in
+        [(2048, 1), (2047, 2), (-1, 1), (0, -1), (i64::MAX, i32::MAX), (i64::MIN, i32::MIN), (1, 2048)]
+    {
+        assert_eq!(
+            bench.now(op(Op::Read { lba, sectors }), vec![]).unwrap_err(),
+            Status::OutOfRange,
+            "{lba} {sectors}"
+        );
         let sectors = i64::from(sectors);
         assert_eq!(bench.now(op(Op::Discard { lba, sectors }), vec![]).unwrap_err(), Status::OutOfRange);
     }
-    for (lba, bytes, status) in [(2048, 512, Status::OutOfRange), (-1, 512, Status::OutOfRange), (0, 511, Status::BadOperand)] {
+    for (lba, bytes, status) in
+        [(2048, 512, Status::OutOfRange), (-1, 512, Status::OutOfRange), (0, 511, Status::BadOperand)]
+    {
         let data = bench.host.filled(&vec![1; bytes]);
         assert_eq!(bench.now(write(lba), vec![data]).unwrap_err(), status);
     }
-    assert_eq!(bench.now(op(Op::Discard { lba: i64::MAX, sectors: i64::MAX }), vec![]).unwrap_err(), Status::OutOfRange);
+    assert_eq!(
+        bench.now(op(Op::Discard { lba: i64::MAX, sectors: i64::MAX }), vec![]).unwrap_err(),
+        Status::OutOfRange
+    );
     assert_eq!(bench.host.bytes_used(), 0);
 }
 

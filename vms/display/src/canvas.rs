@@ -124,13 +124,27 @@ impl Canvas {
         Ok(())
     }
 
-    /// Mixes a colour into a pixel; `coverage` 0 leaves it, 255 replaces it.
-    pub(crate) fn mix(&mut self, x: i64, y: i64, color: u32, coverage: u8) {
-        if coverage == 0 {
+    /// Mixes a colour into a rectangle of `width` columns whose rows are given as coverage: 0 leaves
+    /// a pixel, 255 replaces it.
+    pub(crate) fn mix<'a>(
+        &mut self,
+        (left, top): (i64, i64),
+        width: usize,
+        coverage: impl ExactSizeIterator<Item = &'a [u8]>,
+        color: u32,
+    ) {
+        let columns = clip(left, width as i64, self.width);
+        let rows = clip(top, coverage.len() as i64, self.height);
+        if columns.is_empty() || rows.is_empty() {
             return;
         }
-        if let Some(pixel) = self.index(x, y).and_then(|at| self.pixels.get_mut(at)) {
-            *pixel = mixed(*pixel, color, u32::from(coverage));
+        let skipped_columns = (columns.start as i64 - left) as usize;
+        let skipped_rows = (rows.start as i64 - top) as usize;
+        for (row, coverage) in self.rows(rows).zip(coverage.skip(skipped_rows)) {
+            let coverage = coverage.get(skipped_columns..).unwrap_or_default();
+            for (pixel, coverage) in row[columns.clone()].iter_mut().zip(coverage) {
+                *pixel = mixed(*pixel, color, u32::from(*coverage));
+            }
         }
     }
 
@@ -157,10 +171,10 @@ pub(crate) fn rgb(color: i32) -> u32 {
 }
 
 /// The part of `start..start + length` that lies in `0..limit`; empty ranges are `0..0`.
-fn clip(start: i32, length: i32, limit: usize) -> Range<usize> {
-    let limit = limit as i64;
-    let end = (i64::from(start) + i64::from(length)).clamp(0, limit);
-    let start = i64::from(start).clamp(0, limit);
+fn clip(start: impl Into<i64>, length: impl Into<i64>, limit: usize) -> Range<usize> {
+    let (start, limit) = (start.into(), limit as i64);
+    let end = start.saturating_add(length.into()).clamp(0, limit);
+    let start = start.clamp(0, limit);
     if start < end { start as usize..end as usize } else { 0..0 }
 }
 
@@ -201,6 +215,11 @@ fn copy_row(row: &mut [u32], bytes: &[u8]) {
 
 /// Each channel `old + (new - old) * coverage / 255`, rounded.
 fn mixed(old: u32, new: u32, coverage: u32) -> u32 {
+    match coverage {
+        0 => return old,
+        255 => return new,
+        _ => {}
+    }
     let channel = |shift: u32| {
         let (old, new) = (old >> shift & 0xff, new >> shift & 0xff);
         ((old * (255 - coverage) + new * coverage + 127) / 255) << shift
@@ -266,9 +285,13 @@ mod tests {
             };
             drawn(&large).into_iter().filter_map(inside).collect::<Vec<_>>()
         };
-        for (from, to) in
-            [((-60, -13), (75, 44)), ((75, 44), (-60, -13)), ((-3, 90), (22, -70)), ((19, -80), (1, 99)), ((-9, 5), (40, 5))]
-        {
+        for (from, to) in [
+            ((-60, -13), (75, 44)),
+            ((75, 44), (-60, -13)),
+            ((-3, 90), (22, -70)),
+            ((19, -80), (1, 99)),
+            ((-9, 5), (40, 5)),
+        ] {
             let mut small = Canvas::new(20, 20);
             small.line(from, to, 1);
             assert!(!drawn(&small).is_empty());

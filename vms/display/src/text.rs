@@ -24,8 +24,10 @@ impl Canvas {
                 top += GLYPH_HEIGHT as i64;
                 continue;
             }
-            if self.may_show(left, top) {
-                self.glyph(left, top, char, color);
+            if self.may_show(left, top)
+                && let Some(glyph) = raster(char)
+            {
+                self.mix((left, top), glyph.width(), glyph.rows(), color);
             }
             left += GLYPH_WIDTH as i64;
         }
@@ -35,15 +37,6 @@ impl Canvas {
         let columns = -(GLYPH_WIDTH as i64)..self.width() as i64;
         let rows = -(GLYPH_HEIGHT as i64)..self.height() as i64;
         columns.contains(&left) && rows.contains(&top)
-    }
-
-    fn glyph(&mut self, left: i64, top: i64, char: char, color: u32) {
-        let Some(glyph) = raster(char) else { return };
-        for (row, y) in glyph.rows().zip(top..) {
-            for (coverage, x) in row.iter().zip(left..) {
-                self.mix(x, y, color, *coverage);
-            }
-        }
     }
 }
 

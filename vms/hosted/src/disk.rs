@@ -54,11 +54,9 @@ pub enum DiskError {
 impl std::fmt::Display for DiskError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            DiskError::Io(path, why) if why.kind() == io::ErrorKind::NotFound => write!(
-                f,
-                "there is no disk file `{0}`; make an empty one with `truncate -s 1M {0}`",
-                path.display()
-            ),
+            DiskError::Io(path, why) if why.kind() == io::ErrorKind::NotFound => {
+                write!(f, "there is no disk file `{0}`; make an empty one with `truncate -s 1M {0}`", path.display())
+            }
             DiskError::Io(path, why) => write!(f, "cannot open the disk file `{}`: {why}", path.display()),
             DiskError::Size(path, bytes) => write!(
                 f,

@@ -26,6 +26,8 @@ use crate::window_keys::usage;
 
 /// Time between two looks for a new frame.
 const TICK: Duration = Duration::from_micros(16_667);
+/// The environment variables that name a display server.
+const SERVERS: [&str; 3] = ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"];
 /// The colour around a frame that does not fill the window.
 const BORDER: u32 = 0x0020_2020;
 
@@ -152,10 +154,13 @@ impl Window {
     /// # Errors
     /// If there is no display server, or its libraries are missing.
     pub fn open(title: &str, width: u32, height: u32) -> Result<(Window, WindowBackends), WindowError> {
+        if SERVERS.iter().all(|name| std::env::var_os(name).is_none_or(|value| value.is_empty())) {
+            return Err(WindowError("there is no display server (DISPLAY and WAYLAND_DISPLAY are not set)".into()));
+        }
         // The window library reports some missing libraries by a panic.
-        let events = std::panic::catch_unwind(|| EventLoop::new())
-            .map_err(|_| WindowError("the libraries of the display server are missing".into()))?
-            .map_err(|why| WindowError(format!("{why}; is there a display server (DISPLAY, WAYLAND_DISPLAY)?")))?;
+        let events = std::panic::catch_unwind(EventLoop::new)
+            .map_err(|_| WindowError("the window library does not work here".into()))?
+            .map_err(|why| WindowError(format!("the display server cannot be used: {why}")))?;
         let pixels = Vec::with_capacity(width as usize * height as usize);
         let shared = Arc::new(Shared {
             shot: Mutex::new(Shot { pixels, width, height, fresh: false }),

@@ -44,7 +44,9 @@ pub fn reference_page() -> String {
     for set in crate::ALL {
         let _ = write!(out, "\n## {}\n\n```\n{}```\n", set.path(), describe(set));
     }
-    out.push_str("\n## Statuses\n\nOne table for all instruction sets; 0 is success.\n\n| status | meaning |\n| --- | --- |\n");
+    out.push_str(
+        "\n## Statuses\n\nOne table for all instruction sets; 0 is success.\n\n| status | meaning |\n| --- | --- |\n",
+    );
     for status in Status::ALL {
         let _ = writeln!(out, "| {} | {status} |", *status as u16);
     }

@@ -26,9 +26,7 @@ pub static ALL: &[&InstructionSet] = &[&console::SET, &display::SET, &keyboard::
 /// The built-in set with this path (`cascade.display@1`), name (`cascade.display`) or last part of
 /// its name (`display`).
 pub fn find(name: &str) -> Option<&'static InstructionSet> {
-    ALL.iter().copied().find(|set| {
-        set.path() == name || set.name == name || set.name.rsplit('.').next() == Some(name)
-    })
+    ALL.iter().copied().find(|set| set.path() == name || set.name == name || set.name.rsplit('.').next() == Some(name))
 }
 
 /// Whether instructions and events are numbered from 1, ascending and without duplicates, as lookup

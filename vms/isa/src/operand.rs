@@ -53,6 +53,7 @@ macro_rules! operand {
         impl Operand for $marker {
             const TYPE: Type = Type::$variant;
             type Value<'a> = $value;
+            #[inline]
             fn read<'a>(reader: &mut Reader<'a>) -> Result<$value, Status> {
                 match reader.next(Type::$variant)? {
                     Value::$variant($out) => Ok($from),

@@ -94,6 +94,7 @@ macro_rules! instruction_set {
                 ///
                 /// # Errors
                 /// `NoSuchInstruction`, or `BadOperand` if words are missing, left over or not canonical.
+                #[inline]
                 pub fn decode(opcode: u8, words: &'a [u64]) -> Result<Op<'a>, Status> {
                     #[allow(unused_mut)]
                     let mut reader = Reader::new(words);

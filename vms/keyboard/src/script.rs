@@ -215,7 +215,8 @@ mod tests {
         let ms: Vec<u64> = events.iter().map(|(at, _)| at / NANOS_PER_MS).collect();
         assert_eq!(ms, [10, 20, 130, 140, 150, 160, 170, 180, 190, 200]);
         let keys: Vec<(u16, bool)> = events.iter().map(|(_, event)| (event.usage, event.down)).collect();
-        let typed = [(4, true), (4, false), (0xe1, true), (5, true), (5, false), (0xe1, false), (0x28, true), (0x28, false)];
+        let typed =
+            [(4, true), (4, false), (0xe1, true), (5, true), (5, false), (0xe1, false), (0x28, true), (0x28, false)];
         assert_eq!(keys[..2], [(0x50, true), (0x50, false)]);
         assert_eq!(keys[2..], typed);
     }

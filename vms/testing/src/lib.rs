@@ -138,7 +138,11 @@ impl<S: Service> Bench<S> {
 
     /// Sends one instruction, encoded by `op` into a packet with this tag; `Err(tag)` if the answer
     /// comes later.
-    pub fn send(&mut self, op: impl FnOnce(&mut Builder, u32) -> Result<(), Status>, bufs: Vec<Buf>) -> Result<Answer, u32> {
+    pub fn send(
+        &mut self,
+        op: impl FnOnce(&mut Builder, u32) -> Result<(), Status>,
+        bufs: Vec<Buf>,
+    ) -> Result<Answer, u32> {
         self.host.tag += 1;
         let mut packet = Builder::default();
         op(&mut packet, self.host.tag).expect("encodes");

@@ -46,7 +46,8 @@ pub fn check() -> anyhow::Result<()> {
 /// What a package is built with; tests may use more.
 fn dependencies(package: &Value) -> impl Iterator<Item = &str> {
     let list = package["dependencies"].as_array().into_iter().flatten();
-    list.filter(|dependency| dependency["kind"].as_str() != Some("dev")).filter_map(|dependency| dependency["name"].as_str())
+    list.filter(|dependency| dependency["kind"].as_str() != Some("dev"))
+        .filter_map(|dependency| dependency["name"].as_str())
 }
 
 fn allowed(name: &str) -> Option<&'static [&'static str]> {

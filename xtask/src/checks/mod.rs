@@ -5,15 +5,18 @@ mod unsafety;
 
 use crate::docs;
 
+type Check = (&'static str, fn() -> anyhow::Result<()>);
+
+const CHECKS: [Check; 3] =
+    [("layers", layers::check), ("unsafe files", unsafety::check), ("generated pages", docs::check)];
+
 /// Checks them all, and names every one that is broken.
 ///
 /// # Errors
 /// What is broken.
 pub fn all() -> anyhow::Result<()> {
-    let checks: [(&str, fn() -> anyhow::Result<()>); 3] =
-        [("layers", layers::check), ("unsafe files", unsafety::check), ("generated pages", docs::check)];
     let mut broken = Vec::new();
-    for (name, check) in checks {
+    for (name, check) in CHECKS {
         match check() {
             Ok(()) => println!("  {name}: ok"),
             Err(why) => broken.push(format!("{name}: {why:#}")),

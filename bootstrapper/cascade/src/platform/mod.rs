@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use basevm::arena::{self, ArenaId};
 use basevm::platform::{Access, Idle, IdleAnswer, Nanos, OutOfMemory, Panicked, Platform, Region};
 
 pub use idle::wake;
@@ -79,7 +80,7 @@ pub struct HostedPlatform {
 impl HostedPlatform {
     /// Installs the heap's arenas and the signal handlers, and starts the ticker.
     pub fn new(options: HostedOptions) -> HostedPlatform {
-        basevm::arena::install(&heap::HEAP);
+        arena::install(&heap::HEAP);
         signals::install();
         panics::install();
         let shared = Arc::new(Shared {
@@ -189,7 +190,8 @@ impl Platform for HostedPlatform {
         })
     }
 
+    /// The stream's buffers outlive the VM in whose turn this may be.
     fn log(&self, line: fmt::Arguments<'_>) {
-        eprintln!("{line}");
+        arena::scope(ArenaId::BASE, || eprintln!("{line}"));
     }
 }

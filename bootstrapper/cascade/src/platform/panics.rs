@@ -19,7 +19,7 @@ pub(super) fn install() {
         panic::set_hook(Box::new(move |info| {
             if GUARDED.get() {
                 // What the VM allocates goes with it; the report stays.
-                REPORT.set(arena::scope(ArenaId::BASE, || describe(info)));
+                arena::scope(ArenaId::BASE, || REPORT.set(describe(info)));
             } else {
                 usual(info);
             }

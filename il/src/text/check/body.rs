@@ -29,6 +29,8 @@ pub(super) struct Local<'f> {
 #[derive(Default)]
 pub(super) struct Scope<'f> {
     names: BTreeMap<&'f str, LocalId>,
+    /// Those of type `buf`, as far as there may be any.
+    bufs: Vec<LocalId>,
 }
 
 /// A function (or constant expression) that is being checked and emitted.
@@ -157,7 +159,11 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
         if name.is_blank() {
             return;
         }
+        let owned = self.local(id).buf.is_some() && self.bufs.len() <= limits::BUFS;
         let Some(scope) = self.scopes.last_mut() else { return };
+        if owned {
+            scope.bufs.push(id);
+        }
         if let Some(first) = scope.names.insert(name.text, id) {
             let first = self.local(first).span;
             let report = Report::new(Code::Duplicate, name.span, format!("`{}` is declared twice in this block", name.text));
@@ -197,7 +203,7 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
     pub fn drop_scopes(&mut self, outer: usize) {
         // The first two scopes are the parameters' and the body's.
         let inner = self.scopes.iter().skip(outer.max(2));
-        let ids: Vec<LocalId> = inner.flat_map(|scope| scope.names.values().copied()).collect();
+        let ids: Vec<LocalId> = inner.flat_map(|scope| scope.bufs.iter().copied()).collect();
         for id in ids {
             if self.is_available(id) {
                 self.writer.push(Instr::Take(id));

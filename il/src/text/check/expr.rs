@@ -18,6 +18,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
     /// Infers an expression's type. `hint` is what its surroundings would like; only ties are
     /// decided by it.
     pub(super) fn infer(&mut self, expr: &'f Expr<'f>, hint: Option<Type>) -> Typed {
+        if self.cx.sink.is_full() {
+            return Typed::error(expr.span);
+        }
         self.cx.depth += 1;
         let typed = self.infer_kind(expr, hint);
         self.cx.depth -= 1;

@@ -16,7 +16,9 @@ use crate::{Const, Export, Global, Module, Names, Provides, Use};
 impl<'f> Context<'_, 'f, '_> {
     /// The module, from everything that was declared and emitted.
     pub(super) fn finish(mut self, file: &'f File<'f>, file_name: &str) -> Module {
-        self.check_data(file);
+        if !self.sink.is_clean() {
+            return Module::default();
+        }
         let base_name = file_name.rsplit(['/', '\\']).next().unwrap_or(file_name);
         let mut module = Module { name: module_name(file, base_name), ..Module::default() };
         module.globals = self.globals();

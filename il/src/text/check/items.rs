@@ -97,8 +97,10 @@ impl<'f> Context<'_, 'f, '_> {
             self.error(Code::NotConstant, ty_span, "a `buf` is not a constant");
             ty = Ty::Error;
         }
-        if let Some(info) = self.consts.iter_mut().find(|info| info.name.span == name.span) {
-            info.ty = Some(ty);
+        if let Some((Entry::Const(id), span)) = self.names.get(name.text)
+            && *span == name.span
+        {
+            self.consts[*id].ty = Some(ty);
         }
     }
 
@@ -170,9 +172,11 @@ impl<'f> Context<'_, 'f, '_> {
         });
         let init = Body::constant(self, value, declared);
         let ty = declared.unwrap_or(init.as_ref().map_or(Ty::Error, |value| Ty::Of(value.ty())));
-        if let Some(info) = self.globals.iter_mut().find(|info| info.name.span == name.span) {
-            info.ty = ty;
-            info.init = init;
+        if let Some((Entry::Global(id), span)) = self.names.get(name.text)
+            && *span == name.span
+        {
+            self.globals[*id].ty = ty;
+            self.globals[*id].init = init;
         }
     }
 

@@ -36,6 +36,7 @@ use typed::{Ty, Value};
 pub(super) fn check(file: &File<'_>, name: &str, source: &str, known: &[&'static InstructionSet], sink: &mut Sink<'_>) -> Module {
     let mut context = Context::new(source, known, sink);
     context.declare(file);
+    context.check_data(file);
     context.bodies();
     context.finish(file, name)
 }

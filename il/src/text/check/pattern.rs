@@ -76,6 +76,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
         }
         let mut values = Vec::new();
         for pattern in &arm.patterns {
+            if self.cx.sink.is_full() {
+                break;
+            }
             let Some(value) = self.pattern_value(pattern, ty) else { continue };
             if !known.insert(Key::of(&value)) {
                 let first = seen.iter().find(|(old, _)| *old == value).map(|(_, span)| *span);

@@ -20,6 +20,10 @@ impl<'f> Context<'_, 'f, '_> {
     pub(super) fn declare_sets(&mut self, file: &'f File<'f>) {
         for item in &file.items {
             let Item::Isa { isa, entries } = item else { continue };
+            if self.sets.len() >= limits::ISAS {
+                self.limit(self.sets.len() + 1, limits::ISAS, "embedded instruction sets", isa.span);
+                return;
+            }
             if self.sets.iter().any(|set| set.path() == path_text(isa)) {
                 self.error(Code::Duplicate, isa.span, format!("`{}` is declared twice", path_text(isa)));
                 continue;
@@ -164,7 +168,7 @@ impl<'f> Context<'_, 'f, '_> {
         self.uses[at].events.insert(event.number);
         if self.handlers.iter().any(|handler| handler.source == id && handler.event == event.number) {
             let message = format!("`{}.{}` has a handler already", source.text, func.name.text);
-            self.error(Code::Duplicate, func.name.span, message);
+            return self.error(Code::Duplicate, func.name.span, message);
         }
         self.check_fields(func_id, &event.params, None, func, "event");
         self.handlers.push(crate::Handler { source: id, event: event.number, func: func_id });

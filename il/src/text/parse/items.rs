@@ -43,7 +43,7 @@ impl<'s> Parser<'_, 's> {
         if self.at == start {
             self.skip_tree();
         }
-        while !self.is(&Kind::End) && !(self.token().first && ITEM_WORDS.contains(&self.text())) {
+        while !(self.is(&Kind::End) || self.token().first && ITEM_WORDS.contains(&self.text())) {
             match self.kind() {
                 Kind::OpenBrace => self.skip_tree(),
                 _ => self.advance(),
