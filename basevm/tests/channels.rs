@@ -9,9 +9,9 @@ use basevm::buf::Buf;
 use basevm::service::{Service, VmId};
 use basevm::system::{Contained, ExternalOptions, Fate, Grants, Incoming, Mask, Refusal, System, VmOptions, Wanted};
 use common::{Probe, Seen, TestPlatform, driver, one, probe_set, system};
+use il::Type;
 use il::packet::{Reader, Value};
 use il::trap::{Status, TrapKind};
-use il::Type;
 
 /// Sends a packet through slot 0 and returns the result that comes back.
 fn ask(system: &mut System, vm: VmId, words: Vec<u64>, buffers: Vec<Buf>) -> Result<Vec<u64>, Status> {
@@ -38,7 +38,13 @@ fn a_call_is_answered_and_the_handshake_is_logged_in_order() {
     let words = ask(&mut system, vm, one(1, 7, &[Value::Str("hello")]), vec![]).unwrap();
     assert_eq!(Reader::new(&words).next(Type::Str), Ok(Value::Str("probe: hello")));
     let log = platform.text();
-    let steps = ["probe/0: hello, executes test.probe@1", "probe/0: ready", "driver/0: hello", "granted probe", "driver/0: ready"];
+    let steps = [
+        "probe/0: hello, executes test.probe@1",
+        "probe/0: ready",
+        "driver/0: hello",
+        "granted probe",
+        "driver/0: ready",
+    ];
     let places: Vec<_> = steps.iter().map(|step| log.find(step).unwrap_or_else(|| panic!("{step} in {log}"))).collect();
     assert!(places.is_sorted(), "{log}");
 }
@@ -67,7 +73,9 @@ fn rights_are_tested_per_instruction_by_the_receiver() {
                 assert_eq!(executed, 1, "{}", instruction.name);
             } else {
                 assert_eq!(executed, 0, "{} with right {right}", instruction.name);
-                let Some(Incoming::Reply { result: Err(status), .. }) = system.receive(vm) else { panic!("no refusal") };
+                let Some(Incoming::Reply { result: Err(status), .. }) = system.receive(vm) else {
+                    panic!("no refusal")
+                };
                 assert_eq!(status, Status::NotPermitted);
             }
         }
@@ -132,7 +140,10 @@ fn hostile_packets_never_break_a_vm() {
     }
     assert!(system.fate(probe).is_none());
     assert_eq!(account.used(), 0, "buffers of refused packets are freed");
-    assert!(ask(&mut system, vm, one(1, 7, &[Value::Str("")]), vec![]).is_ok() || ask(&mut system, vm, one(1, 8, &[Value::Str("")]), vec![]).is_ok());
+    assert!(
+        ask(&mut system, vm, one(1, 7, &[Value::Str("")]), vec![]).is_ok()
+            || ask(&mut system, vm, one(1, 8, &[Value::Str("")]), vec![]).is_ok()
+    );
 }
 
 #[test]
@@ -142,10 +153,12 @@ fn a_panic_ends_that_vm_only() {
     let probe = system.add_service(Box::new(Probe::new("probe").0), VmOptions::default()).unwrap();
     let other = system.add_service(Box::new(Probe::new("other").0), VmOptions::default()).unwrap();
     let first = system.add_external(driver("first")).unwrap();
-    let second = system.add_external(ExternalOptions {
-        wants: vec![Wanted { name: "other".into(), set: probe_set() }],
-        ..driver("second")
-    }).unwrap();
+    let second = system
+        .add_external(ExternalOptions {
+            wants: vec![Wanted { name: "other".into(), set: probe_set() }],
+            ..driver("second")
+        })
+        .unwrap();
     system.connect();
     let account = system.account(first).unwrap();
     // One request is held unanswered when the panic comes.
@@ -232,11 +245,22 @@ fn a_handshake_is_refused_with_the_reason() {
     let mut otherwise = probe_set();
     otherwise.instructions.to_mut()[2].params.to_mut()[0].ty = Type::I64;
     let cases = [
-        (add("a", Grants::all(), wanted(other_set)), "no VM executes test.absent@1, which it wants as `probe`; plug one in with --plug probe=FILE"),
-        (add("b", Grants::all(), wanted(more)), "it needs `after` of test.probe@1, which VM 'probe/0' does not have"),
-        (add("c", Grants::all(), wanted(otherwise)), "`note` of test.probe@1 has other operands or results in VM 'probe/0'"),
         (
-            add("d", Grants::none().allow_only("probe", &["say", "reverse", "note", "never", "panic", "total", "burst", "tick"]), wanted(probe_set())),
+            add("a", Grants::all(), wanted(other_set)),
+            "no VM executes test.absent@1, which it wants as `probe`; plug one in with --plug probe=FILE",
+        ),
+        (add("b", Grants::all(), wanted(more)), "it needs `after` of test.probe@1, which VM 'probe/0' does not have"),
+        (
+            add("c", Grants::all(), wanted(otherwise)),
+            "`note` of test.probe@1 has other operands or results in VM 'probe/0'",
+        ),
+        (
+            add(
+                "d",
+                Grants::none()
+                    .allow_only("probe", &["say", "reverse", "note", "never", "panic", "total", "burst", "tick"]),
+                wanted(probe_set()),
+            ),
             "it needs test.probe@1 release, after, latest; grant it with --grant probe=release,after,latest or in system.toml",
         ),
     ];

@@ -167,7 +167,9 @@ fn what_was_sent_before_a_trap_or_return_is_executed() {
 #[test]
 fn what_was_sent_through_another_vm_is_executed_before_the_run_ends() {
     const PASS: &str = "isa test.pass@1 { 1 pass(value: i32) }";
-    let client = format!("module client {PASS} use pass: test.pass@1 export func main() {{ for i in 0..2000 {{ pass.pass(1) }} }}");
+    let client = format!(
+        "module client {PASS} use pass: test.pass@1 export func main() {{ for i in 0..2000 {{ pass.pass(1) }} }}"
+    );
     let pass = format!(
         "module pass {PASS} PROBE provides test.pass@1 {{ op pass(value: i32) {{ probe.after(1) probe.note(value) }} }}"
     );
@@ -196,7 +198,9 @@ const RING: &str = "isa ring.a@1 { 1 go() -> i32 } isa ring.b@1 { 1 go() -> i32 
 
 #[test]
 fn a_cycle_of_calls_fails_with_status_12_and_names_itself() {
-    let client = format!("module client {RING} PROBE use a: ring.a@1 export func main() {{ probe.note(a.go()) probe.note(a.go()) }}");
+    let client = format!(
+        "module client {RING} PROBE use a: ring.a@1 export func main() {{ probe.note(a.go()) probe.note(a.go()) }}"
+    );
     let a = format!("module a {RING} use b: ring.b@1 provides ring.a@1 {{ op go() -> i32 {{ return b.go() + 1 }} }}");
     let b = format!(
         "module b {RING} use a: ring.a@1
@@ -225,16 +229,24 @@ fn events_are_bounded_counted_when_lost_and_coalesced() {
     lab.ends(EndReason::Fault);
     assert_eq!(lab.notes(), [999, MAX_EVENTS as i32 - 1]);
     let lost = 1000 - (MAX_EVENTS - 1);
-    assert!(lab.platform.text().contains(&format!("lost {lost} events 'tick' of 'probe/0'")), "{}", lab.platform.text());
+    assert!(
+        lab.platform.text().contains(&format!("lost {lost} events 'tick' of 'probe/0'")),
+        "{}",
+        lab.platform.text()
+    );
 }
 
 #[test]
 fn a_handler_past_its_turn_is_ended_and_main_is_not() {
     let options = SystemOptions { virtual_clock: true, timeout: Some(300_000_000), verbose: false };
     let quick = || VmOptions { is_main: true, turn_ms: Some(50), ..VmOptions::named("", Grants::all()) };
-    let mut lab = Lab::with(options.clone(), quick(), &["module stuck PROBE
+    let mut lab = Lab::with(
+        options.clone(),
+        quick(),
+        &["module stuck PROBE
         on probe.tick(value: i32) { loop { } }
-        export func main() { probe.burst(1) wait_forever() }"]);
+        export func main() { probe.burst(1) wait_forever() }"],
+    );
     lab.ends(EndReason::Fault);
     assert_eq!(lab.trap().0, TrapKind::Deadline);
     let mut lab = Lab::with(options, quick(), &["module busy PROBE export func main() { probe.note(1) loop { } }"]);
@@ -245,7 +257,10 @@ fn a_handler_past_its_turn_is_ended_and_main_is_not() {
 fn a_late_answer_is_dropped_with_its_buffer() {
     let options = SystemOptions { virtual_clock: true, timeout: Some(20_000_000_000), verbose: false };
     let hasty = VmOptions { is_main: true, call_deadline: Some(1_000), ..VmOptions::named("", Grants::all()) };
-    let mut lab = Lab::with(options, hasty, &["module hasty PROBE
+    let mut lab = Lab::with(
+        options,
+        hasty,
+        &["module hasty PROBE
         export func main() {
           let data = buf(100000)
           let status = try probe.never(data)
@@ -255,7 +270,8 @@ fn a_late_answer_is_dropped_with_its_buffer() {
           let slow = try probe.after(999)
           let slower = try probe.after(1001)
           probe.note(slow * 100 + slower)
-        }"]);
+        }"],
+    );
     lab.ends(EndReason::Returned);
     assert_eq!(lab.notes(), [7, 7]);
 }
@@ -318,8 +334,12 @@ fn an_op_fails_politely_or_takes_its_vm_with_it() {
 fn quotas_and_waits_in_handlers_are_traps() {
     let small = VmOptions { is_main: true, memory_bytes: 1 << 20, ..VmOptions::named("", Grants::all()) };
     let options = SystemOptions { virtual_clock: true, timeout: Some(20_000_000_000), verbose: false };
-    let mut lab = Lab::with(options, small, &["module hungry PROBE
-        export func main() { probe.note(1) let data = buf(2000000) probe.note(len(data)) }"]);
+    let mut lab = Lab::with(
+        options,
+        small,
+        &["module hungry PROBE
+        export func main() { probe.note(1) let data = buf(2000000) probe.note(len(data)) }"],
+    );
     lab.ends(EndReason::Fault);
     assert_eq!((lab.trap().0, lab.notes()), (TrapKind::Quota, vec![1]));
     let mut lab = Lab::new(&["module nested PROBE
@@ -365,7 +385,11 @@ fn a_revoked_capability_fails_with_status_5_wherever_it_is_used() {
 #[test]
 fn one_vm_that_never_yields_by_itself_does_not_stop_the_others() {
     let idler = "module idler export func main() { loop { } }";
-    let mut lab = Lab::new(&["module quick PROBE export func main() { for i in 0..100 { probe.note(1) flush(probe) } }", idler, idler]);
+    let mut lab = Lab::new(&[
+        "module quick PROBE export func main() { for i in 0..100 { probe.note(1) flush(probe) } }",
+        idler,
+        idler,
+    ]);
     lab.ends(EndReason::Returned);
     assert_eq!(lab.notes().len(), 100);
 }

@@ -30,7 +30,12 @@ pub fn measure(table: &mut Table) -> Result<()> {
 
     let floor = first_byte_ms(&empty, None)?;
     let ours = first_byte_ms(&image, Some((&bundle, &disk)))?;
-    table.add("QEMU start to first IL output, q35, TCG (ms)", Some(("empty guest, first byte", floor)), ours, "200 or less");
+    table.add(
+        "QEMU start to first IL output, q35, TCG (ms)",
+        Some(("empty guest, first byte", floor)),
+        ours,
+        "200 or less",
+    );
     let mib = fs::metadata(&image)?.len() as f64 / (1 << 20) as f64;
     table.add("image with the JIT inside (MiB)", None, mib, "3 or less");
     Ok(())
@@ -64,7 +69,22 @@ fn first_byte_ms(kernel: &Path, system: Option<(&Path, &Path)>) -> Result<f64> {
 
 fn boot_once(kernel: &Path, system: Option<(&Path, &Path)>) -> Result<f64> {
     let mut command = Command::new("qemu-system-x86_64");
-    command.args(["-nodefaults", "-cpu", "max", "-M", "q35", "-accel", "tcg", "-m", "256", "-display", "none", "-no-reboot", "-net", "none"]);
+    command.args([
+        "-nodefaults",
+        "-cpu",
+        "max",
+        "-M",
+        "q35",
+        "-accel",
+        "tcg",
+        "-m",
+        "256",
+        "-display",
+        "none",
+        "-no-reboot",
+        "-net",
+        "none",
+    ]);
     command.args(["-vga", "std", "-serial", "stdio", "-serial", "null", "-kernel"]).arg(kernel);
     if let Some((bundle, disk)) = system {
         let drive = format!("if=none,id=disk,format=raw,file={}", disk.display());

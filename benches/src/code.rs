@@ -71,10 +71,14 @@ pub fn measure(table: &mut Table) -> Result<()> {
         failed.take().map_or(Ok(ms), Err)
     };
     let fib = run(FIB)?;
-    let peer = median_ns(5, 1, || { black_box(peers::fib(black_box(35))); }) / 1e6;
+    let peer = median_ns(5, 1, || {
+        black_box(peers::fib(black_box(35)));
+    }) / 1e6;
     table.add("fib(35) (ms)", Some(("Rust, optimised", peer)), fib, "1.10 of the peer");
     let mandelbrot = run(MANDELBROT)?;
-    let peer = median_ns(5, 1, || { black_box(peers::mandelbrot(black_box(640), 480)); }) / 1e6;
+    let peer = median_ns(5, 1, || {
+        black_box(peers::mandelbrot(black_box(640), 480));
+    }) / 1e6;
     table.add("mandelbrot 640x480, 64 turns (ms)", Some(("Rust, optimised", peer)), mandelbrot, "1.10 of the peer");
     Ok(())
 }

@@ -32,7 +32,8 @@ fn sink(text: &str) -> Result<Sink> {
 pub fn measure(table: &mut Table) -> Result<()> {
     const COUNT: u64 = 20_000_000;
     let loop_only = format!("module base\nglobal mut x = 0\nexport func main() {{ for i in 0..{COUNT} {{ x = i }} }}");
-    let emit = format!("module emit\n{SINK}export func main() {{ for i in 0..{COUNT} {{ sink.rect(i, i, 3, 4, 5) }} }}");
+    let emit =
+        format!("module emit\n{SINK}export func main() {{ for i in 0..{COUNT} {{ sink.rect(i, i, 3, 4, 5) }} }}");
     let (loop_only, emit) = (program(&loop_only)?, program(&emit)?);
     let mut failed = None;
     let mut run = |program| {
@@ -47,7 +48,12 @@ pub fn measure(table: &mut Table) -> Result<()> {
     if let Some(why) = failed {
         return Err(why);
     }
-    table.add("emit an instruction of 5 operands (ns)", Some(("system call, getppid", peers::system_call_ns())), full - empty, "2 or less");
+    table.add(
+        "emit an instruction of 5 operands (ns)",
+        Some(("system call, getppid", peers::system_call_ns())),
+        full - empty,
+        "2 or less",
+    );
 
     const PACKETS: u64 = 100_000;
     let text = format!(
@@ -59,6 +65,11 @@ pub fn measure(table: &mut Table) -> Result<()> {
         result = sink(&text).and_then(|sink| run_system(Vec::new(), Some(sink), packets.clone()));
     });
     result?;
-    table.add("an instruction in a packet of 32, executed (ns)", Some(("system call, getppid", peers::system_call_ns())), ns, "10 or less");
+    table.add(
+        "an instruction in a packet of 32, executed (ns)",
+        Some(("system call, getppid", peers::system_call_ns())),
+        ns,
+        "10 or less",
+    );
     Ok(())
 }

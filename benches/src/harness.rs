@@ -34,7 +34,8 @@ pub fn program(text: &str) -> Result<Arc<Program>> {
 /// Runs `main` of a program that needs nobody; packets that it sends are dropped unread.
 pub fn run_alone(program: &Arc<Program>) -> Result<()> {
     let account = Account::new(64 << 20);
-    let mut instance = Instance::new(platform(), program.clone(), account, DEFAULT_STACK_BYTES).map_err(|e| anyhow!("{e}"))?;
+    let mut instance =
+        Instance::new(platform(), program.clone(), account, DEFAULT_STACK_BYTES).map_err(|e| anyhow!("{e}"))?;
     for slot in 0..instance.slots() {
         instance.open_slot(slot, 0, 0);
     }
@@ -58,7 +59,11 @@ pub fn run_alone(program: &Arc<Program>) -> Result<()> {
 }
 
 /// A system in which `main` runs to its end, with these other VMs.
-pub fn run_system(others: Vec<(&str, Arc<Program>)>, sink: Option<crate::emission::Sink>, main: Arc<Program>) -> Result<()> {
+pub fn run_system(
+    others: Vec<(&str, Arc<Program>)>,
+    sink: Option<crate::emission::Sink>,
+    main: Arc<Program>,
+) -> Result<()> {
     let mut system = System::new(platform(), SystemOptions::default());
     if let Some(sink) = sink {
         system.add_service(Box::new(sink), VmOptions::named("sink", Grants::none())).map_err(|e| anyhow!("{e}"))?;

@@ -9,8 +9,8 @@ extern crate alloc;
 mod boot;
 pub mod bundle;
 pub mod control;
-pub mod plan;
 mod inject;
+pub mod plan;
 mod record;
 
 pub use boot::{Devices, Ended, LoadError, boot};

@@ -105,7 +105,8 @@ impl<'m> Compilation<'m> {
     /// The order of symbols in the code, which is also their order as values.
     fn after(&self, symbol: Option<Symbol>) -> Option<Symbol> {
         let func = |at: u32| (at < self.module.funcs.len() as u32).then_some(Symbol::Func(FuncId(at)));
-        let entry = |after: Option<FuncId>| self.entries.iter().find(|id| Some(**id) > after).copied().map(Symbol::Entry);
+        let entry =
+            |after: Option<FuncId>| self.entries.iter().find(|id| Some(**id) > after).copied().map(Symbol::Entry);
         let stub = |after: Option<Stub>| self.stubs.iter().find(|stub| Some(**stub) > after).copied().map(Symbol::Stub);
         match symbol {
             None => func(0).or_else(|| entry(None)).or_else(|| stub(None)),
@@ -126,8 +127,7 @@ impl<'m> Compilation<'m> {
                 let sig = &self.module.funcs.get(id.index()).ok_or(unverified)?.sig;
                 func.name = UserFuncName::User(symbol.to_name());
                 func.signature = lower::clif_signature(sig);
-                let facts =
-                    lower::lower(self.module, id, self.choices, FunctionBuilder::new(func, &mut self.frontend));
+                let facts = lower::lower(self.module, id, self.choices, FunctionBuilder::new(func, &mut self.frontend));
                 if facts.is_err() {
                     // A lowering that stopped half-way leaves its state behind.
                     self.frontend = FunctionBuilderContext::new();

@@ -47,7 +47,12 @@ pub(crate) fn entry(
 }
 
 /// Makes a stub: `fn(ctx, args..)` that takes an exit and keeps all registers.
-pub(crate) fn stub(func: &mut Function, frontend: &mut FunctionBuilderContext, target: TargetFrontendConfig, stub: Stub) {
+pub(crate) fn stub(
+    func: &mut Function,
+    frontend: &mut FunctionBuilderContext,
+    target: TargetFrontendConfig,
+    stub: Stub,
+) {
     let mut edge = Edge::new(func, frontend, Symbol::Stub(stub), stub.signature());
     let block = edge.b.current_block();
     let params = block.map_or(alloc::vec::Vec::new(), |block| edge.b.block_params(block).to_vec());

@@ -29,4 +29,4 @@ pub use compile::{Compilation, compile};
 pub use error::{CompileError, LinkError};
 pub use image::{Compiled, Location, Relocation, RelocationKind, Section, Stub, Symbol};
 pub use listing::{asm, clif};
-pub use options::{Bounds, Cpu, GUARD_REGION_BYTES, Options, Opt};
+pub use options::{Bounds, Cpu, GUARD_REGION_BYTES, Opt, Options};

@@ -54,7 +54,8 @@ fn oracle(module: &VerifiedModule, symbols: &[Symbol]) -> (JITModule, HashMap<Fu
     for (symbol, function) in functions {
         let mut context = jit.make_context();
         context.func = function;
-        let names: Vec<_> = context.func.params.user_named_funcs().iter().map(|(at, name)| (at, name.clone())).collect();
+        let names: Vec<_> =
+            context.func.params.user_named_funcs().iter().map(|(at, name)| (at, name.clone())).collect();
         for (at, name) in names {
             let callee = ids[&Symbol::from_name(&name).unwrap()];
             context.func.params.reset_user_func_name(at, UserExternalName::new(0, callee.as_u32()));
@@ -122,7 +123,9 @@ fn code_offsets_lead_back_to_lines() {
     let module = il::verify(text(SOURCE)).unwrap();
     let compiled = compile(&module, &options()).unwrap();
     let sections = &compiled.sections;
-    assert!(sections.windows(2).all(|pair| pair[0].range.end <= pair[1].range.start && pair[0].symbol < pair[1].symbol));
+    assert!(
+        sections.windows(2).all(|pair| pair[0].range.end <= pair[1].range.start && pair[0].symbol < pair[1].symbol)
+    );
     let mut lines = std::collections::BTreeSet::new();
     for offset in 0..compiled.code.len() as u32 {
         if let Some(at) = compiled.locate(offset) {

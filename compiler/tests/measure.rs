@@ -8,8 +8,8 @@ use compiler::{Options, compile};
 use il::instr::Instr;
 use il::op::Op;
 use il::{FuncId, LocalId, Type};
-use support::{Vm, text};
 use support::build::{Build, get};
+use support::{Vm, text};
 
 fn fib(build: &mut Build) {
     let minus = |n| [get(0), Instr::I32Const(n), Instr::Op(Op::I32Sub, 0), Instr::Call(FuncId(0))];
@@ -22,7 +22,8 @@ fn fib(build: &mut Build) {
 fn long_function(build: &mut Build, count: usize) {
     let mut body = il::instr::Writer::default();
     for turn in 0..count / 10 {
-        for instr in [get(0), get(1), Instr::Op(Op::I32Mul, 0), Instr::I32Const(turn as i32), Instr::Op(Op::I32Add, 0)] {
+        for instr in [get(0), get(1), Instr::Op(Op::I32Mul, 0), Instr::I32Const(turn as i32), Instr::Op(Op::I32Add, 0)]
+        {
             body.push(instr);
         }
         body.set(&[Some(LocalId(turn as u32 % 8 + 2))]);
@@ -62,7 +63,10 @@ fn figures() {
     let mut picture = Vm::with(text(MANDELBROT), &Options::detect());
     let points = rust_mandelbrot(std::hint::black_box(300));
     println!("mandelbrot: {:.1} ms", best_of(5, || assert_eq!(picture.eval("mandelbrot", &[300]), Ok(points))));
-    println!("mandelbrot in Rust: {:.1} ms", best_of(5, || assert_eq!(rust_mandelbrot(std::hint::black_box(300)), points)));
+    println!(
+        "mandelbrot in Rust: {:.1} ms",
+        best_of(5, || assert_eq!(rust_mandelbrot(std::hint::black_box(300)), points))
+    );
     println!("fib(35) in Rust: {:.1} ms", best_of(5, || assert_eq!(rust_fib(std::hint::black_box(35)), 9227465)));
 }
 

@@ -25,11 +25,49 @@ fn i64s() -> Vec<u64> {
 
 fn f64s() -> Vec<u64> {
     let mut bits: Vec<u64> = [
-        0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.5, -2.5, 0.49999999999999994, 3.7, -3.7, 1e10, -1e10, 1e300, -1e300,
-        2147483647.0, 2147483647.9, 2147483648.0, -2147483648.0, -2147483648.9, -2147483649.0, 4294967295.9, 4294967296.0,
-        9223372036854775807.0, 9223372036854774784.0, -9223372036854775808.0, -9223372036854777856.0,
-        18446744073709551615.0, 18446744073709549568.0, 4503599627370495.5, -4503599627370495.5, 4503599627370497.0,
-        9007199254740993.0, f64::MIN_POSITIVE, 5e-324, -5e-324, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, -0.9999, 0.9999,
+        0.0,
+        -0.0,
+        0.5,
+        -0.5,
+        1.0,
+        -1.0,
+        1.5,
+        -1.5,
+        2.5,
+        -2.5,
+        0.49999999999999994,
+        3.7,
+        -3.7,
+        1e10,
+        -1e10,
+        1e300,
+        -1e300,
+        2147483647.0,
+        2147483647.9,
+        2147483648.0,
+        -2147483648.0,
+        -2147483648.9,
+        -2147483649.0,
+        4294967295.9,
+        4294967296.0,
+        9223372036854775807.0,
+        9223372036854774784.0,
+        -9223372036854775808.0,
+        -9223372036854777856.0,
+        18446744073709551615.0,
+        18446744073709549568.0,
+        4503599627370495.5,
+        -4503599627370495.5,
+        4503599627370497.0,
+        9007199254740993.0,
+        f64::MIN_POSITIVE,
+        5e-324,
+        -5e-324,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::MAX,
+        -0.9999,
+        0.9999,
     ]
     .map(f64::to_bits)
     .to_vec();
@@ -218,7 +256,10 @@ fn arguments(op: Op) -> Vec<Vec<u64>> {
     let params = op.info().params;
     let mut all = vec![vec![]];
     for ty in params {
-        all = all.iter().flat_map(|args| values(*ty).into_iter().map(move |v| [args.as_slice(), &[v]].concat())).collect();
+        all = all
+            .iter()
+            .flat_map(|args| values(*ty).into_iter().map(move |v| [args.as_slice(), &[v]].concat()))
+            .collect();
     }
     all
 }
@@ -281,7 +322,13 @@ fn nans_are_canonical_wherever_their_bits_show() {
     build.func("neg", &floats, &[Type::F64], &[], &with(&[Instr::Op(Op::F64Neg, 0)]));
     build.func("bits", &floats, &[Type::I64], &[], &with(&[Instr::Op(Op::I64Bits, 0)]));
     build.func("sum", &floats, &[Type::F64], &[], &with(&[get(0), Instr::Op(Op::F64Add, 0)]));
-    build.func("copysign", &floats, &[Type::F64], &[], &with(&[Instr::F64Const(1 << 63), Instr::Op(Op::F64Copysign, 0)]));
+    build.func(
+        "copysign",
+        &floats,
+        &[Type::F64],
+        &[],
+        &with(&[Instr::F64Const(1 << 63), Instr::Op(Op::F64Copysign, 0)]),
+    );
     for options in all_options() {
         let mut vm = Vm::with(build.module.clone(), &options);
         for args in [[0, 0], [0, 1 << 63], [0xfff8_0000_0000_0077, 0]] {

@@ -240,6 +240,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next instruction; `None` at the end of the body.
+    #[expect(clippy::should_implement_trait, reason = "it is fallible, and stops at the first error")]
     pub fn next(&mut self) -> Result<Option<Instr<'a>>, DecodeError> {
         let Some(&byte) = self.bytes.get(self.at) else { return Ok(None) };
         self.at += 1;

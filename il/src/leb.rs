@@ -66,8 +66,7 @@ pub fn read_i64(bytes: &[u8]) -> Result<(i64, usize), LebError> {
             if at < 9 && byte & 0x40 != 0 {
                 value |= -1i64 << (7 * (at + 1));
             }
-            let redundant = at > 0
-                && ((byte == 0 && previous & 0x40 == 0) || (byte == 0x7f && previous & 0x40 != 0));
+            let redundant = at > 0 && ((byte == 0 && previous & 0x40 == 0) || (byte == 0x7f && previous & 0x40 != 0));
             return if redundant { Err(LebError::NotShortest) } else { Ok((value, at + 1)) };
         }
         previous = byte;

@@ -24,8 +24,7 @@ pub enum Type {
 
 impl Type {
     /// Every type, in the order of its binary code.
-    pub const ALL: [Type; 7] =
-        [Type::I32, Type::I64, Type::F64, Type::Bool, Type::Str, Type::Buf, Type::BufRef];
+    pub const ALL: [Type; 7] = [Type::I32, Type::I64, Type::F64, Type::Bool, Type::Str, Type::Buf, Type::BufRef];
 
     /// The type with binary code `code`.
     pub fn from_code(code: u8) -> Option<Type> {

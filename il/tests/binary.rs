@@ -9,8 +9,8 @@ use il::binary::{Problem, decode, encode, identity};
 use il::isa::{Event, Field, Instruction, InstructionSet};
 use il::op::Op;
 use il::{
-    Const, Data, Export, Func, FuncId, Global, Handler, IsaId, Memory, Module, Names, Provides, Signature, StrId, Type, Use,
-    UseId,
+    Const, Data, Export, Func, FuncId, Global, Handler, IsaId, Memory, Module, Names, Provides, Signature, StrId, Type,
+    Use, UseId,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -102,7 +102,10 @@ fn every_module_has_one_encoding() {
     assert_eq!(with(&[1, 3, 1, b'a', 9]), (10, Problem::TrailingBytes(1)));
     assert_eq!(with(&[1, 2, 1, 0xff]), (9, Problem::BadUtf8));
     assert_eq!(with(&[1, 9, 1, b'a']), (7, Problem::Truncated));
-    assert_eq!(with(&[2, 6, 0xff, 0xff, 0xff, 0xff, 0x0f, 0]), (8, Problem::Limit { count: 0xffff_ffff, limit: 65536 }));
+    assert_eq!(
+        with(&[2, 6, 0xff, 0xff, 0xff, 0xff, 0x0f, 0]),
+        (8, Problem::Limit { count: 0xffff_ffff, limit: 65536 })
+    );
     assert!(matches!(with(&[6, 4, 1, 2, 1, 0]), (9, Problem::BadCode { found: 2, .. })));
 }
 
@@ -114,7 +117,10 @@ fn headers_are_checked() {
     assert_eq!(problem(b"\0ilb\x02\0"), (4, Problem::Version(2)));
     assert_eq!(problem(b"\0ilb\x01\x05"), (5, Problem::Features(5)));
     let error = decode(b"\0ilb\x02\0").unwrap_err().to_string();
-    assert_eq!(error, "byte 4: the format version: format version 2, expected 1; rebuild the module with a matching `ilc`");
+    assert_eq!(
+        error,
+        "byte 4: the format version: format version 2, expected 1; rebuild the module with a matching `ilc`"
+    );
 }
 
 fn text() -> BoxedStrategy<String> {
@@ -135,9 +141,14 @@ fn fields() -> impl Strategy<Value = Cow<'static, [Field]>> + Clone {
 }
 
 fn isa() -> impl Strategy<Value = InstructionSet> {
-    let instruction = (any::<u8>(), text(), fields(), option::of(fields())).prop_map(|(opcode, name, params, results)| {
-        Instruction { opcode, name: name.into(), params, results, doc: "".into() }
-    });
+    let instruction =
+        (any::<u8>(), text(), fields(), option::of(fields())).prop_map(|(opcode, name, params, results)| Instruction {
+            opcode,
+            name: name.into(),
+            params,
+            results,
+            doc: "".into(),
+        });
     let event = (any::<u8>(), text(), fields(), any::<bool>()).prop_map(|(number, name, params, coalesced)| Event {
         number,
         name: name.into(),
@@ -145,15 +156,15 @@ fn isa() -> impl Strategy<Value = InstructionSet> {
         coalesced,
         doc: "".into(),
     });
-    (text(), any::<u32>(), vec(instruction, 0..4), vec(event, 0..4)).prop_map(|(name, version, instructions, events)| {
-        InstructionSet {
+    (text(), any::<u32>(), vec(instruction, 0..4), vec(event, 0..4)).prop_map(
+        |(name, version, instructions, events)| InstructionSet {
             name: name.into(),
             version,
             instructions: instructions.into(),
             events: events.into(),
             doc: "".into(),
-        }
-    })
+        },
+    )
 }
 
 fn constant() -> impl Strategy<Value = Const> {
@@ -180,8 +191,11 @@ fn module() -> impl Strategy<Value = Module> {
     let globals = vec((any::<bool>(), constant()).prop_map(|(mutable, init)| Global { mutable, init }), 0..4);
     let memory = option::of(any::<(u32, u32)>()).prop_map(|all| all.map(|(min, max)| Memory { min, max }));
     let data = vec((any::<u32>(), vec(any::<u8>(), 0..9)).prop_map(|(offset, bytes)| Data { offset, bytes }), 0..3);
-    let func = (types(), types(), types(), vec(any::<u8>(), 0..20))
-        .prop_map(|(params, results, locals, body)| Func { sig: Signature { params, results }, locals, body });
+    let func = (types(), types(), types(), vec(any::<u8>(), 0..20)).prop_map(|(params, results, locals, body)| Func {
+        sig: Signature { params, results },
+        locals,
+        body,
+    });
     let exports = vec((text(), any::<u32>()).prop_map(|(name, func)| Export { name, func: FuncId(func) }), 0..3);
     let handlers = vec(any::<(u32, u8, u32)>(), 0..3).prop_map(|all| {
         let handler = |(source, event, func)| Handler { source: UseId(source), event, func: FuncId(func) };

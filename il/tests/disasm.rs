@@ -56,7 +56,8 @@ fn assert_same(first: &Module, second: &Module, text: &str) {
         module.globals.iter().map(|global| (global.mutable, constant(module, global.init))).collect::<Vec<_>>()
     };
     assert_eq!(globals(first), globals(second), "{text}");
-    let tables = |module: &Module| Module { funcs: vec![], globals: vec![], strings: vec![], names: None, ..module.clone() };
+    let tables =
+        |module: &Module| Module { funcs: vec![], globals: vec![], strings: vec![], names: None, ..module.clone() };
     assert_eq!(first.funcs.len(), second.funcs.len(), "{text}");
     assert_eq!(tables(first), tables(second), "{text}");
 }
@@ -68,7 +69,8 @@ fn round_trip(name: &str, source: &str) {
     let text = il::disasm::module(&first);
     let second = compile(name, &text).unwrap_or_else(|error| panic!("{name}, disassembled:\n{text}\n{error}"));
     assert_same(&first, &second, &text);
-    let code_only = |text: &str| text.lines().map(|line| line.split(" // ").next().unwrap_or("").to_owned()).collect::<Vec<_>>();
+    let code_only =
+        |text: &str| text.lines().map(|line| line.split(" // ").next().unwrap_or("").to_owned()).collect::<Vec<_>>();
     assert_eq!(code_only(&text), code_only(&il::disasm::module(&second)), "{name}");
 }
 
@@ -158,4 +160,7 @@ fn modules_without_names_or_text_form_are_shown_all_the_same() {
     let text = il::disasm::module(&module);
     assert!(text.contains("var t0 = 0") && text.contains("_ = -t0"), "{text}");
     assert!(text.contains("// 0: Op(I32Add, 0)"), "{text}");
+
+    let hostile = Module { name: "a\u{1b}[2J\nfunc".into(), ..Module::default() };
+    assert!(!il::disasm::module(&hostile).contains(['\u{1b}']), "names cannot act on a terminal");
 }

@@ -14,7 +14,8 @@ use il::{FuncId, Module};
 #[test]
 fn programs_compile_to_the_recorded_modules() {
     golden("text", |name, source| {
-        let module = il::text::compile(name, source, isa::ALL).unwrap_or_else(|errors| panic!("{name} is refused:\n{errors}"));
+        let module =
+            il::text::compile(name, source, isa::ALL).unwrap_or_else(|errors| panic!("{name} is refused:\n{errors}"));
         let bytes = il::binary::encode(&module);
         let again = il::binary::decode(&bytes).unwrap_or_else(|error| panic!("{name}: its binary is refused: {error}"));
         assert!(again == module, "{name}: binary code changes the module");
@@ -29,7 +30,10 @@ fn errors_read_as_recorded() {
         Ok(_) => panic!("{name} is accepted, but its mistake should be reported"),
         Err(errors) => {
             for error in &errors {
-                assert!(source.is_empty() || error.line as usize <= source.lines().count() + 1, "{name}: place of {error:?}");
+                assert!(
+                    source.is_empty() || error.line as usize <= source.lines().count() + 1,
+                    "{name}: place of {error:?}"
+                );
             }
             format!("{errors}\n")
         }
@@ -38,7 +42,10 @@ fn errors_read_as_recorded() {
 
 #[test]
 fn every_error_code_has_a_case() {
-    let recorded: String = cases("diagnostics").iter().map(|case| fs::read_to_string(case.with_extension("txt")).unwrap_or_default()).collect();
+    let recorded: String = cases("diagnostics")
+        .iter()
+        .map(|case| fs::read_to_string(case.with_extension("txt")).unwrap_or_default())
+        .collect();
     for code in il::text::Code::ALL {
         // The verifier's refusals come after a text is accepted.
         let reported = *code == il::text::Code::Rejected || recorded.contains(code.name());
@@ -87,7 +94,15 @@ fn dump(module: &Module) -> String {
     for (at, text) in module.strings.iter().enumerate() {
         writeln!(out, "string {at} {text:?}").unwrap();
     }
-    let tables = (&module.uses, &module.provides, &module.globals, &module.memory, &module.data, &module.exports, &module.handlers);
+    let tables = (
+        &module.uses,
+        &module.provides,
+        &module.globals,
+        &module.memory,
+        &module.data,
+        &module.exports,
+        &module.handlers,
+    );
     writeln!(out, "{tables:?}").unwrap();
     for at in 0..module.funcs.len() {
         dump_func(&mut out, module, FuncId(at as u32));
@@ -108,7 +123,15 @@ fn dump_func(out: &mut String, module: &Module, id: FuncId) {
         let closes = matches!(instr, Instr::End | Instr::Else | Instr::Arm(_) | Instr::Default);
         let opens = matches!(
             instr,
-            Instr::If | Instr::Loop | Instr::While | Instr::For(_) | Instr::Switch | Instr::Cond(_) | Instr::Else | Instr::Arm(_) | Instr::Default
+            Instr::If
+                | Instr::Loop
+                | Instr::While
+                | Instr::For(_)
+                | Instr::Switch
+                | Instr::Cond(_)
+                | Instr::Else
+                | Instr::Arm(_)
+                | Instr::Default
         );
         let shown = if now == line { String::new() } else { now.to_string() };
         line = now;
@@ -143,12 +166,18 @@ fn damaged_texts_give_errors() {
         let places: Vec<usize> = source.char_indices().map(|(at, _)| at).step_by(11).collect();
         for (turn, at) in places.into_iter().enumerate() {
             let (before, after) = source.split_at(at);
-            let piece = ["", "{", "}", "(", ")", "\"", "match ", "-", "return ", "0", "'", "try ", "pure ", "provides "][turn % 14];
+            let piece =
+                ["", "{", "}", "(", ")", "\"", "match ", "-", "return ", "0", "'", "try ", "pure ", "provides "]
+                    [turn % 14];
             let skipped: String = after.chars().skip(turn % 7).collect();
             for text in [before.to_string(), format!("{before}{piece}{skipped}")] {
                 if let Ok(module) = il::text::compile("damaged.il", &text, isa::ALL) {
                     let verified = il::verify(module);
-                    assert!(verified.is_ok(), "accepted, then refused by the verifier: {}\n{text}", verified.unwrap_err());
+                    assert!(
+                        verified.is_ok(),
+                        "accepted, then refused by the verifier: {}\n{text}",
+                        verified.unwrap_err()
+                    );
                 }
             }
         }
@@ -176,11 +205,17 @@ fn hostile_nesting_is_refused() {
         // Whatever is looked up must not be looked for anew in all that came before.
         format!("const A = \"{}\" + 1", "\\u{".repeat(many)),
         format!("func f() {{ match 1 {{ {} 1 => {{}} }} }}", "1 | ".repeat(many)),
-        format!("func f() {{ match 1 {{ {} _ => {{}} }} }}", (0..many).rev().map(|n| format!("{n} | {n} => {{}} ")).collect::<String>()),
+        format!(
+            "func f() {{ match 1 {{ {} _ => {{}} }} }}",
+            (0..many).rev().map(|n| format!("{n} | {n} => {{}} ")).collect::<String>()
+        ),
         (0..many).map(|n| format!("isa a{n}.b@1 {{}}\n")).collect(),
         (0..many).map(|n| format!("const C{n}: i64 = D{n}\n")).collect(),
         format!("use k: cascade.keyboard@1\n{}", "on k.key(code: i32, down: bool, char: i32) {}\n".repeat(many)),
-        format!("func f() {{ loop {{ {} }} }}", (0..many).map(|n| format!("let b{n} = buf(1) if true {{ break }} ")).collect::<String>()),
+        format!(
+            "func f() {{ loop {{ {} }} }}",
+            (0..many).map(|n| format!("let b{n} = buf(1) if true {{ break }} ")).collect::<String>()
+        ),
         format!("func f() {{ g({}) }}", (0..many).map(|n| format!("name{n}, ")).collect::<String>()),
         "{".repeat(many),
         "'".repeat(many),

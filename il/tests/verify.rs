@@ -7,8 +7,8 @@ use il::instr::{DecodeError, Instr};
 use il::op::Op;
 use il::verify::Violation;
 use il::{
-    Const, Data, Export, FuncId, Global, GlobalId, Handler, IsaId, LocalId, Memory, Module, Names, StrId, Type, Use, UseId,
-    limits,
+    Const, Data, Export, FuncId, Global, GlobalId, Handler, IsaId, LocalId, Memory, Module, Names, StrId, Type, Use,
+    UseId, limits,
 };
 
 const I32: Type = Type::I32;
@@ -134,10 +134,7 @@ fn locals_are_assigned_on_every_path_before_they_are_read() {
         .accepts(append(append(code().put(Instr::Loop), set(1)).put(Instr::Break(0)).end(), read()))
         .refuses(append(code().put(Instr::Loop).put(Instr::Break(0)).end(), read()), Violation::Unset(LocalId(1)))
         .accepts(code().i32(0).i32(9).put(Instr::For(LocalId(1))).get(1).discard().end().i32(0).ret())
-        .refuses(
-            append(code().i32(0).i32(9).put(Instr::For(LocalId(1))).end(), read()),
-            Violation::Unset(LocalId(1)),
-        )
+        .refuses(append(code().i32(0).i32(9).put(Instr::For(LocalId(1))).end(), read()), Violation::Unset(LocalId(1)))
         .refuses(
             append(append(code().put(Instr::While).get(0).put(Instr::Test), set(1)).end(), read()),
             Violation::Unset(LocalId(1)),
@@ -167,7 +164,8 @@ fn a_moved_buf_is_gone() {
 fn a_loop_gives_back_what_its_next_turn_needs() {
     let new = || code().i32(4).op(Op::BufNew).set(0);
     let turn = |rest: Code| append(code().put(Instr::Loop).take(0).discard(), rest).end();
-    let turn_while = |rest: Code| append(code().put(Instr::While).get(1).put(Instr::Test).take(0).discard(), rest).end();
+    let turn_while =
+        |rest: Code| append(code().put(Instr::While).get(1).put(Instr::Test).take(0).discard(), rest).end();
     let turn_for = |rest: Code| append(code().i32(0).i32(2).put(Instr::For(LocalId(2))).take(0).discard(), rest).end();
     let lost = || Violation::LoopMoves(LocalId(0));
     Shape(&[BUF, BOOL], &[], &[I32])
@@ -201,7 +199,9 @@ fn borrowing_excludes_moving() {
 fn parts_of_constructs_stand_in_their_construct() {
     let f = Shape(&[], &[], &[]);
     f.accepts(code().yes().put(Instr::If).put(Instr::Else).end());
-    for (instr, name) in [(Instr::Else, "else"), (Instr::End, "end"), (Instr::Test, "test"), (Instr::Default, "default")] {
+    for (instr, name) in
+        [(Instr::Else, "else"), (Instr::End, "end"), (Instr::Test, "test"), (Instr::Default, "default")]
+    {
         f.refuses(code().put(instr), Violation::Misplaced(name));
     }
     f.refuses(code().arm(&[1]), Violation::Misplaced("arm"))
@@ -242,7 +242,17 @@ fn functions_with_results_return_them() {
 #[test]
 fn break_and_continue_count_loops_only() {
     let inside = |leave: Instr<'static>| {
-        code().put(Instr::Loop).put(Instr::While).yes().put(Instr::Test).yes().put(Instr::If).put(leave).end().end().end()
+        code()
+            .put(Instr::Loop)
+            .put(Instr::While)
+            .yes()
+            .put(Instr::Test)
+            .yes()
+            .put(Instr::If)
+            .put(leave)
+            .end()
+            .end()
+            .end()
     };
     for (near, far) in [(Instr::Break(1), Instr::Break(2)), (Instr::Continue(1), Instr::Continue(2))] {
         Shape(&[], &[], &[]).accepts(inside(near)).refuses(inside(far), Violation::NoLoop { depth: 2, loops: 2 });
@@ -304,10 +314,7 @@ fn device_instructions_match_their_set() {
         .refuses(code().i64(1).send_set(0, 1, &[]), mismatch(I32, I64))
         .accepts(code().put(Instr::Send(UseId(0), 2)).set(0))
         .refuses(code().i32(1).put(Instr::Send(UseId(0), 1)), Violation::Streamed(name("put")))
-        .refuses(
-            code().put(Instr::Send(UseId(0), 3)),
-            Violation::NotOneResult { name: name("pair"), results: 2 },
-        )
+        .refuses(code().put(Instr::Send(UseId(0), 3)), Violation::NotOneResult { name: name("pair"), results: 2 })
         .accepts(code().try_set(0, 3, &[0, 1, 2]))
         .accepts(code().try_set(0, 4, &[0]))
         .refuses(code().i32(1).try_set(0, 1, &[0]), Violation::Streamed(name("put")))
@@ -336,10 +343,7 @@ fn indices_are_in_range() {
         .refuses(code().call_set(3, &[]), missing("function", 3, 3))
         .accepts(code().str(0).discard().yes().put(Instr::Assert(StrId(0))).put(Instr::Trap(StrId(0))))
         .accepts(code().i32(1).put(Instr::Call(FuncId(0))).put(Instr::GlobalSet(GlobalId(0))))
-        .refuses(
-            code().put(Instr::Call(FuncId(1))),
-            Violation::NotOneResult { name: "func 1".into(), results: 0 },
-        )
+        .refuses(code().put(Instr::Call(FuncId(1))), Violation::NotOneResult { name: "func 1".into(), results: 0 })
         .refuses(code().str(0).put(Instr::GlobalSet(GlobalId(1))), Violation::Immutable(1));
 }
 
@@ -385,8 +389,7 @@ fn limits_hold() {
         .accepts(nested(limits::NESTING))
         .refuses(nested(limits::NESTING + 1), over("nested constructs", limits::NESTING));
     Shape(&[BUF; limits::PARAMS], &[], &[BUF; limits::BUFS - limits::PARAMS]).accepts(code());
-    Shape(&[BUF; 1], &[], &[BUF; limits::BUFS])
-        .refuses(code(), over("`buf` locals of a function", limits::BUFS));
+    Shape(&[BUF; 1], &[], &[BUF; limits::BUFS]).refuses(code(), over("`buf` locals of a function", limits::BUFS));
     Shape(&[I32; limits::PARAMS + 1], &[], &[]).refuses(code(), over("parameters", limits::PARAMS));
     Shape(&[], &[], &[I32; limits::LOCALS]).accepts(code());
     Shape(&[], &[], &[I32; limits::LOCALS + 1]).refuses(code(), over("locals of a function", limits::LOCALS));
@@ -440,7 +443,10 @@ fn only_the_base_enters_ops_and_handlers() {
 
 #[test]
 fn events_are_the_provided_sets() {
-    changed(|m| m.funcs[8].body = code().i64(1).put(Instr::Emit(2)).bytes(), is!(Violation::NoSuch { what: "event", .. }));
+    changed(
+        |m| m.funcs[8].body = code().i64(1).put(Instr::Emit(2)).bytes(),
+        is!(Violation::NoSuch { what: "event", .. }),
+    );
     changed(|m| m.funcs[8].body = code().i32(1).put(Instr::Emit(1)).bytes(), is!(Violation::Mismatch { .. }));
     Shape(&[], &[], &[]).refuses(code().i64(1).put(Instr::Emit(1)), Violation::EmitWithoutSet);
 }

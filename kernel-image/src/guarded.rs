@@ -63,7 +63,8 @@ global_asm!(
 );
 
 unsafe extern "C" {
-    fn guarded_enter(run: unsafe extern "C" fn(*mut c_void), argument: *mut c_void, stack: u64, saved: *mut u64) -> u64;
+    fn guarded_enter(run: unsafe extern "C" fn(*mut c_void), argument: *mut c_void, stack: u64, saved: *mut u64)
+    -> u64;
     fn guarded_escape(saved: *const u64) -> !;
 }
 

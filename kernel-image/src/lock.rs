@@ -2,7 +2,7 @@
 //! it too, and a turn that is cut off by the timer never holds one.
 //!
 //! Invariant: holding one is short, and on one core it is never contended; a second `lock` on the same
-//! core is a bug and panics rather than hangs.
+//! core is a bug and panics rather than hangs. This file contains `unsafe`: the implementation of a mutex.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 

@@ -15,7 +15,8 @@ use crate::{control, guarded, interrupts, power, time};
 const KEY_PATIENCE: Nanos = 10_000_000_000;
 
 /// The machine.
-pub static MACHINE: Machine = Machine { script_over: AtomicBool::new(true), keys_due: AtomicU32::new(0), keys_in_all: AtomicU32::new(0) };
+pub static MACHINE: Machine =
+    Machine { script_over: AtomicBool::new(true), keys_due: AtomicU32::new(0), keys_in_all: AtomicU32::new(0) };
 
 /// The platform's state that belongs to one run: how far its key script is.
 pub struct Machine {

@@ -4,9 +4,9 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::ops::Range;
 
-use bootstrapper::{Devices, boot};
 use bootstrapper::bundle::{Bundle, Run};
 use bootstrapper::control::{FromGuest, ToGuest};
+use bootstrapper::{Devices, boot};
 use vm_disk::{BlockDevice, MemoryDisk};
 
 use crate::devices::disk::VirtioDisk;

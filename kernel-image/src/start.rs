@@ -3,7 +3,7 @@
 use core::arch::{asm, global_asm};
 
 use crate::memory::space::Stack;
-use crate::{control, cpu, devices, guarded, interrupts, memory, power, pvh, run, serial, time};
+use crate::{cpu, devices, guarded, interrupts, memory, power, pvh, run, serial, time};
 
 global_asm!(include_str!("start.s"));
 global_asm!(include_str!("bytes.s"));
@@ -18,7 +18,6 @@ static BOOT: spin::Once<pvh::BootInfo> = spin::Once::new();
 extern "C" fn start_rust(info: u32) -> ! {
     serial::COM1.init(true);
     serial::COM2.init(true);
-    control::log(format_args!("the kernel has started"));
     cpu::init();
     let boot = BOOT.call_once(|| pvh::read_boot_info(info));
     memory::init(boot);
@@ -26,7 +25,9 @@ extern "C" fn start_rust(info: u32) -> ! {
     guarded::init();
     let stack = Stack::new(MAIN_STACK_BYTES);
     // SAFETY: the stack is fresh and stays for ever (`main` never returns, so `stack` is never dropped).
-    unsafe { asm!("mov rsp, {stack}", "xor ebp, ebp", "call {main}", "ud2", stack = in(reg) stack.top(), main = sym main, options(noreturn)) }
+    unsafe {
+        asm!("mov rsp, {stack}", "xor ebp, ebp", "call {main}", "ud2", stack = in(reg) stack.top(), main = sym main, options(noreturn))
+    }
 }
 
 extern "C" fn main() -> ! {

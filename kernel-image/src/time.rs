@@ -84,7 +84,8 @@ fn read_date() -> u64 {
 
 fn seconds(fields: [u8; 6], format: u8) -> u64 {
     let afternoon = fields[2] & 0x80 != 0;
-    let value = |field: u8| if format & 4 == 0 { u64::from(field >> 4) * 10 + u64::from(field & 15) } else { u64::from(field) };
+    let value =
+        |field: u8| if format & 4 == 0 { u64::from(field >> 4) * 10 + u64::from(field & 15) } else { u64::from(field) };
     let mut hour = value(fields[2] & 0x7f);
     if format & 2 == 0 {
         hour = hour % 12 + if afternoon { 12 } else { 0 };

@@ -686,7 +686,9 @@ impl Generator {
             Ty::I32 | Ty::I64 if self.random.percent(30) => {
                 format!("{}({a}, {b})", self.random.pick(&["lt_u", "gt_u", "le_u", "ge_u"]))
             }
-            Ty::I32 | Ty::I64 | Ty::F64 => format!("({a} {} {b})", self.random.pick(&["==", "!=", "<", ">", "<=", ">="])),
+            Ty::I32 | Ty::I64 | Ty::F64 => {
+                format!("({a} {} {b})", self.random.pick(&["==", "!=", "<", ">", "<=", ">="]))
+            }
         }
     }
 
@@ -725,7 +727,8 @@ mod tests {
     fn programs_are_valid_and_depend_on_their_seed_alone() {
         for seed in 0..500 {
             let text = program(seed);
-            let module = il::text::compile("random.il", &text, isa::ALL).unwrap_or_else(|all| panic!("seed {seed}:\n{all}"));
+            let module =
+                il::text::compile("random.il", &text, isa::ALL).unwrap_or_else(|all| panic!("seed {seed}:\n{all}"));
             il::verify(module).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
             assert_eq!(text, program(seed));
         }
@@ -742,7 +745,8 @@ mod tests {
         for seed in 0..100 {
             let first = il::text::compile("random.il", &program(seed), isa::ALL).unwrap();
             let text = il::disasm::module(&first);
-            let second = il::text::compile("random.il", &text, isa::ALL).unwrap_or_else(|all| panic!("seed {seed}:\n{all}"));
+            let second =
+                il::text::compile("random.il", &text, isa::ALL).unwrap_or_else(|all| panic!("seed {seed}:\n{all}"));
             assert_eq!(code(&text), code(&il::disasm::module(&second)), "seed {seed}");
             assert_eq!(first.funcs.len(), second.funcs.len());
         }

@@ -62,7 +62,10 @@ fn key_scripts_show_the_line() {
     let cases = [("down a\nup nosuchkey\n", "2"), ("wait soon\n", "1"), ("text \"unclosed\n", "1"), ("press a\n", "1")];
     for (content, line) in cases {
         fs::write(&keys, content).unwrap();
-        refused(cascade().args(["run", "samples/hello.il", "--display", "none", "--keys"]).arg(&keys), &["bad.keys", line]);
+        refused(
+            cascade().args(["run", "samples/hello.il", "--display", "none", "--keys"]).arg(&keys),
+            &["bad.keys", line],
+        );
     }
 }
 
@@ -79,7 +82,10 @@ fn what_is_not_granted_is_refused_by_name() {
 fn missing_files_and_odd_options() {
     refused(cascade().args(["run", "no/such/file.il"]), &["no/such/file.il"]);
     refused(cascade().args(["run", "samples/hello.il", "--display", "hologram"]), &["window, png:FILE"]);
-    refused(cascade().args(["run", "samples/hello.il", "--display", "none", "--disk", "no/such/dir/disk.img"]), &["disk.img"]);
+    refused(
+        cascade().args(["run", "samples/hello.il", "--display", "none", "--disk", "no/such/dir/disk.img"]),
+        &["disk.img"],
+    );
     refused(cascade().args(["boot", "samples/hello.il", "--image", "no/such/image"]), &["no/such/image"]);
 }
 

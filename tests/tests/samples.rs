@@ -77,7 +77,7 @@ fn paint_saves_and_reloads() {
     let keys = keys.to_str().unwrap();
     let (first, disk) = both("paint.il", &blank(), &["--keys", keys]);
     assert_eq!(&disk[..4], b"CPNT");
-    assert!(disk[8..8 + 64 * 46].iter().any(|cell| *cell == 5), "blue cells were saved");
+    assert!(disk[8..8 + 64 * 46].contains(&5), "blue cells were saved");
 
     // What was saved is on the screen of the next run, before any key.
     let (second, _) = both("paint.il", &disk, &["--until-frame", "1"]);

@@ -58,7 +58,8 @@ impl Directory {
     /// VMs that execute a set of this name in another version, or that have this name: for hints.
     pub fn similar(&self, set: &str, name: &str) -> Option<&Entry> {
         let path = |set: &str| set.split('@').next().unwrap_or_default().to_string();
-        let fits = |entry: &&Entry| entry.set.as_deref().is_some_and(|other| path(other) == path(set)) || entry.name == name;
+        let fits =
+            |entry: &&Entry| entry.set.as_deref().is_some_and(|other| path(other) == path(set)) || entry.name == name;
         self.entries.iter().find(fits)
     }
 }

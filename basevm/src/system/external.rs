@@ -182,4 +182,3 @@ fn tags(words: &[u64]) -> Vec<u32> {
     }
     tags
 }
-

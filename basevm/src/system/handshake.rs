@@ -118,13 +118,20 @@ impl fmt::Display for Refusal {
             }
             Refusal::NotGranted { set, items } => {
                 let (list, target) = (items.join(","), short(set));
-                write!(f, "it needs {set} {}; grant it with --grant {target}={list} or in system.toml", items.join(", "))
+                write!(
+                    f,
+                    "it needs {set} {}; grant it with --grant {target}={list} or in system.toml",
+                    items.join(", ")
+                )
             }
             Refusal::NoSuchItem { set, item, provider } => {
                 write!(f, "it needs `{item}` of {set}, which VM '{provider}' does not have")
             }
             Refusal::OtherSignature { set, item, provider } => {
-                write!(f, "`{item}` of {set} has other operands or results in VM '{provider}' than in this module; compile both against one declaration")
+                write!(
+                    f,
+                    "`{item}` of {set} has other operands or results in VM '{provider}' than in this module; compile both against one declaration"
+                )
             }
             Refusal::Start(status) => write!(f, "it could not start: {status}"),
             Refusal::Panicked => f.write_str("it panicked while starting"),
@@ -169,7 +176,9 @@ impl System {
         }
         let uses = module.uses.iter();
         let wants: Vec<Wanted> = uses
-            .filter_map(|wanted| Some(Wanted { name: wanted.name.clone(), set: module.isas.get(wanted.isa.index())?.clone() }))
+            .filter_map(|wanted| {
+                Some(Wanted { name: wanted.name.clone(), set: module.isas.get(wanted.isa.index())?.clone() })
+            })
             .collect();
         self.introduce(id, provides, &wants)
     }
@@ -249,9 +258,7 @@ impl System {
     }
 
     fn say_ready(&mut self, id: VmId) -> Result<(), Refused> {
-        let mut speech = Speech::default();
-        speech.tag = 2;
-        for words in speech.finish(op::READY) {
+        for words in Speech::default().finish(op::READY) {
             if let Err(status) = self.speak(id, words) {
                 return Err(self.protocol(id, status));
             }
@@ -345,7 +352,9 @@ impl System {
             let set = want.set.clone();
             let Some(entry) = self.directory.lookup(&set, &want.name) else {
                 let similar = self.directory.similar(&set, &want.name);
-                let similar = similar.map(|entry| format!("{}/{}: {}", entry.name, entry.index, entry.set.as_deref().unwrap_or("no set")));
+                let similar = similar.map(|entry| {
+                    format!("{}/{}: {}", entry.name, entry.index, entry.set.as_deref().unwrap_or("no set"))
+                });
                 return Err(Refusal::NoProvider { name: want.name.clone(), set, similar });
             };
             compare(want, entry)?;
@@ -468,7 +477,12 @@ impl System {
         self.trace(format_args!("handshake {name}/{index}: hello{provides}"));
         for want in &self.vm_ref(id).session.wants {
             let items: Vec<&str> = want.items.iter().map(|item| item.name.as_str()).collect();
-            self.trace(format_args!("handshake {name}/{index}: wants {} as {} {{{}}}", want.set, want.name, items.join(", ")));
+            self.trace(format_args!(
+                "handshake {name}/{index}: wants {} as {} {{{}}}",
+                want.set,
+                want.name,
+                items.join(", ")
+            ));
         }
         Ok(Reply::new(&[Value::I32(index as i32)], Vec::new()))
     }
@@ -517,7 +531,6 @@ fn is_name(name: &str) -> bool {
 struct Speech {
     packets: Vec<Vec<u64>>,
     builder: Builder,
-    tag: u32,
 }
 
 impl Speech {
@@ -551,7 +564,7 @@ impl Speech {
 
     /// The packets, ended by an instruction that is answered.
     fn finish(mut self, opcode: u8) -> Vec<Vec<u64>> {
-        self.builder.begin(u16::from(opcode), self.tag.max(1));
+        self.builder.begin(u16::from(opcode), 1);
         let _ = self.builder.end();
         self.packets.push(self.builder.words);
         self.packets

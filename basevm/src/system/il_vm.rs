@@ -146,7 +146,9 @@ impl System {
     fn room(&mut self, id: VmId, slot: usize, words: usize, attachments: usize) {
         if words > MAX_WORDS || attachments > il::packet::MAX_ATTACHMENTS {
             let bytes = words * 8;
-            let why = format!("a device instruction of {bytes} bytes does not fit into a packet (64 KiB): send large data as a buf");
+            let why = format!(
+                "a device instruction of {bytes} bytes does not fit into a packet (64 KiB): send large data as a buf"
+            );
             return self.abort(id, TrapKind::Device, why);
         }
         match self.submit(id, slot, false) {
@@ -357,4 +359,3 @@ fn last_instruction(words: &[u64]) -> usize {
     }
     start
 }
-

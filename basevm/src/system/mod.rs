@@ -35,8 +35,8 @@ use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 pub use base::SET as BASE_SET;
-pub use contained::Contained;
 pub use channel::{CREDITS, MAX_UNANSWERED};
+pub use contained::Contained;
 pub use events::MAX_EVENTS;
 pub use external::{ExternalOptions, Incoming, Wanted};
 pub use grants::{BadGrant, Grants};
@@ -321,7 +321,12 @@ impl System {
         let name = if options.name.is_empty() { own.clone() } else { options.name.clone() };
         let options = VmOptions { name, ..options };
         let account = Account::new(options.memory_bytes);
-        self.trace(format_args!("start {}: IL, {} functions, {} bytes at most", options.name, module.funcs.len(), options.memory_bytes));
+        self.trace(format_args!(
+            "start {}: IL, {} functions, {} bytes at most",
+            options.name,
+            module.funcs.len(),
+            options.memory_bytes
+        ));
         let instance = Instance::new(self.platform, program.clone(), account.clone(), options.stack_bytes)
             .map_err(|error| Refused { vm: options.name.clone(), why: Refusal::Load(error) })?;
         let id = self.insert(Vm::new(options, account, Body::Il(Box::new(IlVm::new(instance)))));
@@ -391,4 +396,3 @@ impl IlVm {
         !self.ops.is_empty() || !self.handlers.is_empty()
     }
 }
-

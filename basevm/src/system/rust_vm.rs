@@ -49,7 +49,10 @@ impl System {
         let ran = self.platform.now().saturating_sub(self.last_tick) / 1_000_000;
         let vm = self.vm_ref(id);
         if let Some(limit) = vm.options.turn_ms.filter(|limit| ran > *limit) {
-            self.log(format_args!("VM '{}' ran for about {ran} ms in one turn; its bound is {limit} ms (turn_ms)", vm.address()));
+            self.log(format_args!(
+                "VM '{}' ran for about {ran} ms in one turn; its bound is {limit} ms (turn_ms)",
+                vm.address()
+            ));
         }
     }
 
@@ -95,8 +98,14 @@ impl System {
     fn forget(&mut self, id: VmId, service: Box<dyn Service>) {
         core::mem::forget(service);
         let message = "its memory was dropped, unread".to_string();
-        let report =
-            TrapReport { kind: TrapKind::Panic, message, status: None, file: String::new(), frames: Vec::new(), omitted: 0 };
+        let report = TrapReport {
+            kind: TrapKind::Panic,
+            message,
+            status: None,
+            file: String::new(),
+            frames: Vec::new(),
+            omitted: 0,
+        };
         self.end(id, Fate::Fault(Box::new(report)));
     }
 
@@ -120,8 +129,12 @@ impl System {
             let caller = self.channel_ref(channel).sender;
             self.vm(id).executed += 1;
             let Work { words, attachments, .. } = &mut work;
-            let request =
-                Request { opcode: head.opcode as u8, words: &words[operands], attachments: &mut attachments[..], caller };
+            let request = Request {
+                opcode: head.opcode as u8,
+                words: &words[operands],
+                attachments: &mut attachments[..],
+                caller,
+            };
             let current = Current { channel, head, caller, taken: None };
             let (outcome, taken) = self.guard(id, Some(current), |host| service.execute(host, request))?;
             self.conclude(id, executes, channel, head, taken, outcome);
@@ -265,7 +278,9 @@ impl Host for HostCall<'_> {
     }
 
     fn reply_right(&mut self) -> ReplyRight {
-        let Some(current) = &mut self.current else { panic!("a right to reply exists only while a request is executed") };
+        let Some(current) = &mut self.current else {
+            panic!("a right to reply exists only while a request is executed")
+        };
         assert!(current.taken.is_none(), "a request carries one right to reply");
         let channel = self.system.channel(current.channel);
         let open = in_base(|| channel.begin(current.head));

@@ -9,8 +9,8 @@ use core::sync::atomic::Ordering;
 
 use il::trap::{Status, TrapKind};
 
-use super::vm::{Block, Body, Fate, Next};
 use super::handshake::HANDSHAKE_LIMIT;
+use super::vm::{Block, Body, Fate, Next};
 use super::{DRAIN_LIMIT, EndReason, Ended, System};
 use crate::platform::{Idle, IdleAnswer, Nanos};
 use crate::service::VmId;

@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use il::FuncId;
 use il::trap::Status;
 
-use super::contained::{self, Contained};
 use super::channel::{ChannelId, Delivery, Executes, Link, Open, Work};
+use super::contained::{self, Contained};
 use super::directory::Item;
 use super::external::External;
 use super::{Refused, VmOptions};
@@ -147,7 +147,9 @@ pub(crate) enum Main {
     Pending(FuncId),
     Active,
     /// In `wait` or `wait_forever`.
-    Waiting { forever: bool },
+    Waiting {
+        forever: bool,
+    },
     /// It returned, or there is none.
     Gone,
 }
@@ -182,11 +184,20 @@ pub(crate) enum Next {
 /// What a VM waits for.
 #[derive(Debug)]
 pub(crate) enum Block {
-    Reply { channel: ChannelId, tag: u32, deadline: Option<Nanos> },
+    Reply {
+        channel: ChannelId,
+        tag: u32,
+        deadline: Option<Nanos>,
+    },
     /// All that was sent has been executed.
-    Flush { channel: ChannelId },
+    Flush {
+        channel: ChannelId,
+    },
     /// Room in the channel's queue; then this step is acted on again.
-    Credit { channel: ChannelId, step: Step },
+    Credit {
+        channel: ChannelId,
+        step: Step,
+    },
 }
 
 impl Block {

@@ -13,7 +13,7 @@ use crate::cli::Accel;
 use crate::qemu::{Config, Happened, Machine};
 
 /// How long a trial boot may take; a working one takes a fraction of a second.
-const TRIAL: Duration = Duration::from_secs(5);
+const TRIAL: Duration = Duration::from_secs(3);
 
 /// QEMU's name for what was asked for.
 pub fn choose(accel: Accel, image: &Path) -> &'static str {

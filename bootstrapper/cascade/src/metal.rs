@@ -39,7 +39,12 @@ pub fn boot(options: &BootOptions) -> anyhow::Result<u8> {
     let window = window(options.common.display.as_ref())?;
     let image = image::locate(options.image.as_deref())?;
     let bundle = bundle(&prepared, options.common.verbose).encode()?;
+    // From here on there are machines and their files to end in order: `follow` looks for the wish.
+    interrupt::act_with(|| {});
     let accel = accel::choose(options.accel, &image);
+    if interrupt::asked() {
+        return Ok(interrupt::EXIT_CODE);
+    }
     let config = Config {
         image: &image,
         bundle: &bundle,
@@ -53,7 +58,8 @@ pub fn boot(options: &BootOptions) -> anyhow::Result<u8> {
         output::check_disk(disk)?;
     }
     let machine = Machine::start(&config)?;
-    let mut session = Session::new(machine, &prepared, !options.common.json && options.common.batch.is_none());
+    let live = !options.common.json && options.common.batch.is_none();
+    let mut session = Session::new(machine, &prepared, live, options.common.verbose);
     session.follow()?;
     let outcome = session.outcome(options, accel)?;
     output::print(&options.common, &outcome)
@@ -93,6 +99,8 @@ struct Session<'a> {
     console: Vec<u8>,
     /// Whether console bytes are shown as they come.
     show: bool,
+    /// Whether start-up is shown.
+    verbose: bool,
     script: VecDeque<TimedKey>,
     /// When the current run began, by the host's clock.
     began: Option<Instant>,
@@ -102,7 +110,7 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(machine: Machine, prepared: &'a [Prepared], show: bool) -> Session<'a> {
+    fn new(machine: Machine, prepared: &'a [Prepared], show: bool, verbose: bool) -> Session<'a> {
         let limit = prepared.iter().map(Prepared::timeout).sum::<Option<Duration>>();
         Session {
             machine,
@@ -112,6 +120,7 @@ impl<'a> Session<'a> {
             logged: Vec::new(),
             console: Vec::new(),
             show,
+            verbose,
             script: prepared.first().map(|one| one.script.iter().cloned().collect()).unwrap_or_default(),
             began: None,
             deadline: limit.map(|limit| Instant::now() + limit + GRACE),
@@ -135,7 +144,10 @@ impl<'a> Session<'a> {
                 Happened::Said(message) => self.answer(message)?,
                 Happened::Noise(line) => eprintln!("machine: {line}"),
                 Happened::Console(bytes) => self.take_console(&bytes)?,
-                Happened::Closed => bail!("the machine stopped without an answer; {}", self.machine.complaint()),
+                Happened::Closed => {
+                    let said = self.logged.join("\n  ");
+                    bail!("the machine stopped without an answer; {}\n  {said}", self.machine.complaint())
+                }
                 Happened::Quiet => {}
             }
         }
@@ -144,7 +156,10 @@ impl<'a> Session<'a> {
     fn answer(&mut self, message: FromGuest) -> anyhow::Result<()> {
         match message {
             FromGuest::Log(text) => {
-                eprintln!("{text}");
+                // What the machine says before its first run is start-up.
+                if self.began.is_some() || self.verbose {
+                    eprintln!("{text}");
+                }
                 self.logged.push(text);
             }
             FromGuest::Fault(text) => self.take_fault(text),

@@ -95,11 +95,18 @@ pub fn assemble(options: &SystemOptions) -> anyhow::Result<(Plan, Vec<Loaded>)> 
 /// Makes a device VM panic at one of its instructions.
 fn inject_fault(plan: &mut Plan, inject: &Inject) -> anyhow::Result<()> {
     let vm = plan.vms.iter_mut().find(|vm| vm.name == inject.vm);
-    let Some((vm, Kind::Device(device))) = vm.map(|vm| { let kind = vm.kind; (vm, kind) }) else {
+    let Some((vm, Kind::Device(device))) = vm.map(|vm| {
+        let kind = vm.kind;
+        (vm, kind)
+    }) else {
         bail!("--inject: there is no device VM `{}`\n  `cascade vms` lists them", inject.vm);
     };
     let Some(instruction) = device.instruction_set().instruction_named(&inject.instruction) else {
-        bail!("--inject: `{}` has no instruction `{}`\n  `cascade describe {0}` lists them", inject.vm, inject.instruction);
+        bail!(
+            "--inject: `{}` has no instruction `{}`\n  `cascade describe {0}` lists them",
+            inject.vm,
+            inject.instruction
+        );
     };
     vm.panic_on = Some(instruction.opcode);
     Ok(())

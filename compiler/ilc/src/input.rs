@@ -63,7 +63,10 @@ pub fn load(path: &Path) -> Result<(Module, Kind), Failure> {
     }
     let source = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Failure::message(path, &format!("neither a module (it does not start with the magic bytes) nor a text: byte {at} is not UTF-8"))
+        Failure::message(
+            path,
+            &format!("neither a module (it does not start with the magic bytes) nor a text: byte {at} is not UTF-8"),
+        )
     })?;
     let name = path.display().to_string();
     let module = il::text::compile(&name, &source, isa::ALL).map_err(Failure::Text)?;
@@ -84,7 +87,9 @@ pub fn load_verified(path: &Path) -> Result<VerifiedModule, Failure> {
 
 fn explain(path: &Path, error: &std::io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::NotFound if path.extension().is_none() => "there is no such file; texts end in `.il`, modules in `.ilb`".into(),
+        std::io::ErrorKind::NotFound if path.extension().is_none() => {
+            "there is no such file; texts end in `.il`, modules in `.ilb`".into()
+        }
         std::io::ErrorKind::NotFound => "there is no such file".into(),
         std::io::ErrorKind::PermissionDenied => "you may not read this file".into(),
         std::io::ErrorKind::IsADirectory => "this is a folder; name a file in it".into(),

@@ -16,10 +16,13 @@ pub fn write_file(input: &Path, path: &Path, bytes: &[u8]) -> Result<(), Failure
     }
     fs::write(path, bytes).map_err(|error| {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
-        Failure::message(path, &match folder {
-            Some(folder) => format!("cannot be written: there is no folder {}", folder.display()),
-            None => format!("cannot be written: {error}"),
-        })
+        Failure::message(
+            path,
+            &match folder {
+                Some(folder) => format!("cannot be written: there is no folder {}", folder.display()),
+                None => format!("cannot be written: {error}"),
+            },
+        )
     })
 }
 

@@ -10,7 +10,8 @@ struct Run {
 }
 
 fn ilc(args: &[&str]) -> Run {
-    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_ilc")).args(args).output().expect("ilc starts");
+    let Output { status, stdout, stderr } =
+        Command::new(env!("CARGO_BIN_EXE_ilc")).args(args).output().expect("ilc starts");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Run { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
 }
@@ -53,7 +54,11 @@ fn mistakes_exit_with_1_and_show_their_line() {
 
     let damaged = file("damaged.ilb", b"\0ilb\xff\xff\xff");
     let neither = file("neither.bin", b"\xff\xfe\x00");
-    for (path, part) in [(damaged, "damaged.ilb: "), (neither, "neither a module"), (PathBuf::from("nowhere.il"), "there is no such file")] {
+    for (path, part) in [
+        (damaged, "damaged.ilb: "),
+        (neither, "neither a module"),
+        (PathBuf::from("nowhere.il"), "there is no such file"),
+    ] {
         let run = ilc(&["build", path.to_str().unwrap(), "-o", "-"]);
         assert!(run.code == 1 && run.err.contains(part) && run.out.is_empty(), "{}: {}", path.display(), run.err);
     }

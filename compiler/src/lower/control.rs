@@ -25,7 +25,15 @@ pub(super) enum Control {
     /// `for`: `head` takes the counter as its parameter.
     For { head: Block, latch: Block, exit: Block, counter: Value, end: Value },
     /// `match`: the decision is made in `decide`, once all arms are known.
-    Switch { value: Value, ty: Type, decide: Block, join: Block, arms: Switch, blocks: Vec<Block>, default: Option<Block> },
+    Switch {
+        value: Value,
+        ty: Type,
+        decide: Block,
+        join: Block,
+        arms: Switch,
+        blocks: Vec<Block>,
+        default: Option<Block>,
+    },
 }
 
 /// Where the branches of a `cond` meet.
@@ -418,4 +426,3 @@ impl Lowering<'_, '_> {
         self.b.ins().return_(&results);
     }
 }
-

@@ -106,7 +106,8 @@ impl<'m> Lowering<'m, '_> {
 
     pub(super) fn emit_event(&mut self, number: u8) -> Result {
         let provided = self.module.provides.as_ref().and_then(|p| self.module.isas.get(p.isa.index()));
-        let event = provided.and_then(|set| set.event(number)).ok_or(self.unverified("an event of the provided set"))?;
+        let event =
+            provided.and_then(|set| set.event(number)).ok_or(self.unverified("an event of the provided set"))?;
         let slot = self.module.uses.len() as u32;
         self.emit(slot, EVENT_BASE + u16::from(number), event.params.len())?;
         Ok(())
@@ -279,7 +280,8 @@ impl<'m> Lowering<'m, '_> {
 
     /// Adds a `buf` to the packet's attachments; returns its index as a word.
     fn attach(&mut self, place: Slot, attached: Value, index: i64, buf: Value) -> Value {
-        let list = self.b.ins().load(types::I64, self.regions.slots, place.base, place.at + abi::offset::SLOT_ATTACHMENTS);
+        let list =
+            self.b.ins().load(types::I64, self.regions.slots, place.base, place.at + abi::offset::SLOT_ATTACHMENTS);
         let number = self.b.ins().iadd_imm_u(attached, index);
         let bytes = self.b.ins().ishl_imm_u(number, 3);
         let to = self.b.ins().iadd(list, bytes);

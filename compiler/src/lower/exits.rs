@@ -1,7 +1,8 @@
 //! Leaving the VM: direct exits for what is wanted, stubs for what is rare.
 
 use cranelift_codegen::ir::{
-    AbiParam, ExtFuncData, ExternalName, FuncRef, InstBuilder, SigRef, Signature, TrapCode, UserExternalName, Value, types,
+    AbiParam, ExtFuncData, ExternalName, FuncRef, InstBuilder, SigRef, Signature, TrapCode, UserExternalName, Value,
+    types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;

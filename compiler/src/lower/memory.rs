@@ -4,9 +4,9 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type as Clif, Value, types};
 use il::trap::TrapKind;
 
+use super::Lowering;
 use super::exits::trap_code;
 use super::operand::Operand;
-use super::Lowering;
 use crate::abi;
 use crate::options::Bounds;
 

@@ -22,8 +22,8 @@ use alloc::vec::Vec;
 
 use cranelift_codegen::ir::immediates::Ieee64;
 use cranelift_codegen::ir::{
-    AbiParam, BlockArg, FuncRef, InstBuilder, Signature, SourceLoc, StackSlot, StackSlotData, StackSlotKind, Type as Clif,
-    Value, types,
+    AbiParam, BlockArg, FuncRef, InstBuilder, Signature, SourceLoc, StackSlot, StackSlotData, StackSlotKind,
+    Type as Clif, Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, Variable};

@@ -39,7 +39,9 @@ pub(crate) fn scan(func: &Func) -> Option<Facts> {
                 assign(&mut facts, dests);
             }
             Instr::Call(_) => facts.calls = true,
-            Instr::Op(..) | Instr::I32Const(_) | Instr::I64Const(_) | Instr::F64Const(_) | Instr::BoolConst(_) => continue,
+            Instr::Op(..) | Instr::I32Const(_) | Instr::I64Const(_) | Instr::F64Const(_) | Instr::BoolConst(_) => {
+                continue;
+            }
             _ => {}
         }
         // Structure makes a block or two; so may assigning or dropping what is counted.
@@ -82,7 +84,9 @@ impl Conds {
         }
         match instr {
             Instr::Cond(Type::Bool) => self.open.push(Some(Cond { offsets: alloc::vec![offset] })),
-            Instr::Cond(_) | Instr::If | Instr::Loop | Instr::While | Instr::For(_) | Instr::Switch => self.open.push(None),
+            Instr::Cond(_) | Instr::If | Instr::Loop | Instr::While | Instr::For(_) | Instr::Switch => {
+                self.open.push(None)
+            }
             Instr::End => self.ended = self.open.pop().flatten(),
             _ => {}
         }

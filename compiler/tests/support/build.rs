@@ -18,7 +18,14 @@ impl Build {
     }
 
     /// Adds an exported function.
-    pub fn func(&mut self, name: &str, params: &[Type], results: &[Type], locals: &[Type], body: &[Instr<'_>]) -> FuncId {
+    pub fn func(
+        &mut self,
+        name: &str,
+        params: &[Type],
+        results: &[Type],
+        locals: &[Type],
+        body: &[Instr<'_>],
+    ) -> FuncId {
         let mut writer = Writer::default();
         for instr in body {
             writer.push(*instr);
@@ -26,7 +33,14 @@ impl Build {
         self.func_bytes(name, params, results, locals, writer.bytes)
     }
 
-    pub fn func_bytes(&mut self, name: &str, params: &[Type], results: &[Type], locals: &[Type], body: Vec<u8>) -> FuncId {
+    pub fn func_bytes(
+        &mut self,
+        name: &str,
+        params: &[Type],
+        results: &[Type],
+        locals: &[Type],
+        body: Vec<u8>,
+    ) -> FuncId {
         let id = FuncId(self.module.funcs.len() as u32);
         self.module.funcs.push(Func {
             sig: Signature { params: params.to_vec(), results: results.to_vec() },

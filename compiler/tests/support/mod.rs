@@ -197,7 +197,7 @@ impl Vm {
         CURRENT.set(self);
         machine::catch_faults();
         // SAFETY: the code was compiled from a verified module; `exit` ends the run through `leave`.
-        unsafe { machine::run(&mut *self.ctx, entry, self.stack.end()) };
+        unsafe { machine::run(&mut self.ctx, entry, self.stack.end()) };
         CURRENT.set(std::ptr::null_mut());
         self.close_packets();
         self.end.take().expect("an end")

@@ -8,8 +8,8 @@ use super::{BinaryError, KNOWN_FEATURES, MAGIC, OPTIONAL, Problem, VERSION, sect
 use crate::isa::{Event, Field, Instruction, InstructionSet};
 use crate::leb::{self, LebError};
 use crate::{
-    Const, Data, Export, Func, FuncId, Global, Handler, IsaId, Memory, Module, Names, Provides, Signature, StrId,
-    Type, Use, UseId, limits,
+    Const, Data, Export, Func, FuncId, Global, Handler, IsaId, Memory, Module, Names, Provides, Signature, StrId, Type,
+    Use, UseId, limits,
 };
 
 type Result<T> = core::result::Result<T, BinaryError>;
@@ -306,11 +306,7 @@ impl<'a> Cursor<'a> {
         self.some(|c| c.list(reading, limit, item), Vec::len)
     }
 
-    fn some<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T>,
-        length: impl Fn(&T) -> usize,
-    ) -> Result<T> {
+    fn some<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>, length: impl Fn(&T) -> usize) -> Result<T> {
         let at = self.at;
         let value = read(self)?;
         if length(&value) == 0 {

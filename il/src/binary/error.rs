@@ -77,11 +77,15 @@ impl core::error::Error for BinaryError {}
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::NotAModule => {
-                f.write_str("this is not an IL module (it does not start with 00 'i' 'l' 'b'); compile text with `ilc build`")
-            }
+            Problem::NotAModule => f.write_str(
+                "this is not an IL module (it does not start with 00 'i' 'l' 'b'); compile text with `ilc build`",
+            ),
             Problem::Version(found) => {
-                write!(f, "format version {found}, expected {}; rebuild the module with a matching `ilc`", super::VERSION)
+                write!(
+                    f,
+                    "format version {found}, expected {}; rebuild the module with a matching `ilc`",
+                    super::VERSION
+                )
             }
             Problem::Features(bits) => {
                 write!(f, "the module requires features {bits:#x} that this version does not have")
@@ -134,4 +138,3 @@ impl BinaryError {
         BinaryError { offset, reading, problem: problem.into() }
     }
 }
-

@@ -97,10 +97,12 @@ impl Exprs<'_> {
     fn class(&self, expr: &Expr) -> Class {
         match expr {
             Expr::I32(_) | Expr::I64(_) => Class::Open,
-            Expr::Op(op, _, args) if is_uniform(op.info()) && integer(op.info()) => match args.iter().all(|arg| self.is_open(arg)) {
-                true => Class::Open,
-                false => op.info().result.map_or(Class::Unknown, Class::Of),
-            },
+            Expr::Op(op, _, args) if is_uniform(op.info()) && integer(op.info()) => {
+                match args.iter().all(|arg| self.is_open(arg)) {
+                    true => Class::Open,
+                    false => op.info().result.map_or(Class::Unknown, Class::Of),
+                }
+            }
             Expr::Cond(parts) if self.is_open(&parts[1]) && self.is_open(&parts[2]) => Class::Open,
             other => self.ty(other).map_or(Class::Unknown, Class::Of),
         }
@@ -135,8 +137,12 @@ impl Exprs<'_> {
     fn cond(&mut self, parts: &[Expr; 3], typed: bool) -> (String, Binding) {
         let [test, yes, no] = parts;
         match (yes, no) {
-            (_, Expr::Bool(false)) => (format!("{} && {}", self.operand(test, true, AND), self.operand(yes, true, AND + 1)), AND),
-            (Expr::Bool(true), _) => (format!("{} || {}", self.operand(test, true, OR), self.operand(no, true, OR + 1)), OR),
+            (_, Expr::Bool(false)) => {
+                (format!("{} && {}", self.operand(test, true, AND), self.operand(yes, true, AND + 1)), AND)
+            }
+            (Expr::Bool(true), _) => {
+                (format!("{} || {}", self.operand(test, true, OR), self.operand(no, true, OR + 1)), OR)
+            }
             _ => {
                 let typed = typed || !self.is_open(yes) || !self.is_open(no);
                 let (test, yes, no) = (self.condition(test), self.write(yes, typed).0, self.write(no, typed).0);
@@ -163,7 +169,9 @@ impl Exprs<'_> {
                 let least = if number && info.text == "-" { ATOM + 1 } else { UNARY };
                 (format!("{}{}", info.text, self.operand(value, given(0), least)), UNARY)
             }
-            (Form::Index, [of, index]) => (format!("{}[{}]", self.operand(of, true, ATOM), self.write(index, true).0), ATOM),
+            (Form::Index, [of, index]) => {
+                (format!("{}[{}]", self.operand(of, true, ATOM), self.write(index, true).0), ATOM)
+            }
             (Form::IndexSet, [of, index, value]) => {
                 let of = self.operand(of, true, ATOM);
                 (format!("{of}[{}] = {}", self.write(index, true).0, self.write(value, true).0), IF)
@@ -195,7 +203,8 @@ impl Exprs<'_> {
         }
         let mut given = alloc::vec![true; args.len()];
         while chosen(info, &classes) != Some(info.op) {
-            let open = classes.iter().zip(info.params).position(|(class, param)| *class == Class::Open && *param == Type::I64);
+            let open =
+                classes.iter().zip(info.params).position(|(class, param)| *class == Class::Open && *param == Type::I64);
             let Some(at) = open else { break };
             classes[at] = Class::Of(Type::I64);
             given[at] = false;

@@ -13,6 +13,7 @@ mod stmt;
 mod strmatch;
 mod tree;
 
+use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -21,11 +22,19 @@ use core::fmt::Write;
 
 use crate::instr::Reader;
 use crate::isa::{Event, Field, Instruction, InstructionSet};
+use crate::verify::names::is_path;
 use crate::{Const, Func, FuncId, Module, Provides, Signature, Type};
 use names::Names;
 
 /// The module's text.
 pub fn module(module: &Module) -> String {
+    if has_strange_names(module) {
+        return text(&with_plain_names(module));
+    }
+    text(module)
+}
+
+fn text(module: &Module) -> String {
     let mut names = Names::new(module);
     let funcs = funcs(module, &mut names);
     let mut out = String::new();
@@ -41,6 +50,58 @@ pub fn module(module: &Module) -> String {
     out
 }
 
+// Names of unverified modules: nothing in them may act on a terminal or look like code
+
+/// Every name that the text repeats as it stands.
+fn shown_names(module: &Module) -> impl Iterator<Item = &str> {
+    let sets = module.isas.iter().flat_map(|set| {
+        let instructions = set.instructions.iter().flat_map(|one| {
+            let results = one.results.as_deref().unwrap_or_default();
+            field_names(&one.params).chain(field_names(results)).chain([&*one.name])
+        });
+        let events = set.events.iter().flat_map(|one| field_names(&one.params).chain([&*one.name]));
+        instructions.chain(events).chain([&*set.name])
+    });
+    let uses = module.uses.iter().map(|wanted| &*wanted.name);
+    let exports = module.exports.iter().map(|export| &*export.name);
+    let provided = module.provides.iter().filter_map(|provides| provides.name.as_deref());
+    sets.chain(uses).chain(exports).chain(provided).chain([&*module.name])
+}
+
+fn field_names(fields: &[Field]) -> impl Iterator<Item = &str> {
+    fields.iter().map(|field| &*field.name)
+}
+
+fn has_strange_names(module: &Module) -> bool {
+    shown_names(module).any(|name| !name.is_empty() && !is_path(name))
+}
+
+/// The module with all its names escaped.
+fn with_plain_names(module: &Module) -> Module {
+    let plain = |name: &str| name.escape_debug().to_string();
+    let plain_fields = |fields: &mut Cow<'static, [Field]>| {
+        fields.to_mut().iter_mut().for_each(|field| field.name = plain(&field.name).into());
+    };
+    let mut module = module.clone();
+    module.name = plain(&module.name);
+    module.uses.iter_mut().for_each(|wanted| wanted.name = plain(&wanted.name));
+    module.exports.iter_mut().for_each(|export| export.name = plain(&export.name));
+    module.provides.iter_mut().filter_map(|provides| provides.name.as_mut()).for_each(|name| *name = plain(name));
+    for set in &mut module.isas {
+        set.name = plain(&set.name).into();
+        for one in set.instructions.to_mut() {
+            one.name = plain(&one.name).into();
+            plain_fields(&mut one.params);
+            one.results.iter_mut().for_each(plain_fields);
+        }
+        for one in set.events.to_mut() {
+            one.name = plain(&one.name).into();
+            plain_fields(&mut one.params);
+        }
+    }
+    module
+}
+
 /// Lines, with a blank one in front.
 fn section(out: &mut String, lines: Vec<String>) {
     if !lines.is_empty() {
@@ -54,10 +115,13 @@ fn section(out: &mut String, lines: Vec<String>) {
 
 // Instruction sets and capabilities
 
+/// A set's instructions and events, by number.
+type Entries<'m> = (BTreeMap<u8, &'m Instruction>, BTreeMap<u8, &'m Event>);
+
 /// Each path once, with all that is embedded of it.
 fn isas(module: &Module, out: &mut String) {
     let mut paths: Vec<String> = Vec::new();
-    let mut merged: BTreeMap<String, (BTreeMap<u8, &Instruction>, BTreeMap<u8, &Event>)> = BTreeMap::new();
+    let mut merged: BTreeMap<String, Entries<'_>> = BTreeMap::new();
     for set in &module.isas {
         let path = set.path();
         if !paths.contains(&path) {
@@ -155,7 +219,9 @@ fn constant(module: &Module, value: Const) -> String {
             _ => format!(" = f64_bits({bits:#x})"),
         },
         Const::Bool(value) => format!(" = {value}"),
-        Const::Str(id) => format!(" = {}", module.strings.get(id.index()).map_or_else(String::new, |text| expr::quoted(text))),
+        Const::Str(id) => {
+            format!(" = {}", module.strings.get(id.index()).map_or_else(String::new, |text| expr::quoted(text)))
+        }
     }
 }
 
@@ -224,7 +290,14 @@ fn results(sig: &Signature) -> String {
     }
 }
 
-fn function(module: &Module, names: &mut Names, (id, func): (FuncId, &Func), head: &str, results: &str, out: &mut String) {
+fn function(
+    module: &Module,
+    names: &mut Names,
+    (id, func): (FuncId, &Func),
+    head: &str,
+    results: &str,
+    out: &mut String,
+) {
     let wishes = module.names.as_ref().and_then(|all| all.locals.get(id.index()));
     names.enter_function(wishes.map_or(&[], |wishes| wishes));
     let param = |(at, ty): (usize, &Type)| format!("{}: {ty}", names.declare(crate::LocalId(at as u32)));
@@ -237,7 +310,8 @@ fn function(module: &Module, names: &mut Names, (id, func): (FuncId, &Func), hea
             let _ = writeln!(out, "\n{head} {{\n{body}}}");
         }
         None => {
-            let _ = writeln!(out, "\n{head} {{\n  // This body has no text; its instructions are:\n{}}}", listing(func));
+            let _ =
+                writeln!(out, "\n{head} {{\n  // This body has no text; its instructions are:\n{}}}", listing(func));
         }
     }
 }

@@ -98,7 +98,9 @@ impl<'a> Writer<'a> {
     fn check(&mut self, expr: &Expr) {
         match expr {
             Expr::Local(id) => self.check_local(*id),
-            Expr::Call(_, args) | Expr::Send(_, _, args) | Expr::Op(_, _, args) => args.iter().for_each(|arg| self.check(arg)),
+            Expr::Call(_, args) | Expr::Send(_, _, args) | Expr::Op(_, _, args) => {
+                args.iter().for_each(|arg| self.check(arg))
+            }
             Expr::Cond(parts) => parts.iter().for_each(|part| self.check(part)),
             Expr::I32(_) | Expr::I64(_) | Expr::F64(_) | Expr::Bool(_) | Expr::Str(_) | Expr::Global(_) => {}
         }
@@ -137,7 +139,9 @@ impl<'a> Writer<'a> {
                 at += 2;
                 continue;
             }
-            if let Some((found, next)) = next.and_then(|next| Some((self.pairs.find(self.exprs.names, stmt, next)?, next))) {
+            if let Some((found, next)) =
+                next.and_then(|next| Some((self.pairs.find(self.exprs.names, stmt, next)?, next)))
+            {
                 at += 2;
                 let (head, dests) = self.declaration(next, value.filter(|_| at == block.len()));
                 let subject = self.text(found.subject, Some(Type::Str));
@@ -274,7 +278,11 @@ impl<'a> Writer<'a> {
                 format!("{}({})", self.exprs.names.instruction(self.exprs.module, *target, *opcode), self.args(args))
             }
             Source::Try(target, opcode, args) => {
-                format!("try {}({})", self.exprs.names.instruction(self.exprs.module, *target, *opcode), self.args(args))
+                format!(
+                    "try {}({})",
+                    self.exprs.names.instruction(self.exprs.module, *target, *opcode),
+                    self.args(args)
+                )
             }
         }
     }
@@ -362,12 +370,15 @@ impl<'a> Writer<'a> {
     fn branches(&mut self, stmt: &Stmt, indent: usize, value: Option<&Dests>) {
         let (head, dests) = self.declaration(stmt, value);
         match stmt {
-            Stmt::If(condition, then, other) => self.choose(&head, condition, then, other.as_ref(), indent, dests.as_deref()),
+            Stmt::If(condition, then, other) => {
+                self.choose(&head, condition, then, other.as_ref(), indent, dests.as_deref())
+            }
             Stmt::Switch(of, arms, default) => {
                 self.check(of);
                 // Literals alone would be `i32`.
                 let of = self.exprs.text(of, None);
-                let numbers = |values: &[i64]| values.iter().map(|value| format!("{value}")).collect::<Vec<_>>().join(" | ");
+                let numbers =
+                    |values: &[i64]| values.iter().map(|value| format!("{value}")).collect::<Vec<_>>().join(" | ");
                 let arms: Vec<_> = arms.iter().map(|(values, block)| (numbers(values), block)).collect();
                 self.select(&head, &of, &arms, default.as_ref(), indent, dests.as_deref());
             }
@@ -394,7 +405,15 @@ impl<'a> Writer<'a> {
         })
     }
 
-    fn choose(&mut self, head: &str, condition: &Expr, then: &Block, other: Option<&Block>, indent: usize, value: Option<&Dests>) {
+    fn choose(
+        &mut self,
+        head: &str,
+        condition: &Expr,
+        then: &Block,
+        other: Option<&Block>,
+        indent: usize,
+        value: Option<&Dests>,
+    ) {
         let text = format!("{head}if {} {{", self.condition(condition));
         self.line(indent, &text);
         self.block(then, indent + 1, value);
@@ -437,7 +456,9 @@ impl<'a> Writer<'a> {
     }
 
     fn arm(&mut self, values: &str, block: &Block, indent: usize, value: Option<&Dests>) {
-        let compound = |stmt: &Stmt| matches!(stmt, Stmt::If(..) | Stmt::Switch(..) | Stmt::Loop(_) | Stmt::While(..) | Stmt::For(..));
+        let compound = |stmt: &Stmt| {
+            matches!(stmt, Stmt::If(..) | Stmt::Switch(..) | Stmt::Loop(_) | Stmt::While(..) | Stmt::For(..))
+        };
         if let [only] = &block[..]
             && !compound(only)
         {

@@ -67,7 +67,8 @@ impl<'a> StrMatches<'a> {
     }
 
     fn pattern(&self, values: &[StrId]) -> Option<String> {
-        let texts: Option<Vec<String>> = values.iter().map(|id| self.module.strings.get(id.index()).map(|text| quoted(text))).collect();
+        let texts: Option<Vec<String>> =
+            values.iter().map(|id| self.module.strings.get(id.index()).map(|text| quoted(text))).collect();
         texts.map(|texts| texts.join(" | "))
     }
 }

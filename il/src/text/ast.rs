@@ -55,18 +55,56 @@ pub(super) struct IsaPath<'s> {
 
 #[derive(Debug)]
 pub(super) enum Item<'s> {
-    Use { name: Name<'s>, isa: IsaPath<'s>, wants: Option<Vec<Name<'s>>> },
+    Use {
+        name: Name<'s>,
+        isa: IsaPath<'s>,
+        wants: Option<Vec<Name<'s>>>,
+    },
     Func(Func<'s>),
-    Const { name: Name<'s>, ty: Option<TypeExpr<'s>>, value: Expr<'s> },
-    Enum { name: Name<'s>, members: Vec<(Name<'s>, Option<Expr<'s>>)> },
-    Global { name: Name<'s>, mutable: bool, ty: Option<TypeExpr<'s>>, value: Expr<'s> },
-    Memory { min: (u64, Span), max: (u64, Span), span: Span },
-    Data { offset: Expr<'s>, bytes: Vec<u8>, span: Span },
-    Isa { isa: IsaPath<'s>, entries: Vec<IsaEntry<'s>> },
-    Provides { isa: IsaPath<'s>, name: Option<Name<'s>>, ops: Vec<Func<'s>>, span: Span },
-    On { source: Name<'s>, func: Func<'s> },
+    Const {
+        name: Name<'s>,
+        ty: Option<TypeExpr<'s>>,
+        value: Expr<'s>,
+    },
+    Enum {
+        name: Name<'s>,
+        members: Vec<(Name<'s>, Option<Expr<'s>>)>,
+    },
+    Global {
+        name: Name<'s>,
+        mutable: bool,
+        ty: Option<TypeExpr<'s>>,
+        value: Expr<'s>,
+    },
+    Memory {
+        min: (u64, Span),
+        max: (u64, Span),
+        span: Span,
+    },
+    Data {
+        offset: Expr<'s>,
+        bytes: Vec<u8>,
+        span: Span,
+    },
+    Isa {
+        isa: IsaPath<'s>,
+        entries: Vec<IsaEntry<'s>>,
+    },
+    Provides {
+        isa: IsaPath<'s>,
+        name: Option<Name<'s>>,
+        ops: Vec<Func<'s>>,
+        span: Span,
+    },
+    On {
+        source: Name<'s>,
+        func: Func<'s>,
+    },
     /// Reported already; its name is kept so that uses of it are not unknown.
-    Unsupported { name: Option<Name<'s>>, what: &'static str },
+    Unsupported {
+        name: Option<Name<'s>>,
+        what: &'static str,
+    },
 }
 
 /// A line of an `isa` block.
@@ -136,18 +174,47 @@ pub(super) struct Stmt<'s> {
 
 #[derive(Debug)]
 pub(super) enum StmtKind<'s> {
-    Let { mutable: bool, pattern: Pattern<'s>, ty: Option<TypeExpr<'s>>, value: Expr<'s>, or_else: Option<(Name<'s>, Block<'s>)> },
-    While { label: Option<Name<'s>>, condition: Expr<'s>, body: Block<'s> },
-    Loop { label: Option<Name<'s>>, body: Block<'s> },
-    For { label: Option<Name<'s>>, name: Name<'s>, from: Expr<'s>, to: Expr<'s>, body: Block<'s> },
+    Let {
+        mutable: bool,
+        pattern: Pattern<'s>,
+        ty: Option<TypeExpr<'s>>,
+        value: Expr<'s>,
+        or_else: Option<(Name<'s>, Block<'s>)>,
+    },
+    While {
+        label: Option<Name<'s>>,
+        condition: Expr<'s>,
+        body: Block<'s>,
+    },
+    Loop {
+        label: Option<Name<'s>>,
+        body: Block<'s>,
+    },
+    For {
+        label: Option<Name<'s>>,
+        name: Name<'s>,
+        from: Expr<'s>,
+        to: Expr<'s>,
+        body: Block<'s>,
+    },
     Break(Option<Name<'s>>),
     Continue(Option<Name<'s>>),
     Return(Option<Expr<'s>>),
-    Trap { text: Vec<u8>, span: Span },
+    Trap {
+        text: Vec<u8>,
+        span: Span,
+    },
     Assert(Expr<'s>),
-    Emit { path: Path<'s>, args: Vec<Expr<'s>> },
+    Emit {
+        path: Path<'s>,
+        args: Vec<Expr<'s>>,
+    },
     Fail(Expr<'s>),
-    Assign { place: Expr<'s>, op: Option<&'static str>, value: Expr<'s> },
+    Assign {
+        place: Expr<'s>,
+        op: Option<&'static str>,
+        value: Expr<'s>,
+    },
     /// Also a statement `if` or `match`.
     Expr(Expr<'s>),
     /// What was reported already.
@@ -171,19 +238,40 @@ pub(super) struct Expr<'s> {
 
 #[derive(Debug)]
 pub(super) enum ExprKind<'s> {
-    Int { value: u64, hex: bool, negative: bool },
+    Int {
+        value: u64,
+        hex: bool,
+        negative: bool,
+    },
     Float(f64),
     Str(Vec<u8>),
     Char(u32),
     Bool(bool),
     /// Also a type's word that is called: `i32(x)`, `buf(n)`.
     Name(&'s str),
-    Unary { op: &'static str, value: Box<Expr<'s>> },
-    Binary { op: &'static str, op_span: Span, left: Box<Expr<'s>>, right: Box<Expr<'s>> },
+    Unary {
+        op: &'static str,
+        value: Box<Expr<'s>>,
+    },
+    Binary {
+        op: &'static str,
+        op_span: Span,
+        left: Box<Expr<'s>>,
+        right: Box<Expr<'s>>,
+    },
     Try(Box<Expr<'s>>),
-    Field { of: Box<Expr<'s>>, name: Name<'s> },
-    Index { of: Box<Expr<'s>>, index: Box<Expr<'s>> },
-    Call { callee: Box<Expr<'s>>, args: Vec<Arg<'s>> },
+    Field {
+        of: Box<Expr<'s>>,
+        name: Name<'s>,
+    },
+    Index {
+        of: Box<Expr<'s>>,
+        index: Box<Expr<'s>>,
+    },
+    Call {
+        callee: Box<Expr<'s>>,
+        args: Vec<Arg<'s>>,
+    },
     Tuple(Vec<Expr<'s>>),
     If(Box<If<'s>>),
     Match(Box<Match<'s>>),

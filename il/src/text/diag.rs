@@ -345,7 +345,9 @@ pub(super) fn nearest<'n>(name: &str, candidates: impl IntoIterator<Item = &'n s
     let bound = name.len() / 3;
     candidates
         .into_iter()
-        .filter(|candidate| bound > 0 && candidate.len().abs_diff(name.len()) <= bound && candidate.len() <= 64 && *candidate != name)
+        .filter(|candidate| {
+            bound > 0 && candidate.len().abs_diff(name.len()) <= bound && candidate.len() <= 64 && *candidate != name
+        })
         .map(|candidate| (distance(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= bound)
         .min_by_key(|(distance, _)| *distance)

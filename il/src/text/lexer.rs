@@ -128,12 +128,16 @@ impl Lexer<'_> {
             }
         }
         self.bump();
-        Err(Report::new(Code::BadCharacter, self.span(start), format!("unexpected character `{}`", next.escape_default()))
-            .hint(match next {
-                '#' => "comments start with `//`",
-                '$' | '`' => "names consist of letters, digits and `_`",
-                _ => "remove it",
-            }))
+        Err(Report::new(
+            Code::BadCharacter,
+            self.span(start),
+            format!("unexpected character `{}`", next.escape_default()),
+        )
+        .hint(match next {
+            '#' => "comments start with `//`",
+            '$' | '`' => "names consist of letters, digits and `_`",
+            _ => "remove it",
+        }))
     }
 
     fn name(&mut self) -> Kind {
@@ -186,7 +190,8 @@ impl Lexer<'_> {
                 }));
         }
         let value = u64::from_str_radix(text, radix).map_err(|_| {
-            Report::new(Code::BadNumber, span, "this number does not fit 64 bits").hint("the largest is 0xffffffffffffffff")
+            Report::new(Code::BadNumber, span, "this number does not fit 64 bits")
+                .hint("the largest is 0xffffffffffffffff")
         })?;
         Ok(Kind::Int { value, hex: radix == 16 })
     }
@@ -245,7 +250,8 @@ impl Lexer<'_> {
     }
 
     fn bad_escape(&self, start: usize, text: String) -> Report {
-        Report::new(Code::BadString, self.span(start), text).hint("escapes are \\n \\r \\t \\0 \\\\ \\\" \\' \\xNN \\u{..}")
+        Report::new(Code::BadString, self.span(start), text)
+            .hint("escapes are \\n \\r \\t \\0 \\\\ \\\" \\' \\xNN \\u{..}")
     }
 
     /// An escape; stands at its backslash. On failure, what is wrong.
@@ -312,7 +318,9 @@ impl Lexer<'_> {
                 if next == Some('\'') {
                     self.bump();
                 }
-                return Err(Report::new(Code::BadString, self.span(start), "an empty character literal").hint("as in 'A'"));
+                return Err(
+                    Report::new(Code::BadString, self.span(start), "an empty character literal").hint("as in 'A'")
+                );
             }
         };
         if self.peek() != Some('\'') {
@@ -339,7 +347,8 @@ fn stand_in(source: &str, start: usize) -> Option<Kind> {
         '\'' => Some(Kind::Char(0)),
         first if first.is_ascii_digit() => {
             let digits = text.trim_start_matches(|char: char| char.is_ascii_digit());
-            let float = digits.strip_prefix('.').is_some_and(|rest| rest.starts_with(|char: char| char.is_ascii_digit()));
+            let float =
+                digits.strip_prefix('.').is_some_and(|rest| rest.starts_with(|char: char| char.is_ascii_digit()));
             Some(if float { Kind::Float(0.0) } else { Kind::Int { value: 0, hex: false } })
         }
         _ => None,

@@ -86,7 +86,16 @@ impl Kind {
     pub fn is_prim(&self) -> bool {
         matches!(
             self,
-            Kind::I8 | Kind::I16 | Kind::U8 | Kind::U16 | Kind::I32 | Kind::I64 | Kind::F32 | Kind::F64 | Kind::V128 | Kind::Bool
+            Kind::I8
+                | Kind::I16
+                | Kind::U8
+                | Kind::U16
+                | Kind::I32
+                | Kind::I64
+                | Kind::F32
+                | Kind::F64
+                | Kind::V128
+                | Kind::Bool
         )
     }
 

@@ -3,11 +3,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::Role;
 use super::control::Frame;
 use super::error::Violation;
 use super::state::{Available, Flow};
 use super::tables::{limit, literal};
-use super::Role;
 use crate::instr::{Dests, Instr, Reader};
 use crate::isa::{Instruction, InstructionSet};
 use crate::op::{Form, Op};
@@ -301,7 +301,8 @@ impl<'m> Body<'m> {
 
     fn callee(&self, id: FuncId) -> Result<&'m Func> {
         let count = self.module.funcs.len();
-        let func = self.module.funcs.get(id.index()).ok_or(Violation::NoSuch { what: "function", index: id.0, count })?;
+        let func =
+            self.module.funcs.get(id.index()).ok_or(Violation::NoSuch { what: "function", index: id.0, count })?;
         match self.roles.get(id.index()) {
             Some(Role::Plain) => Ok(func),
             _ => Err(Violation::CallsEntry(self.module.func_name(id))),

@@ -293,7 +293,12 @@ impl Body<'_> {
                 // Without `else` or `default` there is an edge past all branches.
                 self.replace(kind, |frame| join(&mut frame.exit, frame.entry.take()));
             }
-            Kind::Else | Kind::Default | Kind::CondTest(_) | Kind::CondThen(_) | Kind::CondElse(_) | Kind::WhileTest => {}
+            Kind::Else
+            | Kind::Default
+            | Kind::CondTest(_)
+            | Kind::CondThen(_)
+            | Kind::CondElse(_)
+            | Kind::WhileTest => {}
         }
         if let (Kind::Switch(_) | Kind::Arm(_) | Kind::Default, Some(frame)) = (kind, self.frames.last()) {
             self.close_arms(frame.base)?;

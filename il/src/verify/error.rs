@@ -247,9 +247,14 @@ impl Violation {
                 format!("there is no {what} {index}; the module has {count}")
             }
             Violation::BadName { what, name } => {
-                format!("`{}` cannot be the name of {what}; use letters, digits and `_`, and no reserved word", name.escape_debug())
+                format!(
+                    "`{}` cannot be the name of {what}; use letters, digits and `_`, and no reserved word",
+                    name.escape_debug()
+                )
             }
-            Violation::Duplicate { what, name } => format!("{what} `{}` stands twice; rename or remove one", name.escape_debug()),
+            Violation::Duplicate { what, name } => {
+                format!("{what} `{}` stands twice; rename or remove one", name.escape_debug())
+            }
             Violation::Order { isa, number } => {
                 format!("`{isa}`: number {number} is out of order; numbers ascend from 1")
             }
@@ -261,13 +266,17 @@ impl Violation {
                 format!("`{name}` is an op or handler and cannot serve as anything else; give each its own function")
             }
             Violation::OpCount { expected, found } => {
-                format!("the provided set has {expected} instructions but there are {found} ops; give each instruction one")
+                format!(
+                    "the provided set has {expected} instructions but there are {found} ops; give each instruction one"
+                )
             }
             Violation::MemoryLimits { min, max } => {
                 format!("memory {min}..{max}: the first number must not exceed the second")
             }
             Violation::DataOutside { offset, bytes, memory } => {
-                format!("data of {bytes} bytes at {offset} lies outside the memory, which starts with {memory} bytes; raise its first number of pages")
+                format!(
+                    "data of {bytes} bytes at {offset} lies outside the memory, which starts with {memory} bytes; raise its first number of pages"
+                )
             }
             Violation::BadNames(why) => format!("the names section is wrong: {why}"),
             Violation::Malformed(error) => malformed(*error),
@@ -276,9 +285,7 @@ impl Violation {
             Violation::StatementInTree => {
                 "a statement stands inside an expression; move it in front of the expression".to_string()
             }
-            Violation::AfterTerminator => {
-                "this is never reached; remove it, or what leaves before it".to_string()
-            }
+            Violation::AfterTerminator => "this is never reached; remove it, or what leaves before it".to_string(),
             Violation::MissingReturn => "the function has results but its end is reached; `return` them".to_string(),
             Violation::Mismatch { expected, found } => mismatch(*expected, *found),
             Violation::MissingOperand(expected) => format!("an operand of type `{expected}` is missing"),
@@ -286,7 +293,9 @@ impl Violation {
                 format!("{count} operands are left over at the statement's end; assign or discard them")
             }
             Violation::NotOneResult { name, results } => {
-                format!("`{name}` has {results} results, but one is needed inside an expression; make it a statement of its own")
+                format!(
+                    "`{name}` has {results} results, but one is needed inside an expression; make it a statement of its own"
+                )
             }
             Violation::DestCount { expected, found } => {
                 format!("{expected} values are assigned to {found} destinations; the numbers must agree")
@@ -296,16 +305,25 @@ impl Violation {
                 format!("`{}` is read before it is assigned on every path; assign it first", local(*id))
             }
             Violation::Moved(id) => {
-                format!("`{}` has been moved (or was never assigned) on some path to here; assign it anew, or move it later", local(*id))
+                format!(
+                    "`{}` has been moved (or was never assigned) on some path to here; assign it anew, or move it later",
+                    local(*id)
+                )
             }
             Violation::Borrowed(id) => {
                 format!("`{}` is moved while the same expression borrows it; split the expression", local(*id))
             }
             Violation::LoopMoves(id) => {
-                format!("the loop moves `{}`, so its next turn would lack it; assign it anew before the turn ends", local(*id))
+                format!(
+                    "the loop moves `{}`, so its next turn would lack it; assign it anew before the turn ends",
+                    local(*id)
+                )
             }
             Violation::NotOwned(id) => {
-                format!("`{}` is borrowed (`ref buf`) and can be neither moved nor assigned; take it as `buf`", local(*id))
+                format!(
+                    "`{}` is borrowed (`ref buf`) and can be neither moved nor assigned; take it as `buf`",
+                    local(*id)
+                )
             }
             Violation::Immutable(index) => {
                 let name = module.names.as_ref().and_then(|names| names.globals.get(*index as usize));
@@ -321,10 +339,14 @@ impl Violation {
             Violation::ArmOutOfRange(value) => format!("{value} does not fit `i32`; remove it"),
             Violation::AfterDefault => "an arm follows the default; make the default the last".to_string(),
             Violation::CallsEntry(name) => {
-                format!("`{name}` is an op or handler and runs only when sent to; move its code into a function that both call")
+                format!(
+                    "`{name}` is an op or handler and runs only when sent to; move its code into a function that both call"
+                )
             }
             Violation::Streamed(name) => {
-                format!("`{name}` is streamed and answers nothing; send it as a plain statement, and `flush` to see failures")
+                format!(
+                    "`{name}` is streamed and answers nothing; send it as a plain statement, and `flush` to see failures"
+                )
             }
             Violation::FailOutsideOp => {
                 "`fail` stands outside an `op`; return a status instead and let the op fail".to_string()

@@ -57,6 +57,7 @@ impl VerifiedModule {
 ///
 /// # Errors
 /// The first broken rule.
+#[allow(clippy::result_large_err)] // once a module, and its reader wants all of it
 pub fn verify(module: Module) -> Result<VerifiedModule, VerifyError> {
     let roles = tables::check(&module).map_err(|kind| VerifyError::table(&module, kind))?;
     for index in 0..module.funcs.len() {

@@ -8,8 +8,8 @@ use il::isa::{Event, Field, Instruction, InstructionSet};
 use il::op::Op;
 use il::verify::Violation;
 use il::{
-    Const, Data, Export, Func, FuncId, Global, Handler, IsaId, LocalId, Memory, Module, Provides, Signature, StrId, Type,
-    Use, UseId,
+    Const, Data, Export, Func, FuncId, Global, Handler, IsaId, LocalId, Memory, Module, Provides, Signature, StrId,
+    Type, Use, UseId,
 };
 
 /// A body under construction; every method appends one instruction.

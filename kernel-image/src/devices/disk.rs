@@ -122,7 +122,8 @@ struct Device {
 
 impl Device {
     fn open(function: DeviceFunction) -> Result<Device, virtio_drivers::Error> {
-        let mut transport = PciTransport::new::<Machine, _>(&mut pci::root(), function).map_err(|_| virtio_drivers::Error::Unsupported)?;
+        let mut transport = PciTransport::new::<Machine, _>(&mut pci::root(), function)
+            .map_err(|_| virtio_drivers::Error::Unsupported)?;
         let started = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER;
         transport.set_status(DeviceStatus::empty());
         transport.set_status(started);

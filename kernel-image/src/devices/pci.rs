@@ -1,4 +1,5 @@
-//! PCI: configuration space through ports 0xcf8 and 0xcfc, and the search for a device on all buses.
+//! PCI: configuration space through ports 0xcf8 and 0xcfc, and the search for a device on all buses. This
+//! file contains `unsafe`: a trait of the driver library has an unsafe method.
 
 use virtio_drivers::transport::pci::bus::{BarInfo, Command, ConfigurationAccess, DeviceFunction, PciRoot};
 

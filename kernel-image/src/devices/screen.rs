@@ -95,7 +95,9 @@ impl Vga {
     }
 
     fn set_mode(&mut self, width: u32, height: u32) -> Result<Mode, Status> {
-        let (Ok(columns), Ok(rows)) = (u16::try_from(width), u16::try_from(height)) else { return Err(Status::OutOfRange) };
+        let (Ok(columns), Ok(rows)) = (u16::try_from(width), u16::try_from(height)) else {
+            return Err(Status::OutOfRange);
+        };
         set(ENABLE, OFF);
         set(WIDTH, columns);
         set(HEIGHT, rows);

@@ -180,7 +180,9 @@ fn exception(frame: &mut Frame) {
 /// A fault in IL code becomes a trap: the base loop goes on where the engine says.
 fn is_trap(frame: &mut Frame, address: u64) -> bool {
     let address = (frame.vector == PAGE_FAULT).then_some(address);
-    let Some(landing) = on_fault(TrapEntry { pc: frame.rip, sp: frame.rsp, fp: frame.rbp, address }) else { return false };
+    let Some(landing) = on_fault(TrapEntry { pc: frame.rip, sp: frame.rsp, fp: frame.rbp, address }) else {
+        return false;
+    };
     frame.rip = landing.pc;
     frame.rsp = landing.sp;
     frame.rdi = landing.arg;

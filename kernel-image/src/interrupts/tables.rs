@@ -76,8 +76,8 @@ pub fn init() {
     let code = segments.append(Descriptor::kernel_code_segment());
     let task = segments.append(Descriptor::tss_segment(task));
     Box::leak(Box::new(segments)).load();
-    // SAFETY: the selectors index the table just loaded; a null data segment is right in 64-bit mode.
     let null = SegmentSelector::new(0, PrivilegeLevel::Ring0);
+    // SAFETY: the selectors index the table just loaded; a null data segment is right in 64-bit mode.
     unsafe {
         CS::set_reg(code);
         DS::set_reg(null);
@@ -93,10 +93,8 @@ fn load_vectors(code: SegmentSelector) {
     let stubs = unsafe { &interrupt_stubs };
     let gates: Box<[Gate]> = stubs.iter().enumerate().map(|(vector, &address)| gate(vector, address, code)).collect();
     let gates = Box::leak(gates);
-    let pointer = DescriptorTablePointer {
-        limit: (size_of_val(gates) - 1) as u16,
-        base: VirtAddr::from_ptr(gates.as_ptr()),
-    };
+    let pointer =
+        DescriptorTablePointer { limit: (size_of_val(gates) - 1) as u16, base: VirtAddr::from_ptr(gates.as_ptr()) };
     // SAFETY: the table is complete, leaked, and its gates lead to the stubs.
     unsafe { lidt(&pointer) };
 }

@@ -100,7 +100,8 @@ fn image() -> Image {
 pub fn init(info: &BootInfo) {
     let image = image();
     let physical_image = image.all.start - IMAGE_OFFSET..image.all.end - IMAGE_OFFSET;
-    let mut frames = Frames::new(info.ram(), &[0..0x10_0000, physical_image.clone(), info.module.clone().unwrap_or(0..0)]);
+    let mut frames =
+        Frames::new(info.ram(), &[0..0x10_0000, physical_image.clone(), info.module.clone().unwrap_or(0..0)]);
     let heap = frames.take_heap().expect("RAM for a heap");
     let tables = first_tables(info, &image, &physical_image, &mut frames);
     tables.load();
@@ -112,13 +113,17 @@ fn first_tables(info: &BootInfo, image: &Image, physical_image: &Range<u64>, fra
     let mut tables = Tables::new(frames).expect("RAM for page tables");
     let parts = [(&image.text, paging::EXECUTE), (&image.constants, paging::READ), (&image.data, paging::WRITE)];
     for (part, rights) in parts {
-        tables.map(frames, part.start, Phys(part.start - IMAGE_OFFSET), part.end - part.start, rights).expect("RAM for page tables");
+        tables
+            .map(frames, part.start, Phys(part.start - IMAGE_OFFSET), part.end - part.start, rights)
+            .expect("RAM for page tables");
     }
     for ram in info.ram() {
         let whole = ram.start.next_multiple_of(PAGE)..(ram.end & !(PAGE - 1)).min(DIRECT_END - DIRECT);
         for part in frames::without(&whole, physical_image) {
             if part.start < part.end {
-                tables.map(frames, DIRECT + part.start, Phys(part.start), part.end - part.start, paging::WRITE).expect("RAM for page tables");
+                tables
+                    .map(frames, DIRECT + part.start, Phys(part.start), part.end - part.start, paging::WRITE)
+                    .expect("RAM for page tables");
             }
         }
     }
@@ -132,7 +137,10 @@ pub fn map_device(phys: Phys, bytes: usize, cache: Cache) -> *mut u8 {
     assert!(end <= DEVICES_BYTES, "device memory beyond the device window");
     with(|memory| {
         for page in (first..end).step_by(PAGE as usize) {
-            memory.tables.map(&mut memory.frames, DEVICES + page, Phys(page), PAGE, cache.rights()).expect("RAM for page tables");
+            memory
+                .tables
+                .map(&mut memory.frames, DEVICES + page, Phys(page), PAGE, cache.rights())
+                .expect("RAM for page tables");
         }
     });
     (DEVICES + phys.0) as *mut u8

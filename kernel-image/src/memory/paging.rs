@@ -104,7 +104,14 @@ impl Tables {
     }
 
     /// Maps `bytes` from `virt` on to `phys`. All page aligned; what was mapped there is replaced.
-    pub fn map(&mut self, frames: &mut Frames, virt: u64, phys: Phys, bytes: u64, rights: Rights) -> Result<(), OutOfMemory> {
+    pub fn map(
+        &mut self,
+        frames: &mut Frames,
+        virt: u64,
+        phys: Phys,
+        bytes: u64,
+        rights: Rights,
+    ) -> Result<(), OutOfMemory> {
         let mut done = 0;
         while done < bytes {
             let (at, to) = (virt + done, phys.0 + done);
@@ -131,7 +138,8 @@ impl Tables {
             table = Phys(value & ADDRESS);
         }
         let value = get(table, index(virt, 0));
-        (value & PRESENT != 0).then_some(Page { frame: Phys(value & ADDRESS), rights: Rights(value & !ADDRESS & !ACCESSED_DIRTY) })
+        (value & PRESENT != 0)
+            .then_some(Page { frame: Phys(value & ADDRESS), rights: Rights(value & !ADDRESS & !ACCESSED_DIRTY) })
     }
 
     /// Maps or unmaps one page. The caller flushes.

@@ -44,7 +44,9 @@ impl Space {
         if let Some(after) = self.free.remove(&(start + bytes)) {
             bytes += after;
         }
-        if let Some((&before, &length)) = self.free.range(..start).next_back() && before + length == start {
+        if let Some((&before, &length)) = self.free.range(..start).next_back()
+            && before + length == start
+        {
             self.free.remove(&before);
             start = before;
             bytes += length;

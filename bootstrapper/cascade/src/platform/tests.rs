@@ -167,7 +167,7 @@ fn arenas_are_counted_and_freed_whole() {
     kept.extend([3; 3000]);
     assert!(arena::bytes(arena) >= 4000);
     let aligned = arena::scope(arena, || Box::new(Aligned([7; 256])));
-    assert_eq!(&raw const *aligned as usize % 256, 0);
+    assert_eq!((&raw const *aligned as usize % 256, aligned.0[255]), (0, 7));
     std::mem::forget((kept, aligned));
     let control = arena::control().unwrap();
     // SAFETY: what was allocated in it has just been forgotten.

@@ -63,7 +63,10 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 if global.mutable {
                     return (global.ty != Ty::Error).then_some(Place::Global(GlobalId(id as u32)));
                 }
-                (format!("the global `{name}` does not change"), Some((global.name.span, "declared here without `mut`")))
+                (
+                    format!("the global `{name}` does not change"),
+                    Some((global.name.span, "declared here without `mut`")),
+                )
             }
             Found::Item(Entry::Unsupported(_)) => return None,
             Found::Item(entry) => (format!("`{name}` is {}, it cannot be assigned to", entry.describe()), None),
@@ -77,7 +80,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
             Some((also, label)) => report.also(also, label),
             None => report,
         };
-        self.cx.report(report.hint(format!("declare it with `var {name} = ..`, or `global mut {name} = ..` outside functions")));
+        self.cx.report(
+            report.hint(format!("declare it with `var {name} = ..`, or `global mut {name} = ..` outside functions")),
+        );
         None
     }
 
@@ -92,7 +97,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
     fn assign_plain(&mut self, place: Place, value: &'f Expr<'f>) {
         let ty = self.place_type(&place);
         match place {
-            Place::Local(local) => self.value_into(value, &mut Target::Dests(alloc::vec![Dest { local: Some(local), ty }])),
+            Place::Local(local) => {
+                self.value_into(value, &mut Target::Dests(alloc::vec![Dest { local: Some(local), ty }]))
+            }
             Place::Nowhere => self.value_into(value, &mut Target::Dests(alloc::vec![Dest { local: None, ty }])),
             Place::Global(id) => {
                 let Some(Ty::Of(want)) = ty else { return };
@@ -160,7 +167,14 @@ impl<'f> Body<'_, '_, 'f, '_> {
         self.coerce(new, want)
     }
 
-    fn assign_index(&mut self, of: &'f Expr<'f>, index: &'f Expr<'f>, op: Option<&'static str>, value: &'f Expr<'f>, span: Span) {
+    fn assign_index(
+        &mut self,
+        of: &'f Expr<'f>,
+        index: &'f Expr<'f>,
+        op: Option<&'static str>,
+        value: &'f Expr<'f>,
+        span: Span,
+    ) {
         let typed = self.with_borrows(|body| {
             let index = body.value(index, Type::I32);
             let early = op.is_some() || is_block_like(value);
@@ -177,7 +191,14 @@ impl<'f> Body<'_, '_, 'f, '_> {
     }
 
     /// The right side of an assignment to a byte, computed before the byte's place is named.
-    fn index_value(&mut self, of: &'f Expr<'f>, index: &Typed, op: Option<&'static str>, value: &'f Expr<'f>, span: Span) -> Typed {
+    fn index_value(
+        &mut self,
+        of: &'f Expr<'f>,
+        index: &Typed,
+        op: Option<&'static str>,
+        value: &'f Expr<'f>,
+        span: Span,
+    ) -> Typed {
         let Some(op) = op else { return self.plain_value(value, Type::I32) };
         let again = match &index.kind {
             Kind::Get(local) => Typed::new(index.ty, Kind::Get(*local), index.span),
@@ -201,7 +222,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 return;
             };
             match self.place(name, place.span) {
-                Some(Place::Local(id)) if found.iter().any(|old| matches!(old, Place::Local(other) if *other == id)) => {
+                Some(Place::Local(id))
+                    if found.iter().any(|old| matches!(old, Place::Local(other) if *other == id)) =>
+                {
                     self.cx.error(Code::Duplicate, place.span, format!("`{name}` is assigned twice at once"));
                     return;
                 }

@@ -71,7 +71,11 @@ pub(super) fn function(cx: &mut Context<'_, '_, '_>, id: usize) -> Compiled {
         let end = Span { start: func.body.span.end.saturating_sub(1), end: func.body.span.end };
         let message = format!("not every path of `{}` returns", func.name.text);
         let report = Report::new(Code::MissingReturn, end, message).also(func.name.span, "has results");
-        body.cx.report(report.label("the end is reached here").hint("end every path with `return ..`, `trap \"why\"` or an endless `loop`"));
+        body.cx.report(
+            report
+                .label("the end is reached here")
+                .hint("end every path with `return ..`, `trap \"why\"` or an endless `loop`"),
+        );
     }
     body.finish(params.len(), &results, func.name.span)
 }
@@ -109,7 +113,8 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
     }
 
     fn finish(self, params: usize, results: &[Ty], span: Span) -> Compiled {
-        let types = |list: &[Ty]| list.iter().map(|ty| if let Ty::Of(ty) = ty { *ty } else { Type::I32 }).collect::<Vec<_>>();
+        let types =
+            |list: &[Ty]| list.iter().map(|ty| if let Ty::Of(ty) = ty { *ty } else { Type::I32 }).collect::<Vec<_>>();
         let all = types(&self.locals.iter().map(|local| local.ty).collect::<Vec<_>>());
         let (own_params, own) = all.split_at(params.min(all.len()));
         self.cx.limit(all.len(), limits::LOCALS, "locals", span);
@@ -166,7 +171,8 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
         }
         if let Some(first) = scope.names.insert(name.text, id) {
             let first = self.local(first).span;
-            let report = Report::new(Code::Duplicate, name.span, format!("`{}` is declared twice in this block", name.text));
+            let report =
+                Report::new(Code::Duplicate, name.span, format!("`{}` is declared twice in this block", name.text));
             let report = report.label("declared again").also(first, "first declared here");
             self.cx.report(report.hint("use another name, or assign with `=` to a `var`"));
         }
@@ -258,7 +264,8 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
         let number = self.local(id).buf.map_or(0, usize::from);
         let name = self.local(id).name;
         if self.state.available & bit == 0 {
-            let report = Report::new(Code::Moved, span, format!("`{name}` has moved")).label("used here after the move");
+            let report =
+                Report::new(Code::Moved, span, format!("`{name}` has moved")).label("used here after the move");
             let report = match self.bufs.get(number).and_then(|buf| buf.moved) {
                 Some(moved) => report.also(moved, "moved here"),
                 None => report,
@@ -289,7 +296,11 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
         let missing = head.available & !self.state.available;
         let lost = self.locals.iter().find(|local| local.buf.is_some_and(|number| missing & 1 << number != 0));
         if let Some(local) = lost {
-            let moved = local.buf.and_then(|number| self.bufs.get(usize::from(number))).and_then(|buf| buf.moved).unwrap_or(span);
+            let moved = local
+                .buf
+                .and_then(|number| self.bufs.get(usize::from(number)))
+                .and_then(|buf| buf.moved)
+                .unwrap_or(span);
             let message = format!("`{}` moves here, and the loop's next turn would miss it", local.name);
             let report = Report::new(Code::MovedInLoop, moved, message).also(local.span, "declared outside the loop");
             self.cx.report(report.hint("assign a new `buf` before the turn ends, or leave the loop after this"));

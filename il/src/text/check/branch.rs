@@ -36,10 +36,19 @@ impl<'f> Body<'_, '_, 'f, '_> {
         if let Some(label) = label
             && self.loops.iter().any(|outer| outer.label == Some(label.text))
         {
-            self.cx.error(Code::Duplicate, label.span, format!("a loop around this one is called `{}` already", label.text));
+            self.cx.error(
+                Code::Duplicate,
+                label.span,
+                format!("a loop around this one is called `{}` already", label.text),
+            );
         }
         let scopes = self.scopes.len();
-        self.loops.push(LoopState { label: label.map(|label| label.text), head: self.state, exits: State::DEAD, scopes });
+        self.loops.push(LoopState {
+            label: label.map(|label| label.text),
+            head: self.state,
+            exits: State::DEAD,
+            scopes,
+        });
     }
 
     /// Closes a loop: its back edge, and its `break`s joined.
@@ -50,7 +59,13 @@ impl<'f> Body<'_, '_, 'f, '_> {
         inner.exits
     }
 
-    pub(super) fn while_stmt(&mut self, label: Option<Name<'f>>, condition: &'f Expr<'f>, block: &'f Block<'f>, span: Span) {
+    pub(super) fn while_stmt(
+        &mut self,
+        label: Option<Name<'f>>,
+        condition: &'f Expr<'f>,
+        block: &'f Block<'f>,
+        span: Span,
+    ) {
         self.writer.push(Instr::While);
         self.enter_loop(label);
         let condition = self.with_borrows(|body| body.truth(condition));
@@ -104,7 +119,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
         };
         if !matches!(ty, Type::I32 | Type::I64) {
             let culprit = if from.ty == Ty::Of(ty) { &from } else { &to };
-            let report = Report::new(Code::Mismatch, culprit.span, format!("`for` counts in `i32` or `i64`, not in `{ty}`"));
+            let report =
+                Report::new(Code::Mismatch, culprit.span, format!("`for` counts in `i32` or `i64`, not in `{ty}`"));
             self.cx.report(report.hint("convert the bounds, or use `while`"));
             return Ty::Error;
         }
@@ -121,9 +137,14 @@ impl<'f> Body<'_, '_, 'f, '_> {
         };
         let Some(at) = found else {
             let report = match label {
-                Some(label) => Report::new(Code::UnknownName, label.span, format!("no loop around this is called `{}`", label.text))
-                    .hint(format!("name the loop: `{}: loop {{ .. }}`", label.text)),
-                None => Report::new(Code::Misplaced, span, format!("`{word}` stands only in a loop")).hint("functions are left with `return`"),
+                Some(label) => Report::new(
+                    Code::UnknownName,
+                    label.span,
+                    format!("no loop around this is called `{}`", label.text),
+                )
+                .hint(format!("name the loop: `{}: loop {{ .. }}`", label.text)),
+                None => Report::new(Code::Misplaced, span, format!("`{word}` stands only in a loop"))
+                    .hint("functions are left with `return`"),
             };
             self.cx.report(report);
             self.state = State::DEAD;

@@ -27,7 +27,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 Found::Nothing => self.call_built_in(name, callee.span, args, span, hint),
                 Found::Item(Entry::Unsupported(_)) => Typed::error(span),
                 Found::Local(_) => self.not_callable(callee.span, format!("`{name}` is a local, not a function"), args),
-                Found::Item(entry) => self.not_callable(callee.span, format!("`{name}` is {}, not a function", entry.describe()), args),
+                Found::Item(entry) => {
+                    self.not_callable(callee.span, format!("`{name}` is {}, not a function", entry.describe()), args)
+                }
             },
             ExprKind::Field { of, name } => match self.instruction(of, *name) {
                 Some((id, opcode)) => self.send(id, opcode, args, span),
@@ -52,7 +54,10 @@ impl<'f> Body<'_, '_, 'f, '_> {
 
     fn call_func(&mut self, id: usize, args: &'f [Arg<'f>], span: Span) -> Typed {
         if self.func.is_none() {
-            self.cx.report(Report::new(Code::NotConstant, span, "a call is not a constant").hint("constants are computed by the compiler"));
+            self.cx.report(
+                Report::new(Code::NotConstant, span, "a call is not a constant")
+                    .hint("constants are computed by the compiler"),
+            );
             return self.skip_args(args, span);
         }
         let info = &self.cx.funcs[id];
@@ -60,8 +65,12 @@ impl<'f> Body<'_, '_, 'f, '_> {
         let (params, results) = (info.params.clone(), info.results.clone());
         let Some(args) = self.args(args, &params, span, |body| {
             let sig = declared.text(body.cx.source);
-            Report::new(Code::Count, span, format!("`{}` takes {}, not {}", name.text, counted(params.len(), "argument"), args.len()))
-                .hint(format!("it is declared as `{}{sig}`", name.text))
+            Report::new(
+                Code::Count,
+                span,
+                format!("`{}` takes {}, not {}", name.text, counted(params.len(), "argument"), args.len()),
+            )
+            .hint(format!("it is declared as `{}{sig}`", name.text))
         }) else {
             return Typed::error(span);
         };
@@ -69,7 +78,13 @@ impl<'f> Body<'_, '_, 'f, '_> {
     }
 
     /// Arguments for parameters of known types; `None` if their number is wrong.
-    fn args(&mut self, args: &'f [Arg<'f>], params: &[Ty], span: Span, wrong: impl FnOnce(&Self) -> Report) -> Option<Vec<Typed>> {
+    fn args(
+        &mut self,
+        args: &'f [Arg<'f>],
+        params: &[Ty],
+        span: Span,
+        wrong: impl FnOnce(&Self) -> Report,
+    ) -> Option<Vec<Typed>> {
         self.no_names(args);
         if args.len() != params.len() {
             let report = wrong(self);
@@ -79,7 +94,13 @@ impl<'f> Body<'_, '_, 'f, '_> {
         }
         Some(self.with_borrows(|body| {
             let pairs = args.iter().zip(params);
-            pairs.map(|(arg, param)| if let Ty::Of(ty) = param { body.value(&arg.value, *ty) } else { body.infer(&arg.value, None) }).collect()
+            pairs
+                .map(
+                    |(arg, param)| {
+                        if let Ty::Of(ty) = param { body.value(&arg.value, *ty) } else { body.infer(&arg.value, None) }
+                    },
+                )
+                .collect()
         }))
     }
 
@@ -90,7 +111,14 @@ impl<'f> Body<'_, '_, 'f, '_> {
         }
     }
 
-    fn call_built_in(&mut self, name: &'f str, name_span: Span, args: &'f [Arg<'f>], span: Span, hint: Option<Type>) -> Typed {
+    fn call_built_in(
+        &mut self,
+        name: &'f str,
+        name_span: Span,
+        args: &'f [Arg<'f>],
+        span: Span,
+        hint: Option<Type>,
+    ) -> Typed {
         let static_name = named(Form::Call, name).next().map(|info| info.text);
         if let Some(text) = static_name {
             return self.call_operator(text, args, span, hint);
@@ -109,7 +137,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 self.skip_args(args, span)
             }
             "f32" | "v128" | "i8" | "i16" | "u8" | "u16" | "bool" => {
-                let report = Report::new(Code::NotSupported, name_span, format!("there is no conversion `{name}(..)` yet"));
+                let report =
+                    Report::new(Code::NotSupported, name_span, format!("there is no conversion `{name}(..)` yet"));
                 self.cx.report(if name == "bool" { report.hint("compare it: `.. != 0`") } else { report });
                 self.skip_args(args, span)
             }
@@ -121,10 +150,13 @@ impl<'f> Body<'_, '_, 'f, '_> {
     }
 
     fn unknown_function(&mut self, name: &str, span: Span) {
-        let operators = Op::TABLE.iter().filter(|info| matches!(info.form, Form::Call | Form::Memory)).map(|info| info.text);
+        let operators =
+            Op::TABLE.iter().filter(|info| matches!(info.form, Form::Call | Form::Memory)).map(|info| info.text);
         let report = Report::new(Code::UnknownName, span, format!("there is no function `{name}`"));
         let report = match (self.suggest(name, operators.chain(BASE.iter().copied())), name) {
-            (_, "print" | "println" | "printf") => report.hint("write to a console: `use console: cascade.console@1`, then `console.write(\"..\")`"),
+            (_, "print" | "println" | "printf") => {
+                report.hint("write to a console: `use console: cascade.console@1`, then `console.write(\"..\")`")
+            }
             (Some(near), _) => {
                 let hint = format!("did you mean `{near}`?");
                 report.hint(hint)
@@ -141,7 +173,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
         {
             return Typed::new(Ty::Nothing, Kind::Flush(UseId(id as u32)), span);
         }
-        self.cx.report(Report::new(Code::WrongKind, span, "`flush` takes one capability").hint("as in `flush(display)`"));
+        self.cx
+            .report(Report::new(Code::WrongKind, span, "`flush` takes one capability").hint("as in `flush(display)`"));
         Typed::error(span)
     }
 
@@ -178,17 +211,28 @@ impl<'f> Body<'_, '_, 'f, '_> {
             (_, None) | (Kind::Error, _) => {}
             (Kind::Op(op, at, _), Some(value)) if op.info().form == Form::Memory => match u32::try_from(value) {
                 Ok(value) => *at = value,
-                Err(_) => self.cx.error(Code::BadLiteral, offset.value.span, "an offset is a constant between 0 and 0xffffffff"),
+                Err(_) => self.cx.error(
+                    Code::BadLiteral,
+                    offset.value.span,
+                    "an offset is a constant between 0 and 0xffffffff",
+                ),
             },
-            _ => self.cx.error(Code::Syntax, offset.value.span, format!("`{text}` takes no offset here: only memory access does")),
+            _ => self.cx.error(
+                Code::Syntax,
+                offset.value.span,
+                format!("`{text}` takes no offset here: only memory access does"),
+            ),
         }
     }
 
     fn check_memory(&mut self, op: Op, span: Span) {
-        let needs = op.info().form == Form::Memory || matches!(op, Op::MemorySize | Op::MemoryGrow | Op::MemoryFill | Op::MemoryCopy | Op::StrAt);
+        let needs = op.info().form == Form::Memory
+            || matches!(op, Op::MemorySize | Op::MemoryGrow | Op::MemoryFill | Op::MemoryCopy | Op::StrAt);
         if needs && self.cx.memory.is_none() {
             let report = Report::new(Code::Memory, span, "this module declares no memory");
-            self.cx.report(report.hint("declare it, outside functions: `memory 1..1` (pages of 64 KiB at start, and at most)"));
+            self.cx.report(
+                report.hint("declare it, outside functions: `memory 1..1` (pages of 64 KiB at start, and at most)"),
+            );
         }
     }
 
@@ -200,7 +244,14 @@ impl<'f> Body<'_, '_, 'f, '_> {
         };
         let at = match self.find(cap) {
             Found::Item(Entry::Use(at)) => at,
-            Found::Nothing if cap == "i32x4" || cap == "f64x2" || cap == "i8x16" || cap == "f32x4" || cap == "i16x8" || cap == "i64x2" => {
+            Found::Nothing
+                if cap == "i32x4"
+                    || cap == "f64x2"
+                    || cap == "i8x16"
+                    || cap == "f32x4"
+                    || cap == "i16x8"
+                    || cap == "i64x2" =>
+            {
                 self.cx.error(Code::NotSupported, of.span, "vector operations are not supported yet");
                 return None;
             }
@@ -236,10 +287,12 @@ impl<'f> Body<'_, '_, 'f, '_> {
     fn send(&mut self, id: UseId, opcode: u8, args: &'f [Arg<'f>], span: Span) -> Typed {
         let Some(instruction) = self.cx.used(id, opcode) else { return self.skip_args(args, span) };
         let params: Vec<Ty> = instruction.params.iter().map(|field| Ty::Of(field.ty)).collect();
-        let results: Vec<Ty> = instruction.results.iter().flat_map(|fields| fields.iter()).map(|field| Ty::Of(field.ty)).collect();
+        let results: Vec<Ty> =
+            instruction.results.iter().flat_map(|fields| fields.iter()).map(|field| Ty::Of(field.ty)).collect();
         let Some(args) = self.args(args, &params, span, |_| {
             let sig = signature_text(&instruction.params, instruction.results.as_deref());
-            let message = format!("`{}` takes {}, not {}", instruction.name, counted(params.len(), "operand"), args.len());
+            let message =
+                format!("`{}` takes {}, not {}", instruction.name, counted(params.len(), "operand"), args.len());
             Report::new(Code::Count, span, message).hint(format!("it is declared as `{}{sig}`", instruction.name))
         }) else {
             return Typed::error(span);
@@ -267,7 +320,9 @@ impl<'f> Context<'_, 'f, '_> {
         let set = self.uses[id.index()].set.clone()?;
         let Some(instruction) = set.instruction_named(name.text) else {
             let report = match name.text {
-                "run" | "send" => Report::new(Code::NotSupported, name.span, "device programs (`run`, `send`) are not supported yet"),
+                "run" | "send" => {
+                    Report::new(Code::NotSupported, name.span, "device programs (`run`, `send`) are not supported yet")
+                }
                 _ => unknown_member(&set, name.text, name.span, "instruction"),
             };
             self.report(report);

@@ -29,7 +29,9 @@ impl<'f> Context<'_, 'f, '_> {
             ConstSource::Expr(expr) => Body::constant(self, expr, ty),
             ConstSource::After(base, by) => {
                 let base = base.map_or(Some(Value::I32(0)), |base| self.const_value(base));
-                base.and_then(|base| if let Value::I32(base) = base { Some(Value::I32(base.wrapping_add(by))) } else { None })
+                base.and_then(
+                    |base| if let Value::I32(base) = base { Some(Value::I32(base.wrapping_add(by))) } else { None },
+                )
             }
         };
         self.consts[id].state = ConstState::Done(value.clone());
@@ -56,7 +58,9 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
         let value = evaluate(&typed);
         if let Err(fault) = &value {
             let (span, message, hint) = match fault {
-                Fault::Effect(span) => (*span, "this is not a constant", "constants are literals, other constants and operators over them"),
+                Fault::Effect(span) => {
+                    (*span, "this is not a constant", "constants are literals, other constants and operators over them")
+                }
                 Fault::Trap(span) => (*span, "this constant expression would trap", "check the divisor and the range"),
             };
             body.cx.report(Report::new(Code::NotConstant, span, message).hint(hint));
@@ -278,7 +282,9 @@ pub(super) fn literal(literal: super::typed::Literal, ty: Type) -> Result<Value,
         Type::F64 => {
             let float = value as f64;
             let exact = value <= 1 << 53 || float as u64 == value;
-            exact.then_some(Value::F64(if negative { -float } else { float })).ok_or_else(|| format!("{sign}{value} is not exact in `f64`"))
+            exact
+                .then_some(Value::F64(if negative { -float } else { float }))
+                .ok_or_else(|| format!("{sign}{value} is not exact in `f64`"))
         }
         other => Err(format!("a number is not `{other}`")),
     }

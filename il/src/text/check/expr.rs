@@ -55,14 +55,17 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 body.operator(Form::Index, "[]", alloc::vec![of, index], span, hint)
             }),
             ExprKind::Call { callee, args } => self.call(callee, args, span, hint),
-            ExprKind::Tuple(_) => self.misplaced(span, "a list of values", "it stands only after `return` and left of `=`"),
+            ExprKind::Tuple(_) => {
+                self.misplaced(span, "a list of values", "it stands only after `return` and left of `=`")
+            }
             ExprKind::If(inner) => self.cond(inner, span, hint),
             ExprKind::Match(_) => self.misplaced(span, "`match`", "put it in a local first: `let x = match ..`"),
         }
     }
 
     fn misplaced(&mut self, span: Span, what: &str, hint: &str) -> Typed {
-        self.cx.report(Report::new(Code::Misplaced, span, format!("{what} cannot stand inside an expression")).hint(hint));
+        self.cx
+            .report(Report::new(Code::Misplaced, span, format!("{what} cannot stand inside an expression")).hint(hint));
         Typed::error(span)
     }
 
@@ -80,8 +83,16 @@ impl<'f> Body<'_, '_, 'f, '_> {
         if let Kind::Buf(_) = typed.kind { self.coerce(typed, Type::BufRef) } else { typed }
     }
 
-    fn infix(&mut self, op: &'static str, op_span: Span, left: &'f Expr<'f>, right: &'f Expr<'f>, hint: Option<Type>) -> Typed {
-        let compares = named(Form::Infix, op).all(|info| info.result == Some(Type::Bool) && info.params != [Type::Bool, Type::Bool])
+    fn infix(
+        &mut self,
+        op: &'static str,
+        op_span: Span,
+        left: &'f Expr<'f>,
+        right: &'f Expr<'f>,
+        hint: Option<Type>,
+    ) -> Typed {
+        let compares = named(Form::Infix, op)
+            .all(|info| info.result == Some(Type::Bool) && info.params != [Type::Bool, Type::Bool])
             || matches!(op, "==" | "!=");
         let hint = if compares { None } else { hint };
         self.with_borrows(|body| {
@@ -130,7 +141,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
             return Typed::error(span);
         };
         let (Some(yes), Some(no)) = (single(&inner.then.stmts), single(&or_else.stmts)) else {
-            let report = Report::new(Code::Misplaced, span, "inside an expression, the branches of `if` are single expressions");
+            let report =
+                Report::new(Code::Misplaced, span, "inside an expression, the branches of `if` are single expressions");
             self.cx.report(report.hint("put it in a local first: `let x = if ..`"));
             return Typed::error(span);
         };
@@ -191,11 +203,14 @@ impl<'f> Body<'_, '_, 'f, '_> {
         let (message, hint) = match entry {
             // Trees are bounded, but one constant may name another.
             Entry::Const(_) if self.cx.depth > 2 * SOURCE_NESTING => {
-                let report = Report::new(Code::TooDeep, span, "constants that build on each other are nested too deeply");
+                let report =
+                    Report::new(Code::TooDeep, span, "constants that build on each other are nested too deeply");
                 self.cx.report(report.hint("write some of the values out"));
                 return Typed::error(span);
             }
-            Entry::Const(id) => return self.cx.const_value(id).map_or(Typed::error(span), |value| Typed::value(value, span)),
+            Entry::Const(id) => {
+                return self.cx.const_value(id).map_or(Typed::error(span), |value| Typed::value(value, span));
+            }
             Entry::Global(id) => {
                 let ty = self.cx.globals[id].ty;
                 if self.func.is_none() {
@@ -207,7 +222,10 @@ impl<'f> Body<'_, '_, 'f, '_> {
             }
             Entry::Use(_) => {
                 let message = format!("`{name}` is a capability: as a value it is not supported yet");
-                self.cx.report(Report::new(Code::NotSupported, span, message).hint(format!("send it an instruction: `{name}.instruction(..)`")));
+                self.cx.report(
+                    Report::new(Code::NotSupported, span, message)
+                        .hint(format!("send it an instruction: `{name}.instruction(..)`")),
+                );
                 return Typed::error(span);
             }
             Entry::Enum(_) => (format!("`{name}` is an enum, not a value"), format!("name a member: `{name}.MEMBER`")),
@@ -247,7 +265,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
         };
         match self.find(owner) {
             Found::Item(Entry::Enum(id)) => match self.cx.enums[id].members.get(name).copied() {
-                Some(member) if self.cx.depth <= 2 * SOURCE_NESTING => self.cx.const_value(member).map_or(Typed::error(span), |value| Typed::value(value, span)),
+                Some(member) if self.cx.depth <= 2 * SOURCE_NESTING => {
+                    self.cx.const_value(member).map_or(Typed::error(span), |value| Typed::value(value, span))
+                }
                 Some(_) => {
                     self.cx.error(Code::TooDeep, span, "constants that build on each other are nested too deeply");
                     Typed::error(span)
@@ -260,7 +280,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 }
             },
             Found::Item(Entry::Use(_)) => {
-                let report = Report::new(Code::WrongKind, span, format!("`{owner}.{name}` is an instruction, not a value"));
+                let report =
+                    Report::new(Code::WrongKind, span, format!("`{owner}.{name}` is an instruction, not a value"));
                 self.cx.report(report.hint(format!("send it: `{owner}.{name}(..)`")));
                 Typed::error(span)
             }
@@ -282,23 +303,29 @@ impl<'f> Body<'_, '_, 'f, '_> {
         let Typed { ty, kind, span } = typed;
         match (ty, kind) {
             (Ty::Error, _) => Typed::error(span),
-            (_, Kind::Int(literal)) if matches!(want, Type::I32 | Type::I64 | Type::F64) => match consts::literal(literal, want) {
-                Ok(value) => Typed::value(value, span),
-                Err(message) => {
-                    let report = Report::new(Code::BadLiteral, span, message);
-                    self.cx.report(match want {
-                        Type::I32 => report.hint("give it the type `i64`, or write all 32 bits in hexadecimal"),
-                        _ => report.hint("write all 64 bits in hexadecimal"),
-                    });
-                    Typed::error(span)
+            (_, Kind::Int(literal)) if matches!(want, Type::I32 | Type::I64 | Type::F64) => {
+                match consts::literal(literal, want) {
+                    Ok(value) => Typed::value(value, span),
+                    Err(message) => {
+                        let report = Report::new(Code::BadLiteral, span, message);
+                        self.cx.report(match want {
+                            Type::I32 => report.hint("give it the type `i64`, or write all 32 bits in hexadecimal"),
+                            _ => report.hint("write all 64 bits in hexadecimal"),
+                        });
+                        Typed::error(span)
+                    }
                 }
-            },
+            }
             (_, Kind::Float(value)) if want == Type::F64 => Typed::value(Value::F64(value), span),
             (Ty::Int, Kind::Open { form, text, args }) if matches!(want, Type::I32 | Type::I64 | Type::F64) => {
                 self.close(form, text, args, want, span)
             }
-            (Ty::Float, Kind::Open { form, text, args }) if want == Type::F64 => self.close(form, text, args, want, span),
-            (Ty::Int | Ty::Float, Kind::Cond(parts)) if ty == Ty::Int && matches!(want, Type::I32 | Type::I64) || want == Type::F64 => {
+            (Ty::Float, Kind::Open { form, text, args }) if want == Type::F64 => {
+                self.close(form, text, args, want, span)
+            }
+            (Ty::Int | Ty::Float, Kind::Cond(parts))
+                if ty == Ty::Int && matches!(want, Type::I32 | Type::I64) || want == Type::F64 =>
+            {
                 let [condition, yes, no] = *parts;
                 let parts = [condition, self.coerce(yes, want), self.coerce(no, want)];
                 Typed::new(Ty::Of(want), Kind::Cond(Box::new(parts)), span)
@@ -325,7 +352,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
                     .hint("take it as `buf` in the parameter list, or copy it into a new one")
             }
             (Ty::Of(Type::Buf), Type::BufRef) => {
-                Report::new(Code::Mismatch, span, "only a local `buf` can be borrowed").hint("put it in a local first: `let b = ..`")
+                Report::new(Code::Mismatch, span, "only a local `buf` can be borrowed")
+                    .hint("put it in a local first: `let b = ..`")
             }
             _ => {
                 let report = Report::new(Code::Mismatch, span, format!("expected `{want}`, found {}", describe(typed)));
@@ -350,7 +378,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
     pub(super) fn no_single_value(&mut self, typed: &Typed) -> Typed {
         let span = typed.span;
         let report = match typed.ty {
-            Ty::Many => Report::new(Code::NoValue, span, "this gives several values, one is needed here").hint("take them apart: `let (a, b) = ..`"),
+            Ty::Many => Report::new(Code::NoValue, span, "this gives several values, one is needed here")
+                .hint("take them apart: `let (a, b) = ..`"),
             _ => Report::new(Code::NoValue, span, "this gives no value").hint("let it stand alone, as a statement"),
         };
         self.cx.report(report);

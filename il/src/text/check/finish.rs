@@ -80,7 +80,12 @@ impl<'f> Context<'_, 'f, '_> {
         for info in &self.uses {
             let Some(set) = &info.set else { continue };
             let part = InstructionSet {
-                instructions: set.instructions.iter().filter(|one| info.instructions.contains(&one.opcode)).map(bare_instruction).collect(),
+                instructions: set
+                    .instructions
+                    .iter()
+                    .filter(|one| info.instructions.contains(&one.opcode))
+                    .map(bare_instruction)
+                    .collect(),
                 events: set.events.iter().filter(|one| info.events.contains(&one.number)).map(bare_event).collect(),
                 name: set.name.clone(),
                 version: set.version,
@@ -104,7 +109,8 @@ impl<'f> Context<'_, 'f, '_> {
     }
 
     fn exports(&self) -> Vec<Export> {
-        let exported = self.funcs.iter().enumerate().filter(|(_, info)| info.kind == FuncKind::Plain && info.func.export);
+        let exported =
+            self.funcs.iter().enumerate().filter(|(_, info)| info.kind == FuncKind::Plain && info.func.export);
         exported.map(|(id, info)| Export { name: info.func.name.text.into(), func: FuncId(id as u32) }).collect()
     }
 }

@@ -130,7 +130,12 @@ impl<'f> Context<'_, 'f, '_> {
         let params = func.sig.params.iter().map(|param| self.param_type(param)).collect();
         let results = func.sig.results.iter().flatten().map(|result| self.result_type(result)).collect();
         self.limit(func.sig.params.len(), limits::PARAMS, "parameters", func.sig.span);
-        self.limit(func.sig.results.as_ref().map_or(0, |results| results.len()), limits::RESULTS, "results", func.sig.span);
+        self.limit(
+            func.sig.results.as_ref().map_or(0, |results| results.len()),
+            limits::RESULTS,
+            "results",
+            func.sig.span,
+        );
         self.limit(func.name.text.len(), limits::NAME_BYTES, "bytes of a name", func.name.span);
         self.funcs.push(FuncInfo { kind, title, params, results, func });
     }
@@ -206,14 +211,17 @@ impl<'f> Context<'_, 'f, '_> {
     /// Checks data against the memory, once both are known.
     pub(super) fn check_data(&mut self, file: &'f File<'f>) {
         let pages = self.memory.map(|memory| u64::from(memory.min));
-        let spans = file.items.iter().filter_map(|item| if let Item::Data { span, .. } = item { Some(*span) } else { None });
-        let placed: alloc::vec::Vec<_> = self.data.iter().map(|data| u64::from(data.offset) + data.bytes.len() as u64).zip(spans).collect();
+        let spans =
+            file.items.iter().filter_map(|item| if let Item::Data { span, .. } = item { Some(*span) } else { None });
+        let placed: alloc::vec::Vec<_> =
+            self.data.iter().map(|data| u64::from(data.offset) + data.bytes.len() as u64).zip(spans).collect();
         for (end, span) in placed {
             let report = match pages {
                 None => Report::new(Code::Memory, span, "`data` without memory").hint("declare it: `memory 1..1`"),
                 Some(pages) if end > pages * 65536 => {
                     let message = format!("this data ends at byte {end}, the memory at {}", pages * 65536);
-                    Report::new(Code::Memory, span, message).hint("raise the first number of `memory MIN..MAX` (pages of 64 KiB)")
+                    Report::new(Code::Memory, span, message)
+                        .hint("raise the first number of `memory MIN..MAX` (pages of 64 KiB)")
                 }
                 Some(_) => continue,
             };

@@ -33,7 +33,13 @@ use crate::{Data, Func, Memory, Module};
 use typed::{Ty, Value};
 
 /// Checks a whole text. The result means something only if nothing was reported.
-pub(super) fn check(file: &File<'_>, name: &str, source: &str, known: &[&'static InstructionSet], sink: &mut Sink<'_>) -> Module {
+pub(super) fn check(
+    file: &File<'_>,
+    name: &str,
+    source: &str,
+    known: &[&'static InstructionSet],
+    sink: &mut Sink<'_>,
+) -> Module {
     let mut context = Context::new(source, known, sink);
     context.declare(file);
     context.check_data(file);
@@ -210,7 +216,10 @@ impl<'c, 'f, 's> Context<'c, 'f, 's> {
             Ok(text) if text.len() <= crate::limits::STRING_BYTES => Some(text.into()),
             Ok(_) => {
                 let message = alloc::format!("a literal has at most {} bytes", crate::limits::STRING_BYTES);
-                self.report(Report::new(Code::TooLarge, span, message).hint("larger texts go into `data`; read them with `str_at`"));
+                self.report(
+                    Report::new(Code::TooLarge, span, message)
+                        .hint("larger texts go into `data`; read them with `str_at`"),
+                );
                 None
             }
             Err(_) => {
@@ -236,14 +245,18 @@ impl<'c, 'f, 's> Context<'c, 'f, 's> {
             (Some(Type::Buf), true) => Ty::Of(Type::BufRef),
             (Some(known), false) => Ty::Of(known),
             (Some(_), true) => {
-                let report = Report::new(Code::Mismatch, ty.span, alloc::format!("`ref` borrows a `buf`, not `{word}`"));
+                let report =
+                    Report::new(Code::Mismatch, ty.span, alloc::format!("`ref` borrows a `buf`, not `{word}`"));
                 self.report(report.hint(alloc::format!("pass `{word}` as it is: it is copied")));
                 Ty::Error
             }
             (None, _) => {
-                let report = Report::new(Code::NotSupported, ty.span, alloc::format!("the type `{word}` is not supported yet"));
+                let report =
+                    Report::new(Code::NotSupported, ty.span, alloc::format!("the type `{word}` is not supported yet"));
                 self.report(match word {
-                    "i8" | "i16" | "u8" | "u16" => report.hint("it will be for fields and elements only; numbers are `i32` or `i64`"),
+                    "i8" | "i16" | "u8" | "u16" => {
+                        report.hint("it will be for fields and elements only; numbers are `i32` or `i64`")
+                    }
                     "f32" => report.hint("use `f64`"),
                     _ => report,
                 });

@@ -13,7 +13,9 @@ use crate::types::Type;
 /// All operators written like this.
 pub(super) fn named(form: Form, text: &str) -> impl Iterator<Item = &'static OpInfo> + Clone {
     let calls = form == Form::Call;
-    Op::TABLE.iter().filter(move |info| info.text == text && (info.form == form || (calls && info.form == Form::Memory)))
+    Op::TABLE
+        .iter()
+        .filter(move |info| info.text == text && (info.form == form || (calls && info.form == Form::Memory)))
 }
 
 /// How badly an operand fits a parameter: 0 is exactly, `None` not at all.
@@ -41,7 +43,14 @@ fn is_uniform(info: &OpInfo) -> bool {
 
 impl<'f> Body<'_, '_, 'f, '_> {
     /// An operator applied to operands. `hint` is the type that would be welcome.
-    pub(super) fn operator(&mut self, form: Form, text: &'static str, args: Vec<Typed>, span: Span, hint: Option<Type>) -> Typed {
+    pub(super) fn operator(
+        &mut self,
+        form: Form,
+        text: &'static str,
+        args: Vec<Typed>,
+        span: Span,
+        hint: Option<Type>,
+    ) -> Typed {
         if args.iter().any(|arg| arg.ty == Ty::Error) {
             return Typed::error(span);
         }
@@ -69,7 +78,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
 
     /// Settles an operator over literals on operands of type `ty`.
     pub(super) fn close(&mut self, form: Form, text: &'static str, args: Vec<Typed>, ty: Type, span: Span) -> Typed {
-        let chosen = named(form, text).find(|info| info.params.len() == args.len() && info.result == Some(ty) && is_uniform(info));
+        let chosen = named(form, text)
+            .find(|info| info.params.len() == args.len() && info.result == Some(ty) && is_uniform(info));
         match chosen {
             Some(info) => self.apply(info, args, span),
             None => {
@@ -93,9 +103,15 @@ impl<'f> Body<'_, '_, 'f, '_> {
             Form::Call | Form::Memory if !fitting_count => {
                 Report::new(Code::Count, span, format!("`{text}` does not take {}", counted(args.len(), "operand")))
             }
-            Form::Call | Form::Memory => Report::new(Code::NoOperator, span, format!("`{text}` does not take ({})", shown)),
-            Form::Index | Form::IndexSet => Report::new(Code::NoOperator, span, format!("{shown}: cannot be indexed like this")),
-            Form::Infix | Form::Prefix => Report::new(Code::NoOperator, span, format!("`{text}` is not defined for {shown}")),
+            Form::Call | Form::Memory => {
+                Report::new(Code::NoOperator, span, format!("`{text}` does not take ({})", shown))
+            }
+            Form::Index | Form::IndexSet => {
+                Report::new(Code::NoOperator, span, format!("{shown}: cannot be indexed like this"))
+            }
+            Form::Infix | Form::Prefix => {
+                Report::new(Code::NoOperator, span, format!("`{text}` is not defined for {shown}"))
+            }
         };
         let hint = self.operator_hint(form, text, args, &candidates);
         self.cx.report(report.hint(hint));
@@ -105,12 +121,20 @@ impl<'f> Body<'_, '_, 'f, '_> {
     fn operator_hint(&self, form: Form, text: &str, args: &[Typed], candidates: &[&OpInfo]) -> String {
         let types: Vec<Ty> = args.iter().map(|arg| arg.ty).collect();
         match (text, &types[..]) {
-            (_, types) if types.contains(&Ty::Of(Type::Buf)) => return "put the `buf` in a local first: `let b = ..`".into(),
-            ("+", types) if types.contains(&Ty::Of(Type::Str)) => return "join strings with `concat(a, b)`; `str(n)` makes one of a number".into(),
+            (_, types) if types.contains(&Ty::Of(Type::Buf)) => {
+                return "put the `buf` in a local first: `let b = ..`".into();
+            }
+            ("+", types) if types.contains(&Ty::Of(Type::Str)) => {
+                return "join strings with `concat(a, b)`; `str(n)` makes one of a number".into();
+            }
             ("%", types) if types.contains(&Ty::Of(Type::F64)) => return "floats have no remainder".into(),
             ("!", [Ty::Of(Type::I32 | Type::I64)]) => return "flip bits with `~`, compare with `== 0`".into(),
-            ("[]=", [Ty::Of(Type::Str), ..]) => return "a `str` does not change; build another with `concat` and `slice`".into(),
-            ("i32" | "i64" | "f64" | "str", [Ty::Of(ty)]) if ty.name() == text => return format!("it is `{text}` already: leave the conversion out"),
+            ("[]=", [Ty::Of(Type::Str), ..]) => {
+                return "a `str` does not change; build another with `concat` and `slice`".into();
+            }
+            ("i32" | "i64" | "f64" | "str", [Ty::Of(ty)]) if ty.name() == text => {
+                return format!("it is `{text}` already: leave the conversion out");
+            }
             (_, [Ty::Of(left), Ty::Of(right)]) if form == Form::Infix && left != right => {
                 if let Some(convert) = conversion(*left, *right) {
                     return format!("both sides must have one type: convert with `{convert}(..)`");
@@ -118,10 +142,13 @@ impl<'f> Body<'_, '_, 'f, '_> {
             }
             _ => {}
         }
-        let list: Vec<String> = candidates.iter().map(|info| {
-            let params: Vec<&str> = info.params.iter().map(|param| param.name()).collect();
-            format!("({})", params.join(", "))
-        }).collect();
+        let list: Vec<String> = candidates
+            .iter()
+            .map(|info| {
+                let params: Vec<&str> = info.params.iter().map(|param| param.name()).collect();
+                format!("({})", params.join(", "))
+            })
+            .collect();
         format!("`{text}` takes {}", list.join(" or "))
     }
 }
@@ -138,7 +165,8 @@ fn conversion(a: Type, b: Type) -> Option<&'static str> {
 
 /// The operator that converts between two types: named after its result.
 pub(super) fn converter(from: Type, to: Type) -> Option<&'static str> {
-    let found = named(Form::Call, to.name()).find(|info| info.params == [from] && info.result == Some(to) && to != Type::Buf);
+    let found =
+        named(Form::Call, to.name()).find(|info| info.params == [from] && info.result == Some(to) && to != Type::Buf);
     found.map(|info| info.text)
 }
 

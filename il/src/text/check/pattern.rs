@@ -99,7 +99,11 @@ impl<'f> Body<'_, '_, 'f, '_> {
         if let ExprKind::Name(name) = pattern.kind
             && let Found::Local(_) = self.find(name)
         {
-            let report = Report::new(Code::NotConstant, pattern.span, format!("`{name}` is a local, but a pattern is a constant"));
+            let report = Report::new(
+                Code::NotConstant,
+                pattern.span,
+                format!("`{name}` is a local, but a pattern is a constant"),
+            );
             self.cx.report(report.hint("compare with `if`"));
             return None;
         }
@@ -108,7 +112,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
 
     fn check_exhaustive(&mut self, inner: &'f Match<'f>, ty: Type, covers: &[Cover], span: Span) -> bool {
         let rest = covers.iter().position(|cover| matches!(cover, Cover::Rest));
-        let count: usize = covers.iter().map(|cover| if let Cover::Values(values) = cover { values.len() } else { 0 }).sum();
+        let count: usize =
+            covers.iter().map(|cover| if let Cover::Values(values) = cover { values.len() } else { 0 }).sum();
         let full = ty == Type::Bool && count == 2;
         let dead = match rest {
             Some(at) if full => inner.arms.get(at),

@@ -87,7 +87,8 @@ impl<'f> Context<'_, 'f, '_> {
         let mut fields = Vec::new();
         for param in params {
             if param.borrowed {
-                let report = Report::new(Code::Mismatch, param.ty.span, "an operand cannot be borrowed: it leaves this VM");
+                let report =
+                    Report::new(Code::Mismatch, param.ty.span, "an operand cannot be borrowed: it leaves this VM");
                 self.report(report.hint("write `buf`: sending moves it"));
             }
             let ty = match self.ty(&param.ty, false) {
@@ -109,11 +110,15 @@ impl<'f> Context<'_, 'f, '_> {
             return Some(Rc::new((*set).clone()));
         }
         let report = Report::new(Code::UnknownSet, isa.span, format!("there is no instruction set `{path}`"));
-        let paths: Vec<String> = self.sets.iter().map(|set| set.path()).chain(self.known.iter().map(|set| set.path())).collect();
+        let paths: Vec<String> =
+            self.sets.iter().map(|set| set.path()).chain(self.known.iter().map(|set| set.path())).collect();
         let name = isa.path.text();
         let same_name = paths.iter().find(|path| path.split('@').next() == Some(name.as_str()));
-        let same_end = paths.iter().find(|path| path.split('@').next().and_then(|path| path.rsplit('.').next()) == name.rsplit('.').next());
-        let other = same_name.or(same_end).map(String::as_str).or_else(|| nearest(&path, paths.iter().map(String::as_str)));
+        let same_end = paths
+            .iter()
+            .find(|path| path.split('@').next().and_then(|path| path.rsplit('.').next()) == name.rsplit('.').next());
+        let other =
+            same_name.or(same_end).map(String::as_str).or_else(|| nearest(&path, paths.iter().map(String::as_str)));
         self.report(match other {
             Some(other) => report.hint(format!("did you mean `{other}`?")),
             None => report.hint(format!("declare it: `isa {path} {{ 1 name(x: i32) -> i32 }}`")),
@@ -151,7 +156,8 @@ impl<'f> Context<'_, 'f, '_> {
         let title = format!("on {}.{}", source.text, func.name.text);
         self.declare_func(func, FuncKind::Handler, title);
         let Some((entry, _)) = self.names.get(source.text).copied() else {
-            let report = Report::new(Code::UnknownName, source.span, format!("there is no capability `{}`", source.text));
+            let report =
+                Report::new(Code::UnknownName, source.span, format!("there is no capability `{}`", source.text));
             return self.report(report.hint(format!("declare it: `use {}: SET@VERSION`", source.text)));
         };
         let Entry::Use(at) = entry else {
@@ -176,22 +182,39 @@ impl<'f> Context<'_, 'f, '_> {
     }
 
     /// Compares a function with the instruction or event that it stands for.
-    fn check_fields(&mut self, id: FuncId, params: &[Field], results: Option<Option<&[Field]>>, func: &ast::Func<'f>, what: &str) {
+    fn check_fields(
+        &mut self,
+        id: FuncId,
+        params: &[Field],
+        results: Option<Option<&[Field]>>,
+        func: &ast::Func<'f>,
+        what: &str,
+    ) {
         let info = &self.funcs[id.index()];
         let same = |types: &[Ty], fields: &[Field]| {
-            types.len() == fields.len() && types.iter().zip(fields).all(|(ty, field)| *ty == Ty::Error || *ty == Ty::Of(field.ty))
+            types.len() == fields.len()
+                && types.iter().zip(fields).all(|(ty, field)| *ty == Ty::Error || *ty == Ty::Of(field.ty))
         };
         let declared = results.flatten();
-        let same_results = results.is_none() || (same(&info.results, declared.unwrap_or(&[])) && func.sig.results.is_some() == declared.is_some());
+        let same_results = results.is_none()
+            || (same(&info.results, declared.unwrap_or(&[])) && func.sig.results.is_some() == declared.is_some());
         if same(&info.params, params) && same_results {
             return;
         }
         let sig = signature_text(params, declared);
         let message = format!("this is not how the {what} `{}` is declared", func.name.text);
-        self.report(Report::new(Code::Signature, func.sig.span, message).hint(format!("write `{}{sig}`", func.name.text)));
+        self.report(
+            Report::new(Code::Signature, func.sig.span, message).hint(format!("write `{}{sig}`", func.name.text)),
+        );
     }
 
-    pub(super) fn declare_provides(&mut self, isa: &IsaPath<'f>, name: Option<Name<'f>>, ops: &'f [ast::Func<'f>], span: Span) {
+    pub(super) fn declare_provides(
+        &mut self,
+        isa: &IsaPath<'f>,
+        name: Option<Name<'f>>,
+        ops: &'f [ast::Func<'f>],
+        span: Span,
+    ) {
         let set = self.set(isa);
         let first = self.funcs.len();
         for op in ops {
@@ -215,8 +238,13 @@ impl<'f> Context<'_, 'f, '_> {
             }
             self.check_fields(id, &instruction.params, Some(instruction.results.as_deref()), op, "instruction");
         }
-        let missing: Vec<&str> =
-            set.instructions.iter().zip(&by_opcode).filter(|(_, op)| op.is_none()).map(|(instruction, _)| &*instruction.name).collect();
+        let missing: Vec<&str> = set
+            .instructions
+            .iter()
+            .zip(&by_opcode)
+            .filter(|(_, op)| op.is_none())
+            .map(|(instruction, _)| &*instruction.name)
+            .collect();
         if !missing.is_empty() {
             let report = Report::new(Code::Signature, span, format!("not provided: {}", missing.join(", ")));
             self.report(report.hint("a set is provided whole; an `op` may answer `fail 11` (not supported)"));

@@ -48,7 +48,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
             }
             if target.is_some() && !gave && body.state.reachable {
                 let report = Report::new(Code::NoValue, block.span, "this block gives no value");
-                body.cx.report(report.hint("end it with an expression, or leave: `return`, `trap`, `break`, `continue`"));
+                body.cx
+                    .report(report.hint("end it with an expression, or leave: `return`, `trap`, `break`, `continue`"));
             }
             if told {
                 body.state = State::DEAD;
@@ -68,7 +69,13 @@ impl<'f> Body<'_, '_, 'f, '_> {
         self.mark(span);
         match &stmt.kind {
             StmtKind::Let { mutable, pattern, ty, value, or_else } => {
-                self.let_stmt(*mutable, pattern, ty.as_ref(), value, or_else.as_ref().map(|(name, block)| (*name, block)));
+                self.let_stmt(
+                    *mutable,
+                    pattern,
+                    ty.as_ref(),
+                    value,
+                    or_else.as_ref().map(|(name, block)| (*name, block)),
+                );
             }
             StmtKind::While { label, condition, body } => self.while_stmt(*label, condition, body, span),
             StmtKind::Loop { label, body } => self.loop_stmt(*label, body, span),
@@ -125,7 +132,11 @@ impl<'f> Body<'_, '_, 'f, '_> {
 
     fn emit_event(&mut self, path: &super::super::ast::Path<'f>, args: &'f [Expr<'f>], span: Span) {
         let Some(provides) = &self.cx.provides else {
-            let report = Report::new(Code::Misplaced, span, "`emit` raises an event of the set that this module provides, and it provides none");
+            let report = Report::new(
+                Code::Misplaced,
+                span,
+                "`emit` raises an event of the set that this module provides, and it provides none",
+            );
             self.cx.report(report.hint("add `provides SET@VERSION { .. }`"));
             return;
         };
@@ -146,9 +157,12 @@ impl<'f> Body<'_, '_, 'f, '_> {
             return;
         };
         if args.len() != event.params.len() {
-            let message = format!("`{}` carries {}, not {}", name.text, counted(event.params.len(), "value"), args.len());
+            let message =
+                format!("`{}` carries {}, not {}", name.text, counted(event.params.len(), "value"), args.len());
             let sig = signature_text(&event.params, None);
-            self.cx.report(Report::new(Code::Count, span, message).hint(format!("it is declared as `{}{sig}`", name.text)));
+            self.cx.report(
+                Report::new(Code::Count, span, message).hint(format!("it is declared as `{}{sig}`", name.text)),
+            );
             return;
         }
         let args: Vec<Typed> = args.iter().zip(&*event.params).map(|(arg, field)| self.value(arg, field.ty)).collect();
@@ -197,8 +211,10 @@ impl<'f> Body<'_, '_, 'f, '_> {
         or_else: Option<(Name<'f>, &'f Block<'f>)>,
     ) {
         let (names, declared) = self.pattern(pattern, ty);
-        let locals: Vec<Option<LocalId>> =
-            names.iter().map(|name| (!name.is_blank()).then(|| self.new_local(name.text, name.span, mutable))).collect();
+        let locals: Vec<Option<LocalId>> = names
+            .iter()
+            .map(|name| (!name.is_blank()).then(|| self.new_local(name.text, name.span, mutable)))
+            .collect();
         let dests = locals.iter().map(|local| Dest { local: *local, ty: declared }).collect();
         let mut target = Target::Dests(dests);
         match or_else {
@@ -262,7 +278,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
         });
         self.writer.push(Instr::End);
         if self.state.reachable {
-            let report = Report::new(Code::NoValue, block.span, "this block must leave: there is no value after a failure");
+            let report =
+                Report::new(Code::NoValue, block.span, "this block must leave: there is no value after a failure");
             self.cx.report(report.hint("end it with `return`, `break`, `continue`, `trap` or `fail`"));
         }
         self.state = after;
@@ -391,13 +408,17 @@ impl<'f> Body<'_, '_, 'f, '_> {
             return None;
         }
         let waits = match typed.kind {
-            Kind::Send(id, opcode, _) => self.cx.used(id, opcode).is_some_and(|instruction| instruction.results.is_some()),
+            Kind::Send(id, opcode, _) => {
+                self.cx.used(id, opcode).is_some_and(|instruction| instruction.results.is_some())
+            }
             _ => false,
         };
         if !waits {
             let report = Report::new(Code::Misplaced, span, "`try` takes a device instruction that waits");
             self.cx.report(match typed.kind {
-                Kind::Send(..) => report.hint("this one is streamed: its failure shows at the next one that waits, or at `flush`"),
+                Kind::Send(..) => {
+                    report.hint("this one is streamed: its failure shows at the next one that waits, or at `flush`")
+                }
                 _ => report.hint("only device instructions can fail without ending the VM"),
             });
             return None;
@@ -469,7 +490,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
     /// `return f()` of several results goes through locals.
     fn return_several(&mut self, typed: &Typed, results: &[Ty], span: Span, tries: bool) {
         if let Some(wanted) = self.check_count(results.len(), span) {
-            let temporaries = results.iter().map(|ty| Dest { local: Some(self.temporary(*ty, span)), ty: None }).collect();
+            let temporaries =
+                results.iter().map(|ty| Dest { local: Some(self.temporary(*ty, span)), ty: None }).collect();
             let mut target = Target::Dests(temporaries);
             self.several_into(typed, results, &mut target, span, tries);
             let Target::Dests(dests) = target else { return };

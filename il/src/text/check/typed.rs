@@ -68,7 +68,11 @@ pub(super) enum Kind {
     Int(Literal),
     Float(f64),
     /// An operator over open literals whose result has their type.
-    Open { form: Form, text: &'static str, args: Vec<Typed> },
+    Open {
+        form: Form,
+        text: &'static str,
+        args: Vec<Typed>,
+    },
     /// A `buf` local, neither borrowed nor moved as yet.
     Buf(LocalId),
     Get(LocalId),

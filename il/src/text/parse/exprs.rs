@@ -63,7 +63,8 @@ impl<'s> Parser<'_, 's> {
             self.advance();
             let right = self.deeper(|parser| parser.binary(binds + 1))?;
             if binds == COMPARISON && infix(self.kind()).is_some_and(|(binds, _)| binds == COMPARISON) {
-                let report = Report::new(Code::Syntax, self.span(), "comparisons do not chain").hint("write `a < b && b < c`");
+                let report =
+                    Report::new(Code::Syntax, self.span(), "comparisons do not chain").hint("write `a < b && b < c`");
                 return self.fail(report);
             }
             let (span, height) = (left.span.to(right.span), left.height.max(right.height));
@@ -153,8 +154,9 @@ impl<'s> Parser<'_, 's> {
             Kind::If => return self.if_expr(),
             Kind::Open => return self.parenthesised(),
             Kind::Match => {
-                let report = Report::new(Code::Syntax, start, "`match` stands only as a statement or a whole right side")
-                    .hint("put it in a local first: `let x = match ..`");
+                let report =
+                    Report::new(Code::Syntax, start, "`match` stands only as a statement or a whole right side")
+                        .hint("put it in a local first: `let x = match ..`");
                 return self.fail(report);
             }
             Kind::StrType | Kind::BufType => self.type_call(text)?,
@@ -183,7 +185,8 @@ impl<'s> Parser<'_, 's> {
     fn type_call(&mut self, text: &'s str) -> Parse<ExprKind<'s>> {
         if *self.kind_ahead(1) != Kind::Open {
             let message = alloc::format!("`{text}` is a type, not a value");
-            let report = Report::new(Code::Syntax, self.span(), message).hint(alloc::format!("convert with `{text}(x)`"));
+            let report =
+                Report::new(Code::Syntax, self.span(), message).hint(alloc::format!("convert with `{text}(x)`"));
             return self.fail(report);
         }
         Ok(ExprKind::Name(text))

@@ -9,8 +9,8 @@ use super::{Parse, Parser, Stop};
 
 /// Words that start an item. `func` is reserved; the others are ordinary names elsewhere.
 const ITEM_WORDS: &[&str] = &[
-    "module", "use", "import", "export", "global", "memory", "data", "test", "isa", "provides", "program", "on", "pure", "func",
-    "const", "enum", "frozen", "struct",
+    "module", "use", "import", "export", "global", "memory", "data", "test", "isa", "provides", "program", "on",
+    "pure", "func", "const", "enum", "frozen", "struct",
 ];
 
 impl<'s> Parser<'_, 's> {
@@ -79,7 +79,9 @@ impl<'s> Parser<'_, 's> {
             word => {
                 let hint = match word {
                     "fn" | "function" | "def" | "fun" => "functions are declared with `func`",
-                    "let" | "var" | "static" => "outside functions, variables are declared with `global` or `global mut`",
+                    "let" | "var" | "static" => {
+                        "outside functions, variables are declared with `global` or `global mut`"
+                    }
                     "type" | "class" => "there are only `enum` and `struct` declarations",
                     _ => "items start with use, isa, provides, on, export, func, const, enum, global, memory or data",
                 };
@@ -106,7 +108,8 @@ impl<'s> Parser<'_, 's> {
         self.advance();
         let isa = self.isa_path()?;
         let open = self.span();
-        let wants = if self.eat(&Kind::OpenBrace) { Some(self.list(&Kind::CloseBrace, open, Self::name)?) } else { None };
+        let wants =
+            if self.eat(&Kind::OpenBrace) { Some(self.list(&Kind::CloseBrace, open, Self::name)?) } else { None };
         Ok(Item::Use { name, isa, wants })
     }
 
@@ -191,7 +194,8 @@ impl<'s> Parser<'_, 's> {
         self.advance();
         let min = self.int()?;
         if !self.is(&Kind::DotDot) {
-            let report = self.expected_report("`..`").hint("as in `memory 1..16`: pages of 64 KiB at start, and at most");
+            let report =
+                self.expected_report("`..`").hint("as in `memory 1..16`: pages of 64 KiB at start, and at most");
             return self.fail(report);
         }
         self.advance();
@@ -249,7 +253,10 @@ impl<'s> Parser<'_, 's> {
                 continue;
             }
             if !self.is_word("op") {
-                let report = self.expected_report("`op`").hint("as in `op name(x: i32) -> i32 { .. }`").also(open, "opened here");
+                let report = self
+                    .expected_report("`op`")
+                    .hint("as in `op name(x: i32) -> i32 { .. }`")
+                    .also(open, "opened here");
                 return self.fail(report);
             }
             self.advance();
@@ -263,7 +270,9 @@ impl<'s> Parser<'_, 's> {
         self.advance();
         let source = self.name()?;
         if !self.is(&Kind::Dot) {
-            let report = self.expected_report("`.` and an event").hint("as in `on keyboard.key(code: i32, down: bool, char: i32) { .. }`");
+            let report = self
+                .expected_report("`.` and an event")
+                .hint("as in `on keyboard.key(code: i32, down: bool, char: i32) { .. }`");
             return self.fail(report);
         }
         self.advance();

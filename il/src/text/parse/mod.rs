@@ -143,7 +143,8 @@ impl<'s> Parser<'_, 's> {
         }
         if self.kind().is_keyword() {
             let message = format!("`{}` is a reserved word, not a name", name.text);
-            let report = Report::new(Code::Reserved, name.span, message).hint(format!("another name, such as `{}_`", name.text));
+            let report =
+                Report::new(Code::Reserved, name.span, message).hint(format!("another name, such as `{}_`", name.text));
             return self.fail(report);
         }
         self.expected("a name")

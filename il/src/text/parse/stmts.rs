@@ -150,7 +150,8 @@ impl<'s> Parser<'_, 's> {
         self.advance();
         let start = self.span();
         if self.is(&Kind::Tail) {
-            let report = Report::new(Code::NotSupported, start, "`return tail` is not supported yet").hint("leave out `tail`");
+            let report =
+                Report::new(Code::NotSupported, start, "`return tail` is not supported yet").hint("leave out `tail`");
             return self.fail(report);
         }
         let nothing = matches!(self.kind(), Kind::Semi | Kind::CloseBrace | Kind::Comma | Kind::End);
@@ -175,7 +176,8 @@ impl<'s> Parser<'_, 's> {
 
     /// An expression that stands alone: whatever follows must start another statement.
     fn end_of_stmt(&mut self, expr: Expr<'s>) -> Parse<StmtKind<'s>> {
-        let ended = self.token().first || matches!(self.kind(), Kind::Semi | Kind::CloseBrace | Kind::Comma | Kind::End);
+        let ended =
+            self.token().first || matches!(self.kind(), Kind::Semi | Kind::CloseBrace | Kind::Comma | Kind::End);
         if let (ExprKind::Name(word), false) = (&expr.kind, ended) {
             let hint = match *word {
                 "const" => "inside functions, constants are declared with `let`",
@@ -185,7 +187,8 @@ impl<'s> Parser<'_, 's> {
                 "mut" | "int" | "auto" => "variables are declared with `var name = value`",
                 _ => return Ok(StmtKind::Expr(expr)),
             };
-            let report = Report::new(Code::Syntax, expr.span, alloc::format!("`{word}` does not start a statement")).hint(hint);
+            let report =
+                Report::new(Code::Syntax, expr.span, alloc::format!("`{word}` does not start a statement")).hint(hint);
             return self.fail(report);
         }
         Ok(StmtKind::Expr(expr))
