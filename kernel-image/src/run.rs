@@ -51,8 +51,8 @@ fn run_all(bundle: &Bundle) -> u8 {
 }
 
 fn run_one(index: u32, run: &Run, verbose: bool) -> u8 {
-    say(&FromGuest::Begin(index));
     MACHINE.begin(run.key_events);
+    say(&FromGuest::Begin(index));
     let ended = boot(&MACHINE, devices(), run, verbose, &mut |_| {});
     for fault in &ended.faults {
         control::fault(format_args!("{fault}"));

@@ -1,8 +1,7 @@
 //! Who may send what: the policy for one VM, by default empty.
 //!
-//! A grant names a target, which is a VM's name (`disk`), a set's path (`cascade.disk@1`) or its
-//! last part (`disk`), and either everything that the target executes or a list of its
-//! instructions and events.
+//! A grant names a target, which is a VM's name (`disk`) or a set's path (`cascade.disk@1`), and either
+//! everything that the target executes or a list of its instructions and events.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -77,16 +76,10 @@ impl Grants {
 
     /// Whether `item`, an instruction or event of set `set` executed by VM `vm`, is granted.
     pub(crate) fn permits(&self, vm: &str, set: &str, item: &str) -> bool {
-        let names = |grant: &Grant| grant.target == vm || grant.target == set || grant.target == short(set);
+        let names = |grant: &Grant| grant.target == vm || grant.target == set;
         let covers = |grant: &Grant| grant.only.as_ref().is_none_or(|only| only.iter().any(|name| name == item));
         self.all || self.list.iter().any(|grant| names(grant) && covers(grant))
     }
-}
-
-/// The last part of a set's path: `disk` of `cascade.disk@1`.
-pub(crate) fn short(set: &str) -> &str {
-    let path = set.split('@').next().unwrap_or(set);
-    path.rsplit('.').next().unwrap_or(path)
 }
 
 #[cfg(test)]
@@ -94,13 +87,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grants_are_default_deny_and_name_targets_three_ways() {
+    fn grants_are_default_deny_and_name_targets_two_ways() {
         assert!(!Grants::none().permits("disk", "cascade.disk@1", "read"));
-        for target in ["disk=read", "boot-disk=read", "cascade.disk@1=read"] {
+        for target in ["boot-disk=read", "cascade.disk@1=read"] {
             let grants = Grants::none().allow_text(target).unwrap();
             assert!(grants.permits("boot-disk", "cascade.disk@1", "read"), "{target}");
             assert!(!grants.permits("boot-disk", "cascade.disk@1", "write"), "{target}");
         }
+        // A VM is not granted because its set's name ends like another VM's.
+        assert!(!Grants::none().allow("disk").permits("boot-disk", "cascade.disk@1", "read"));
         for bad in ["", "=", "disk=", "disk=read,", "a b", "disk=a=b"] {
             assert!(Grants::none().allow_text(bad).is_err(), "{bad}");
         }

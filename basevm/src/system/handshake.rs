@@ -19,7 +19,6 @@ use super::base::{self, event, op};
 use super::channel::{Channel, ChannelId, Delivery, Executes, Link, Work};
 use super::deliver::Arrived;
 use super::directory::{Entry, Item};
-use super::grants::short;
 use super::mask::Mask;
 use super::vm::{BASE, Body, Fate, Stage, Want};
 use super::{System, external::Wanted};
@@ -72,6 +71,8 @@ pub enum Refusal {
         set: String,
         /// The instructions and events that are not granted.
         items: Vec<String>,
+        /// Who executes them: the VM to be named in a grant.
+        provider: String,
     },
     /// The VM that executes the set does not have this instruction or event.
     NoSuchItem {
@@ -116,11 +117,11 @@ impl fmt::Display for Refusal {
                 write!(f, "no VM executes {set}, which it wants as `{name}`; plug one in with --plug {name}=FILE")?;
                 similar.as_ref().map_or(Ok(()), |vm| write!(f, " (there is {vm})"))
             }
-            Refusal::NotGranted { set, items } => {
-                let (list, target) = (items.join(","), short(set));
+            Refusal::NotGranted { set, items, provider } => {
+                let list = items.join(",");
                 write!(
                     f,
-                    "it needs {set} {}; grant it with --grant {target}={list} or in system.toml",
+                    "it needs {set} {}; grant it with --grant {provider}={list} or in system.toml",
                     items.join(", ")
                 )
             }
@@ -361,7 +362,7 @@ impl System {
             let denied = |item: &&Item| !vm.options.grants.permits(&entry.name, &set, &item.name);
             let items: Vec<String> = want.items.iter().filter(denied).map(|item| item.name.clone()).collect();
             if !items.is_empty() {
-                return Err(Refusal::NotGranted { set, items });
+                return Err(Refusal::NotGranted { set, items, provider: entry.name.clone() });
             }
             let numbers = want.items.iter().map(|item| item.number);
             let ops = numbers.clone().filter_map(|number| u8::try_from(number).ok()).collect();
