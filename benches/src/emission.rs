@@ -33,7 +33,7 @@ pub fn measure(table: &mut Table) -> Result<()> {
     const COUNT: u64 = 20_000_000;
     let loop_only = format!("module base\nglobal mut x = 0\nexport func main() {{ for i in 0..{COUNT} {{ x = i }} }}");
     let emit =
-        format!("module emit\n{SINK}export func main() {{ for i in 0..{COUNT} {{ sink.rect(i, i, 3, 4, 5) }} }}");
+        format!("module emission\n{SINK}export func main() {{ for i in 0..{COUNT} {{ sink.rect(i, i, 3, 4, 5) }} }}");
     let (loop_only, emit) = (program(&loop_only)?, program(&emit)?);
     let mut failed = None;
     let mut run = |program| {

@@ -17,8 +17,7 @@ impl<'s> Parser<'_, 's> {
     pub(super) fn file(&mut self) -> File<'s> {
         let mut file = File::default();
         while self.eat(&Kind::Semi) {}
-        if self.is_word("module") && matches!(self.kind_ahead(1), Kind::Name) {
-            self.advance();
+        if self.eat_word("module") {
             file.module = self.path().ok();
         }
         while !self.is(&Kind::End) && !self.sink.is_full() {
