@@ -6,9 +6,11 @@ mod common;
 use std::sync::{Arc, Mutex};
 
 use basevm::engine::Program;
-use basevm::service::VmId;
+use basevm::service::{Hello, Host, Outcome, Reply, ReplyRight, Request, Service, VmId};
 use basevm::system::{EndReason, Ended, Fate, Grants, MAX_EVENTS, System, SystemOptions, VmOptions};
 use common::{PROBE_IL, Probe, Seen, TestPlatform, system};
+use il::isa::InstructionSet;
+use il::packet::Value;
 use il::trap::{Status, TrapKind};
 
 /// Text, to a program that can run. `PROBE` stands for the declaration of the probe's set.
@@ -405,4 +407,54 @@ fn a_stop_from_elsewhere_ends_the_run() {
     lab.ends(EndReason::Interrupted);
     thread.join().unwrap();
     let _ = system(lab.platform);
+}
+
+/// A VM that answers only when its own waker calls it, as one with a backend does.
+struct Late {
+    set: &'static InstructionSet,
+    right: Option<ReplyRight>,
+}
+
+impl Service for Late {
+    fn hello(&self) -> Hello {
+        Hello { name: "late".into(), provides: self.set }
+    }
+
+    fn execute(&mut self, host: &mut dyn Host, _request: Request<'_>) -> Outcome {
+        self.right = Some(host.reply_right());
+        host.set_pending(true);
+        let waker = host.waker();
+        // While the system is idle: its idle time, not the next one, takes the wake-up.
+        std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            waker.wake();
+        });
+        Outcome::Later
+    }
+
+    fn wake(&mut self, host: &mut dyn Host) {
+        host.set_pending(false);
+        if let Some(right) = self.right.take() {
+            host.complete(right, Ok(Reply::new(&[Value::I32(7)], Vec::new())));
+        }
+    }
+}
+
+/// An answer that a woken VM hands over is not idleness, though nothing else is ready.
+#[test]
+fn an_answer_from_a_woken_vm_does_not_end_the_system() {
+    let source = "module main\nisa test.late@1 { 1 answer() -> (n: i32) }\nuse late: test.late@1\nPROBE
+        export func main() { probe.note(late.answer()) }";
+    let plain = source.replace("PROBE", &format!("{PROBE_IL}\nuse probe: test.probe@1\n"));
+    let module = il::text::compile("test.il", &plain, &[]).unwrap();
+    let set = module.isas.into_iter().find(|set| set.name == "test.late").unwrap();
+    let platform = TestPlatform::new(true);
+    let mut system = System::new(platform, SystemOptions { virtual_clock: true, ..SystemOptions::default() });
+    let (probe, seen) = Probe::new("probe");
+    system.add_service(Box::new(probe), VmOptions::default()).unwrap();
+    let late = Late { set: Box::leak(Box::new(set)), right: None };
+    system.add_service(Box::new(late), VmOptions::default()).unwrap();
+    system.add_program(program(platform, source), VmOptions::main("", Grants::all())).unwrap();
+    assert_eq!(system.run().reason, EndReason::Returned, "{}", platform.text());
+    assert_eq!(seen.lock().unwrap().notes, [7]);
 }
