@@ -7,6 +7,7 @@ extern crate alloc;
 
 pub mod binary;
 pub mod disasm;
+mod hierarchy;
 pub mod instr;
 pub mod isa;
 pub mod leb;
@@ -19,6 +20,7 @@ pub mod trap;
 mod types;
 pub mod verify;
 
+pub use hierarchy::*;
 pub use module::*;
 pub use types::*;
 pub use verify::{VerifiedModule, VerifyError, verify};
