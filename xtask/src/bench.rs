@@ -2,13 +2,17 @@
 
 use anyhow::bail;
 
-use crate::shell;
+use crate::{setup, shell};
 
 /// The package that measures, and its folder.
 const PACKAGE: &str = "cascade-benches";
 const FOLDER: &str = "benches";
+/// The peers that are crates, and what they are built to, from the source tree's root.
+const PEERS: &str = "cascade-peers";
+const PEERS_PROGRAM: &str = "target/release/cascade-peers";
 
-/// Runs the measurements, in release mode, with what they compare to.
+/// Runs the measurements, in release mode, with what they compare to. A peer that cannot be had here is told,
+/// and shown as absent.
 ///
 /// # Errors
 /// If they cannot be built or fail.
@@ -18,6 +22,14 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
     }
     let image = crate::image::build()?;
     shell::run(&mut shell::cargo(&["build", "--release", "--package", "cascade", "--package", "ilc"]))?;
+    if let Err(why) = setup::peers() {
+        println!("  without some peers: {why:#}");
+    }
+    let peers = shell::run(&mut shell::cargo(&["build", "--release", "--package", PEERS]));
     let mut command = shell::cargo(&["run", "--release", "--package", PACKAGE, "--"]);
+    match peers {
+        Ok(()) => drop(command.env("CASCADE_PEERS", shell::root().join(PEERS_PROGRAM))),
+        Err(why) => println!("  without wasmtime: {why:#}"),
+    }
     shell::run(command.args(arguments).env("CASCADE_IMAGE", image))
 }
