@@ -20,8 +20,6 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
     if !shell::root().join(FOLDER).join("Cargo.toml").is_file() {
         bail!("this source tree has no `{PACKAGE}` package");
     }
-    let image = crate::image::build()?;
-    shell::run(&mut shell::cargo(&["build", "--release", "--package", "cascade", "--package", "ilc"]))?;
     if let Err(why) = setup::peers() {
         println!("  without some peers: {why:#}");
     }
@@ -31,5 +29,25 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
         Ok(()) => drop(command.env("CASCADE_PEERS", shell::root().join(PEERS_PROGRAM))),
         Err(why) => println!("  without wasmtime: {why:#}"),
     }
-    shell::run(command.args(arguments).env("CASCADE_IMAGE", image))
+    if boots(arguments) {
+        command.env("CASCADE_IMAGE", crate::image::build()?);
+    }
+    shell::run(command.args(arguments))
+}
+
+/// Whether the part that needs the image is measured: it is named, or no part is.
+fn boots(arguments: &[&str]) -> bool {
+    let parts: Vec<_> = arguments.iter().filter(|word| !word.starts_with("--")).collect();
+    parts.is_empty() || parts.contains(&&"boot")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::boots;
+
+    #[test]
+    fn the_image_is_built_for_the_boots_alone() {
+        assert!(boots(&[]) && boots(&["--write"]) && boots(&["code", "boot"]));
+        assert!(!boots(&["code"]) && !boots(&["collector", "compiling"]));
+    }
 }
