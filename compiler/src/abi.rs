@@ -23,11 +23,20 @@ pub struct VmCtx {
     pub memory_base: u64,
     /// Its current length in bytes.
     pub memory_bytes: u64,
-    /// Array of 64-bit slots, one a global. A `str` slot holds a counted reference.
+    /// Array of 128-bit slots, one a global, the value in the low bytes. Slots of references are roots.
     pub globals: u64,
+    /// Next free byte of the nursery.
+    pub heap_cursor: u64,
+    /// End of the nursery's free bytes.
+    pub heap_limit: u64,
+    /// First byte of the nursery. An object elsewhere is old, large, frozen or immortal.
+    pub nursery_start: u64,
+    /// Bytes of the nursery.
+    pub nursery_bytes: u64,
     /// Array of [`CapSlot`], one a `use`, then one more: the VM's own events, if it provides a set.
     pub caps: u64,
-    /// Array of addresses of [`StrHeader`]s, one a literal (`Module::strings`), all immortal.
+    /// Array of addresses of objects: one `str` a literal (`Module::strings`), then one function reference a
+    /// (function, type) pair that `func.ref` names, in the compiler's order; all immortal.
     pub literals: u64,
     /// Address of an immortal empty `str`.
     pub empty_str: u64,
@@ -36,8 +45,8 @@ pub struct VmCtx {
     /// Arguments of the exit under way.
     pub exit_args: [u64; 8],
     /// Arguments and results of an entry; status and results of a device instruction.
-    /// Integers zero-extended, `f64` by bits, `str` and `buf` by address.
-    pub values: [u64; 32],
+    /// Integers zero-extended, floats by bits, `str`, `buf` and references by address; a `v128` takes two, low half first.
+    pub values: [u64; 64],
 }
 
 /// The sending end of one channel, as JIT code sees it.
@@ -58,15 +67,28 @@ pub struct CapSlot {
     pub generation: u32,
 }
 
-/// A `str` in memory: this header, then the bytes, padded with zeros to a multiple of 8.
+/// Before every collected object's fields, elements or bytes.
 #[repr(C, align(8))]
-#[derive(Debug)]
-pub struct StrHeader {
-    /// Reference count; [`IMMORTAL`] is never changed.
-    pub refs: u64,
-    /// Length in bytes.
-    pub len: u64,
+#[derive(Clone, Copy, Debug)]
+pub struct ObjectHeader {
+    /// `kind << KIND_SHIFT | flags`; bit 0 is never set but while a collection has moved the object.
+    pub ty: u32,
+    /// `str`: bytes. Array: elements. Struct, function reference: 0.
+    pub len: u32,
 }
+
+/// Kind number of `str`; that of a definition is 1 + its number ([`il::Hierarchy::numbers`]).
+pub const KIND_STR: u32 = 0;
+/// Shift of the kind number in [`ObjectHeader::ty`].
+pub const KIND_SHIFT: u32 = 8;
+/// Flag: the object is in the remembered set.
+pub const REMEMBERED: u32 = 1 << 1;
+/// Flag: the object lies in shared memory, and its kind number is one of the base's registry.
+pub const FROZEN: u32 = 1 << 2;
+/// Flag: the object belongs to the program: a literal or a function reference.
+pub const IMMORTAL: u32 = 1 << 3;
+/// Bytes of [`ObjectHeader`], the offset of what follows it.
+pub const OBJECT_DATA: i32 = size_of::<ObjectHeader>() as i32;
 
 /// A `buf` in memory: this header, then the bytes.
 #[repr(C, align(16))]
@@ -78,10 +100,6 @@ pub struct BufHeader {
     pub owner: u64,
 }
 
-/// A reference count that stands for "for ever".
-pub const IMMORTAL: u64 = u64::MAX;
-/// Offset of a `str`'s bytes from its address.
-pub const STR_DATA: i32 = size_of::<StrHeader>() as i32;
 /// Offset of a `buf`'s bytes from its address.
 pub const BUF_DATA: i32 = size_of::<BufHeader>() as i32;
 

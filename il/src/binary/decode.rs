@@ -8,8 +8,8 @@ use super::{BinaryError, KNOWN_FEATURES, MAGIC, OPTIONAL, Problem, VERSION, sect
 use crate::isa::{Event, Field, Instruction, InstructionSet};
 use crate::leb::{self, LebError};
 use crate::{
-    Const, Data, Export, Func, FuncId, Global, Handler, IsaId, Memory, Module, Names, Provides, Signature, StrId, Type,
-    Use, UseId, limits,
+    Data, Export, Func, FuncId, Global, Handler, IsaId, Memory, Module, Names, Provides, Signature, Type, TypeId, Use,
+    UseId, limits,
 };
 
 type Result<T> = core::result::Result<T, BinaryError>;
@@ -156,23 +156,8 @@ fn provides(c: &mut Cursor<'_>) -> Result<Provides> {
 
 fn global(c: &mut Cursor<'_>) -> Result<Global> {
     let mutable = c.flag("whether a global is mutable")?;
-    Ok(Global { mutable, init: constant(c)? })
-}
-
-fn constant(c: &mut Cursor<'_>) -> Result<Const> {
-    let at = c.at;
-    let reading = "a constant";
-    Ok(match c.ty("a constant's type")? {
-        Type::I32 => Const::I32(c.number(reading, leb::read_i32)?),
-        Type::I64 => Const::I64(c.number(reading, leb::read_i64)?),
-        Type::F64 => Const::F64(c.bits(reading)?),
-        Type::Bool => Const::Bool(c.flag(reading)?),
-        Type::Str => Const::Str(StrId(c.u32(reading)?)),
-        other @ (Type::Buf | Type::BufRef) => {
-            let problem = Problem::BadCode { found: other as u8, expected: "i32, i64, f64, bool or str" };
-            return Err(BinaryError::new(at, "a constant's type", problem));
-        }
-    })
+    let ty = c.ty("a global's type")?;
+    Ok(Global { mutable, ty, init: c.blob("the length of a global's initial value", limits::INIT_BYTES)?.to_vec() })
 }
 
 fn memory(c: &mut Cursor<'_>) -> Result<Memory> {
@@ -190,7 +175,7 @@ fn func(c: &mut Cursor<'_>) -> Result<Func> {
     let results = c.types("the number of results", limits::RESULTS)?;
     let locals = c.types("the number of locals", limits::LOCALS)?;
     let body = c.blob("the length of a function's body", limits::BODY_BYTES)?.to_vec();
-    Ok(Func { sig: Signature { params, results }, locals, body })
+    Ok(Func { sig: Signature { params, results }, pure: false, locals, body })
 }
 
 fn export(c: &mut Cursor<'_>) -> Result<Export> {
@@ -210,7 +195,9 @@ fn names(c: &mut Cursor<'_>) -> Result<Names> {
     let mut locals_left = limits::LOCAL_NAMES;
     let name = |c: &mut Cursor<'_>| c.text("a name", limits::NAME_BYTES);
     Ok(Names {
-        file: c.text("the source file's name", limits::NAME_BYTES)?,
+        files: c.list("the number of source files", limits::FILES, name)?,
+        func_files: Vec::new(),
+        types: Vec::new(),
         funcs: c.list("the number of function names", limits::FUNCS, name)?,
         locals: c.list("the number of lists of locals", limits::FUNCS, |c| {
             let list = c.list("the number of names of locals", limits::LOCALS.min(locals_left), name)?;
@@ -350,8 +337,12 @@ impl<'a> Cursor<'a> {
     fn ty(&mut self, reading: &'static str) -> Result<Type> {
         let at = self.at;
         let found = self.byte(reading)?;
-        let problem = Problem::BadCode { found, expected: "a type's code, 1 to 7" };
-        Type::from_code(found).ok_or_else(|| BinaryError::new(at, reading, problem))
+        let problem = Problem::BadCode { found, expected: "a type's code, 1 to 15" };
+        match found {
+            Type::REF_CODE => self.u32(reading).map(|index| Type::Ref(TypeId(index))),
+            Type::OPT_CODE => self.u32(reading).map(|index| Type::Opt(TypeId(index))),
+            _ => Type::plain(found).ok_or_else(|| BinaryError::new(at, reading, problem)),
+        }
     }
 
     fn types(&mut self, reading: &'static str, limit: usize) -> Result<Vec<Type>> {

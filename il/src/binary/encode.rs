@@ -4,8 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{MAGIC, VERSION, section};
+use crate::instr::write_type;
 use crate::isa::{Event, Field, Instruction, InstructionSet};
-use crate::{Const, Func, Module, Names, Provides, Type, leb};
+use crate::{Func, Module, Names, Provides, Type, leb};
 
 /// Header and required sections.
 pub fn required(module: &Module) -> Vec<u8> {
@@ -27,7 +28,8 @@ pub fn required(module: &Module) -> Vec<u8> {
     });
     put_list(&mut out, section::GLOBALS, &module.globals, |out, global| {
         out.push(u8::from(global.mutable));
-        constant(out, global.init);
+        write_type(out, global.ty);
+        bytes(out, &global.init);
     });
     put(&mut out, section::MEMORY, module.memory.is_some(), |out| {
         if let Some(memory) = module.memory {
@@ -97,13 +99,13 @@ fn text(out: &mut Vec<u8>, content: &str) {
 }
 
 fn types(out: &mut Vec<u8>, all: &[Type]) {
-    list(out, all, |out, ty| out.push(*ty as u8));
+    list(out, all, |out, ty| write_type(out, *ty));
 }
 
 fn fields(out: &mut Vec<u8>, all: &[Field]) {
     list(out, all, |out, field| {
         text(out, &field.name);
-        out.push(field.ty as u8);
+        write_type(out, field.ty);
     });
 }
 
@@ -140,17 +142,6 @@ fn provides(out: &mut Vec<u8>, provided: &Provides) {
     list(out, &provided.ops, |out, op| index(out, op.0));
 }
 
-fn constant(out: &mut Vec<u8>, value: Const) {
-    out.push(value.ty() as u8);
-    match value {
-        Const::I32(value) => leb::write_i64(out, i64::from(value)),
-        Const::I64(value) => leb::write_i64(out, value),
-        Const::F64(bits) => out.extend_from_slice(&bits.to_le_bytes()),
-        Const::Bool(value) => out.push(u8::from(value)),
-        Const::Str(id) => index(out, id.0),
-    }
-}
-
 fn func(out: &mut Vec<u8>, func: &Func) {
     types(out, &func.sig.params);
     types(out, &func.sig.results);
@@ -160,7 +151,7 @@ fn func(out: &mut Vec<u8>, func: &Func) {
 
 fn names(out: &mut Vec<u8>, names: &Names) {
     let texts = |out: &mut Vec<u8>, all: &Vec<String>| list(out, all, |out, one| text(out, one));
-    text(out, &names.file);
+    texts(out, &names.files);
     texts(out, &names.funcs);
     list(out, &names.locals, texts);
     texts(out, &names.globals);

@@ -10,7 +10,7 @@ use super::state::{Available, Flow};
 use super::tables::{limit, literal};
 use crate::instr::{Dests, Instr, Reader};
 use crate::isa::{Instruction, InstructionSet};
-use crate::op::{Form, Op};
+use crate::op::Op;
 use crate::{Func, FuncId, GlobalId, LocalId, Module, StrId, Type, UseId, limits};
 
 pub(super) type Result<T = ()> = core::result::Result<T, Violation>;
@@ -135,6 +135,7 @@ impl<'m> Body<'m> {
             Instr::End => self.end(),
             Instr::Break(depth) => self.leave_loop(depth),
             Instr::Continue(depth) => self.repeat_loop(depth),
+            _ => Err(Violation::Misplaced("an instruction of the whole language")),
         }
     }
 
@@ -194,7 +195,7 @@ impl<'m> Body<'m> {
 
     fn operator(&mut self, op: Op) -> Result {
         let info = op.info();
-        if touches_memory(op) && self.module.memory.is_none() {
+        if op.touches_memory() && self.module.memory.is_none() {
             return Err(Violation::NoMemory);
         }
         let depth = self.pop_all(info.params.iter().copied())?;
@@ -413,10 +414,4 @@ impl<'m> Body<'m> {
         self.pop_all(event.params.iter().map(|param| param.ty))?;
         self.end_statement()
     }
-}
-
-/// Whether the operator needs a linear memory.
-fn touches_memory(op: Op) -> bool {
-    op.info().form == Form::Memory
-        || matches!(op, Op::MemorySize | Op::MemoryGrow | Op::MemoryFill | Op::MemoryCopy | Op::StrAt)
 }

@@ -217,7 +217,7 @@ impl core::error::Error for VerifyError {}
 impl VerifyError {
     /// An error in the module's tables.
     pub(super) fn table(module: &Module, kind: Violation) -> Self {
-        let file = module.names.as_ref().map(|names| names.file.clone());
+        let file = module.names.as_ref().and_then(|names| names.files.first()).cloned();
         let message = kind.describe(module, None);
         VerifyError { func: None, func_name: None, offset: 0, file, line: None, kind, message }
     }
@@ -228,7 +228,7 @@ impl VerifyError {
             func: Some(func),
             func_name: Some(module.func_name(func)),
             offset,
-            file: module.names.as_ref().map(|names| names.file.clone()),
+            file: module.file_of(func).map(String::from),
             line: module.line_at(func, offset),
             message: kind.describe(module, Some(func)),
             kind,

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use super::error::{Violation, signature, signature_text};
 use super::{Role, names};
 use crate::isa::{Field, InstructionSet};
-use crate::{Const, Func, FuncId, IsaId, Module, StrId, Type, limits};
+use crate::{Func, FuncId, IsaId, Module, StrId, Type, limits};
 
 type Result<T = ()> = core::result::Result<T, Violation>;
 
@@ -136,10 +136,10 @@ fn set(module: &Module, isa: IsaId) -> Result<&InstructionSet> {
 }
 
 fn globals(module: &Module) -> Result {
-    module.globals.iter().try_for_each(|global| match global.init {
-        Const::Str(id) => literal(module, id),
-        Const::I32(_) | Const::I64(_) | Const::F64(_) | Const::Bool(_) => Ok(()),
-    })
+    module
+        .globals
+        .iter()
+        .try_for_each(|global| limit("bytes of a global's initial value", global.init.len(), limits::INIT_BYTES))
 }
 
 pub(super) fn literal(module: &Module, id: StrId) -> Result {
@@ -270,7 +270,7 @@ fn debug_names(module: &Module) -> Result {
     limit("line tables", all.lines.len(), module.funcs.len())?;
     limit("names of globals", all.globals.len(), module.globals.len())?;
     let mut texts = all.funcs.iter().chain(all.locals.iter().flatten()).chain(&all.globals);
-    if !names::is_printable(&all.file) || !texts.all(|name| names::is_printable(name)) {
+    if !all.files.iter().all(|file| names::is_printable(file)) || !texts.all(|name| names::is_printable(name)) {
         return Err(Violation::BadNames("a name has control characters or is too long"));
     }
     let locals: usize = all.locals.iter().map(Vec::len).sum();

@@ -123,6 +123,7 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
         Compiled {
             func: crate::Func {
                 sig: Signature { params: own_params.into(), results: types(results) },
+                pure: false,
                 locals: own.into(),
                 body: self.writer.bytes,
             },

@@ -3,6 +3,7 @@
 use super::body::Body;
 use super::typed::{Kind, Ty, Typed, Value};
 use crate::instr::Instr;
+use crate::op::Immediate;
 use crate::types::LocalId;
 
 impl Body<'_, '_, '_, '_> {
@@ -18,7 +19,7 @@ impl Body<'_, '_, '_, '_> {
                 if !op.info().traps.is_empty() {
                     self.mark(typed.span);
                 }
-                self.writer.push(Instr::Op(*op, *offset));
+                self.writer.push(Instr::Op(*op, Immediate { offset: *offset, lane: 0 }));
             }
             Kind::Call(..) | Kind::Send(..) => self.emit_call(typed),
             Kind::Cond(parts) => {

@@ -8,10 +8,11 @@ use super::super::ast::File;
 use super::super::diag::Span;
 use super::typed::{Ty, Value};
 use super::{Context, FuncKind};
+use crate::instr::{Instr, Writer};
 use crate::isa::{Event, Instruction, InstructionSet};
 use crate::limits;
 use crate::types::{FuncId, IsaId, Type};
-use crate::{Const, Export, Global, Module, Names, Provides, Use};
+use crate::{Export, Global, Module, Names, Provides, Use};
 
 impl<'f> Context<'_, 'f, '_> {
     /// The module, from everything that was declared and emitted.
@@ -28,7 +29,7 @@ impl<'f> Context<'_, 'f, '_> {
         module.exports = self.exports();
         module.handlers = core::mem::take(&mut self.handlers);
         module.strings = core::mem::take(&mut self.strings);
-        let mut names = Names { file: base_name.into(), ..Names::default() };
+        let mut names = Names { files: alloc::vec![base_name.into()], ..Names::default() };
         names.globals = self.globals.iter().map(|global| global.name.text.to_string()).collect();
         names.funcs = self.funcs.iter().map(|info| info.title.clone()).collect();
         for compiled in core::mem::take(&mut self.compiled) {
@@ -61,16 +62,18 @@ impl<'f> Context<'_, 'f, '_> {
             self.globals.iter().map(|global| (global.mutable, global.ty, global.init.clone())).collect();
         let one = |(mutable, ty, init): (bool, Ty, Option<Value>)| {
             let init = match init {
-                Some(Value::I32(value)) => Const::I32(value),
-                Some(Value::I64(value)) => Const::I64(value),
-                Some(Value::F64(value)) => Const::F64(value.to_bits()),
-                Some(Value::Bool(value)) => Const::Bool(value),
-                Some(Value::Str(text)) => Const::Str(self.intern(&text)),
+                Some(Value::I32(value)) => Instr::I32Const(value),
+                Some(Value::I64(value)) => Instr::I64Const(value),
+                Some(Value::F64(value)) => Instr::F64Const(value.to_bits()),
+                Some(Value::Bool(value)) => Instr::BoolConst(value),
+                Some(Value::Str(text)) => Instr::StrConst(self.intern(&text)),
                 // Only after an error.
-                None if ty == Ty::Of(Type::I64) => Const::I64(0),
-                None => Const::I32(0),
+                None => Instr::I32Const(0),
             };
-            Global { mutable, init }
+            let ty = if let Ty::Of(ty) = ty { ty } else { Type::I32 };
+            let mut writer = Writer::default();
+            writer.push(init);
+            Global { mutable, ty, init: writer.bytes }
         };
         list.into_iter().map(one).collect()
     }

@@ -240,7 +240,7 @@ impl<'c, 'f, 's> Context<'c, 'f, 's> {
             }
             ast::TypeKind::Path(path) => return self.named_type(path),
         };
-        let known = Type::ALL.into_iter().find(|known| known.name() == word);
+        let known = Type::PLAIN.into_iter().find(|known| known.name() == word);
         match (known, borrowed) {
             (Some(Type::Buf), true) => Ty::Of(Type::BufRef),
             (Some(known), false) => Ty::Of(known),
@@ -283,10 +283,10 @@ impl<'c, 'f, 's> Context<'c, 'f, 's> {
                     "float" | "double" => Some("f64"),
                     "string" | "String" => Some("str"),
                     "boolean" => Some("bool"),
-                    text => nearest(text, Type::ALL.iter().map(|ty| ty.name())),
+                    text => nearest(text, Type::PLAIN.iter().map(|ty| ty.name())),
                 };
                 self.report(match other {
-                    Some(other) => report.hint(alloc::format!("use `{other}`")),
+                    Some(other) => report.hint(alloc::format!("use `{other}`")).replace_by(other),
                     None => report.hint("types are i32, i64, f64, bool, str, buf, and the names of enums"),
                 });
                 Ty::Error

@@ -100,10 +100,10 @@ impl<'f> Body<'_, '_, 'f, '_> {
         let candidates: Vec<&OpInfo> = named(form, text).collect();
         let fitting_count = candidates.iter().any(|info| info.params.len() == args.len());
         let report = match form {
-            Form::Call | Form::Memory if !fitting_count => {
+            Form::Call | Form::Memory | Form::Lane(_) | Form::MemoryLane(_) if !fitting_count => {
                 Report::new(Code::Count, span, format!("`{text}` does not take {}", counted(args.len(), "operand")))
             }
-            Form::Call | Form::Memory => {
+            Form::Call | Form::Memory | Form::Lane(_) | Form::MemoryLane(_) => {
                 Report::new(Code::NoOperator, span, format!("`{text}` does not take ({})", shown))
             }
             Form::Index | Form::IndexSet => {

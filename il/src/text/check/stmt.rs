@@ -11,7 +11,7 @@ use super::sets::{signature_text, unknown_member};
 use super::typed::{Kind, Ty, Typed, Value};
 use super::{FuncKind, overload};
 use crate::instr::Instr;
-use crate::op::Op;
+use crate::op::{Immediate, Op};
 use crate::types::{LocalId, Type};
 
 /// Where a value goes: a local, or nowhere.
@@ -269,7 +269,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         let all: Vec<Option<LocalId>> = core::iter::once(Some(status)).chain(dests).collect();
         self.emit_try(&typed, &all);
         let after = self.state;
-        for instr in [Instr::Get(status), Instr::I32Const(0), Instr::Op(Op::I32Ne, 0), Instr::If] {
+        for instr in [Instr::Get(status), Instr::I32Const(0), Instr::Op(Op::I32Ne, Immediate::default()), Instr::If] {
             self.writer.push(instr);
         }
         self.scoped(|body| {
