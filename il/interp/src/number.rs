@@ -242,6 +242,9 @@ fn sqrt_32(a: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
     use super::*;
 
     /// Some of everything: signs, subnormals, halves, integers' ends, infinities, NaNs.
