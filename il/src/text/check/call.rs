@@ -157,10 +157,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             (_, "print" | "println" | "printf") => {
                 report.hint("write to a console: `use console: cascade.console@1`, then `console.write(\"..\")`")
             }
-            (Some(near), _) => {
-                let hint = format!("did you mean `{near}`?");
-                report.hint(hint)
-            }
+            (Some(near), _) => report.did_you_mean(near),
             (None, _) => report.hint(format!("declare it: `func {name}(..) {{ .. }}`")),
         };
         self.cx.report(report);
@@ -258,7 +255,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             Found::Nothing => {
                 let report = Report::new(Code::UnknownName, of.span, format!("there is no capability `{cap}`"));
                 let report = match self.suggest(cap, core::iter::empty()) {
-                    Some(near) => report.hint(format!("did you mean `{near}`?")),
+                    Some(near) => report.did_you_mean(near),
                     None => report.hint(format!("declare it: `use {cap}: cascade.{cap}@1`")),
                 };
                 self.cx.report(report);

@@ -243,10 +243,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         }
         let report = Report::new(Code::UnknownName, span, format!("nothing here is called `{name}`"));
         let report = match self.suggest(name, core::iter::empty()) {
-            Some(near) => {
-                let hint = format!("did you mean `{near}`?");
-                report.hint(hint)
-            }
+            Some(near) => report.did_you_mean(near),
             None => match name {
                 "_" => report.hint("`_` discards a value, it does not hold one"),
                 "caller" => Report::new(Code::NotSupported, span, "`caller` is not supported yet"),

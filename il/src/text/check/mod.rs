@@ -286,7 +286,7 @@ impl<'c, 'f, 's> Context<'c, 'f, 's> {
                     text => nearest(text, Type::PLAIN.iter().map(|ty| ty.name())),
                 };
                 self.report(match other {
-                    Some(other) => report.hint(alloc::format!("use `{other}`")),
+                    Some(other) => report.hint(alloc::format!("use `{other}`")).replace_by(other),
                     None => report.hint("types are i32, i64, f64, bool, str, buf, and the names of enums"),
                 });
                 Ty::Error

@@ -120,7 +120,7 @@ impl<'f> Context<'_, 'f, '_> {
         let other =
             same_name.or(same_end).map(String::as_str).or_else(|| nearest(&path, paths.iter().map(String::as_str)));
         self.report(match other {
-            Some(other) => report.hint(format!("did you mean `{other}`?")),
+            Some(other) => report.did_you_mean(other),
             None => report.hint(format!("declare it: `isa {path} {{ 1 name(x: i32) -> i32 }}`")),
         });
         None
@@ -269,7 +269,7 @@ pub(super) fn unknown_member(set: &InstructionSet, name: &str, span: Span, what:
     };
     let report = Report::new(Code::UnknownSet, span, format!("`{}` has no {what} `{name}`", set.path()));
     match nearest(name, names.iter().copied()) {
-        Some(near) => report.hint(format!("did you mean `{near}`?")),
+        Some(near) => report.did_you_mean(near),
         None if names.is_empty() => report.hint(format!("it has no {what} at all")),
         None => report.hint(format!("it has: {}", names.join(", "))),
     }
