@@ -34,6 +34,7 @@
 //! what follows a terminator is refused (`fail` answers the request and returns from the `op`).
 
 mod codec;
+mod rule;
 
 use crate::leb;
 use crate::op::{Immediate, Op};
