@@ -40,8 +40,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
+use core::sync::atomic::{AtomicBool, Ordering};
 
-use compiler::abi::REMEMBERED;
+use compiler::abi::{FROZEN, REMEMBERED};
+use il::TypeId;
 
 use crate::buf::Account;
 use crate::platform::{Nanos, Platform};
@@ -78,6 +80,14 @@ pub unsafe trait Outside {
     fn free_buf(&mut self, address: u64);
 }
 
+/// Whether heaps made from now on are under stress; see [`Config::stress`].
+static STRESS: AtomicBool = AtomicBool::new(false);
+
+/// Puts all heaps made from now on under stress, or not; for tests of whole systems.
+pub fn set_stress(stress: bool) {
+    STRESS.store(stress, Ordering::Relaxed);
+}
+
 /// How a heap behaves.
 #[derive(Clone, Copy, Default)]
 pub struct Config {
@@ -85,6 +95,13 @@ pub struct Config {
     pub stress: bool,
     /// Times the pauses.
     pub clock: Option<&'static dyn Platform>,
+}
+
+impl Config {
+    /// As the process wants it ([`set_stress`]), with this clock.
+    pub fn with_clock(clock: &'static dyn Platform) -> Config {
+        Config { stress: STRESS.load(Ordering::Relaxed), clock: Some(clock) }
+    }
 }
 
 impl fmt::Debug for Config {
@@ -160,6 +177,11 @@ impl Heap {
     /// The types of its objects.
     pub fn types(&self) -> &Arc<TypeTable> {
         &self.types
+    }
+
+    /// Whether it is under stress.
+    pub fn is_stressed(&self) -> bool {
+        self.config.stress
     }
 
     /// The nursery, for machine code.
@@ -306,7 +328,7 @@ impl Heap {
     pub unsafe fn freeze(&mut self, root: u64) -> Option<u64> {
         // SAFETY: the caller's promise.
         let object = unsafe { Object::at(root) };
-        if object.header().has(compiler::abi::FROZEN) {
+        if object.header().has(FROZEN) {
             return Some(root);
         }
         // SAFETY: the caller's promise.
@@ -325,6 +347,18 @@ impl Heap {
     /// The region that a frozen object lies in.
     pub fn region_of(&self, address: u64) -> Option<Arc<FrozenRegion>> {
         self.regions.find(address).cloned()
+    }
+
+    /// The definition that an object is of; `None` for a `str`, and for what another module's VM has frozen.
+    ///
+    /// # Safety
+    /// `address` is that of an object of this heap, of a region that it holds, or of an immortal one.
+    pub unsafe fn def_of(&self, address: u64) -> Option<TypeId> {
+        // SAFETY: the caller's promise.
+        let header = unsafe { Object::at(address) }.header();
+        let kind = header.kind();
+        let kind = if header.has(FROZEN) { self.types.kind_of_registered(kind)? } else { kind };
+        self.types.def(kind)
     }
 
     /// Collects: the whole heap if `full` or if that is due, else the nursery.

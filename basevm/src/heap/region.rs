@@ -9,6 +9,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use compiler::abi::{FROZEN, IMMORTAL, KIND_STR};
+
+use super::object::Header;
 use super::space::Memory;
 use super::types::TypeTable;
 use crate::buf::Account;
@@ -38,6 +41,24 @@ impl FrozenRegion {
         payer: Option<(Arc<Account>, u64)>,
     ) -> Arc<FrozenRegion> {
         Arc::new(FrozenRegion { memory, used, into, _types: types, payer })
+    }
+
+    /// Texts as immortal `str`s of a program, and their addresses in order; `None` if there is no memory.
+    pub fn literals<'a>(texts: impl Iterator<Item = &'a str>) -> Option<(Arc<FrozenRegion>, Vec<u64>)> {
+        let (mut words, mut offsets) = (Vec::new(), Vec::new());
+        for text in texts {
+            offsets.push(words.len() as u64 * 8);
+            words.push(Header::new(KIND_STR, FROZEN | IMMORTAL, text.len() as u32).0);
+            words.extend(text.as_bytes().chunks(8).map(|chunk| {
+                let mut word = [0; 8];
+                word[..chunk.len()].copy_from_slice(chunk);
+                u64::from_le_bytes(word)
+            }));
+        }
+        let memory = Memory::of_words(&words)?;
+        let addresses = offsets.into_iter().map(|offset| memory.start() + offset).collect();
+        let used = size_of_val(words.as_slice()) as u64;
+        Some((FrozenRegion::new(memory, used, Vec::new(), None, None), addresses))
     }
 
     /// Address of the first object: of a frozen graph, its root.

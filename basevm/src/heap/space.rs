@@ -41,6 +41,14 @@ impl Memory {
         Some(Memory { start, layout })
     }
 
+    /// With these contents.
+    pub fn of_words(words: &[u64]) -> Option<Memory> {
+        let memory = Memory::new(size_of_val(words) as u64)?;
+        // SAFETY: just allocated, for as many bytes, and more aligned than words are.
+        unsafe { core::ptr::copy_nonoverlapping(words.as_ptr(), memory.start.as_ptr().cast(), words.len()) };
+        Some(memory)
+    }
+
     /// First address.
     pub fn start(&self) -> u64 {
         self.start.as_ptr() as u64
