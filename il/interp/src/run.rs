@@ -135,7 +135,11 @@ impl<'m> Machine<'m> {
             Instr::OwnSet(opcode, dests) => return self.own(opcode, Deliver::Set(dests)),
             Instr::OwnTry(opcode) => return self.own(opcode, Deliver::PushStatus),
             Instr::OwnTrySet(opcode, dests) => return self.own(opcode, Deliver::SetStatus(dests)),
-            Instr::RunSet(..) | Instr::RunTrySet(..) | Instr::RunSend(..) => return Err(self.not_supported("run")),
+            Instr::RunSet(target, program, dests) => return self.run_program(target, program, Deliver::Set(dests)),
+            Instr::RunTrySet(target, program, dests) => {
+                return self.run_program(target, program, Deliver::SetStatus(dests));
+            }
+            Instr::RunSend(target, program) => return self.run_program(target, program, Deliver::None),
             Instr::Emit(number) => return self.emit(number),
             Instr::Fail => return Ok(Some(Stop::Fail(failure(self.pop()?)))),
             Instr::Wait => return Ok(Some(Stop::Wait)),
