@@ -4,6 +4,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod binary;
 pub mod disasm;
@@ -11,6 +13,7 @@ mod hierarchy;
 pub mod instr;
 pub mod isa;
 pub mod leb;
+pub mod library;
 pub mod limits;
 mod module;
 pub mod op;

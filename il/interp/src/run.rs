@@ -42,7 +42,10 @@ impl<'m> Machine<'m> {
         let Some(step) = self.codes.get(code).and_then(|code| code.steps.get(at)) else {
             return Ok(self.leave_frame(vec![])?.then_some(Stop::Done));
         };
-        let instr = step.instr;
+        let (instr, offset) = (step.instr, step.offset);
+        if self.limits.check && !core::mem::take(&mut self.jumped) {
+            self.check(offset)?;
+        }
         self.instr(instr)
     }
 
@@ -155,7 +158,11 @@ impl<'m> Machine<'m> {
             Instr::For(local) => self.begin_for(local)?,
             Instr::Switch => self.switch()?,
             // Control comes here from the branch or arm before, which is over.
-            Instr::Else | Instr::Arm(_) | Instr::Default | Instr::Break(_) | Instr::Continue(_) => self.jump()?,
+            Instr::Else | Instr::Arm(_) | Instr::Default | Instr::Break(_) => self.jump()?,
+            Instr::Continue(_) => {
+                self.jumped = true;
+                self.jump()?;
+            }
             Instr::End => self.end()?,
             Instr::Cond(_) | Instr::Loop | Instr::While => {}
         }

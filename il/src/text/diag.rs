@@ -134,8 +134,21 @@ pub struct Diagnostic {
     pub code: Code,
     /// Where.
     pub span: Span,
-    label: String,
-    others: Vec<(Span, String)>,
+    /// Words beside the marked place, may be empty.
+    pub label: String,
+    /// Other places that matter, each with words beside it.
+    pub others: Vec<(Span, String)>,
+    /// A change of the text that probably mends it.
+    pub suggestion: Option<Suggestion>,
+}
+
+/// A change of a text: what to write at a place instead.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Suggestion {
+    /// What is replaced.
+    pub span: Span,
+    /// What stands there instead.
+    pub text: String,
 }
 
 /// All errors of one text, by place; never empty.
@@ -171,17 +184,21 @@ impl Diagnostics {
         self.list.is_empty()
     }
 
+    /// The text that they are about.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// All errors for a terminal, with the lines that they are about.
     pub fn render(&self, color: bool) -> String {
+        let all: Vec<String> = self.list.iter().map(|error| self.render_one(error, color)).collect();
+        all.join("\n\n")
+    }
+
+    /// One of the errors for a terminal.
+    pub fn render_one(&self, error: &Diagnostic, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        let mut text = String::new();
-        for (at, error) in self.list.iter().enumerate() {
-            if at > 0 {
-                text.push_str("\n\n");
-            }
-            text.push_str(&error.render(&self.source, &renderer));
-        }
-        text
+        error.render(&self.source, &renderer)
     }
 }
 
@@ -230,11 +247,20 @@ pub(super) struct Report {
     label: String,
     hint: Option<String>,
     others: Vec<(Span, String)>,
+    suggestion: Option<Suggestion>,
 }
 
 impl Report {
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Report {
-        Report { code, span, message: message.into(), label: String::new(), hint: None, others: Vec::new() }
+        Report {
+            code,
+            span,
+            message: message.into(),
+            label: String::new(),
+            hint: None,
+            others: Vec::new(),
+            suggestion: None,
+        }
     }
 
     /// Words beside the marked place.
@@ -246,6 +272,17 @@ impl Report {
     /// What to do.
     pub fn hint(mut self, hint: impl Into<String>) -> Report {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// What was probably meant at the place of the error.
+    pub fn did_you_mean(self, text: &str) -> Report {
+        self.hint(alloc::format!("did you mean `{text}`?")).replace_by(text)
+    }
+
+    /// A text that mends the error, in place of the marked one.
+    pub fn replace_by(mut self, text: impl Into<String>) -> Report {
+        self.suggestion = Some(Suggestion { span: self.span, text: text.into() });
         self
     }
 
@@ -288,6 +325,7 @@ impl<'a> Sink<'a> {
             span: report.span,
             label: report.label,
             others: report.others,
+            suggestion: report.suggestion,
         });
     }
 

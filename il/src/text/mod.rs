@@ -10,13 +10,17 @@
 mod ast;
 mod check;
 mod diag;
+mod fmt;
+mod index;
 mod lexer;
+mod outline;
 mod parse;
 mod token;
 
-pub use diag::{Code, Diagnostic, Diagnostics, Span};
-
-use alloc::format;
+pub use diag::{Code, Diagnostic, Diagnostics, Span, Suggestion};
+pub use fmt::format;
+pub use index::{Index, Meaning, Symbol, index};
+pub use outline::{Item, ItemKind, item_words, outline};
 
 use crate::Module;
 use crate::isa::InstructionSet;
@@ -30,14 +34,22 @@ use diag::{Report, Sink};
 /// Everything that is wrong with the text, as far as one pass can tell.
 pub fn compile(file: &str, source: &str, known: &[&'static InstructionSet]) -> Result<Module, Diagnostics> {
     let mut sink = Sink::new(file, source);
-    if source.len() > SOURCE_BYTES {
-        let message = format!("this text has {} bytes, at most {SOURCE_BYTES} are accepted", source.len());
-        sink.report(Report::new(Code::TooLarge, Span::default(), message));
+    if too_large(source, &mut sink) {
         return Err(sink.finish());
     }
     let tree = parse::parse(source, &mut sink);
     let module = check::check(&tree, file, source, known, &mut sink);
     if sink.is_clean() { Ok(module) } else { Err(sink.finish()) }
+}
+
+/// Whether a text is beyond the limit, which is reported.
+fn too_large(source: &str, sink: &mut Sink<'_>) -> bool {
+    let large = source.len() > SOURCE_BYTES;
+    if large {
+        let message = alloc::format!("this text has {} bytes, at most {SOURCE_BYTES} are accepted", source.len());
+        sink.report(Report::new(Code::TooLarge, Span::default(), message));
+    }
+    large
 }
 
 /// Whether the text form reserves this word.

@@ -15,7 +15,7 @@ use crate::op::{Form, Op};
 use crate::types::{FuncId, Type, UseId};
 
 /// Base instructions that come without authority, and what is not there yet.
-const BASE: &[&str] = &["wait", "wait_forever", "flush"];
+pub(super) const BASE: &[&str] = &["wait", "wait_forever", "flush"];
 const LATER: &[&str] = &["attenuate", "revoke", "freeze", "take"];
 
 impl<'f> Body<'_, '_, 'f, '_> {
@@ -119,6 +119,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         span: Span,
         hint: Option<Type>,
     ) -> Typed {
+        self.cx.note_built_in(name_span, name);
         let static_name = named(Form::Call, name).next().map(|info| info.text);
         if let Some(text) = static_name {
             return self.call_operator(text, args, span, hint);
@@ -157,10 +158,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             (_, "print" | "println" | "printf") => {
                 report.hint("write to a console: `use console: cascade.console@1`, then `console.write(\"..\")`")
             }
-            (Some(near), _) => {
-                let hint = format!("did you mean `{near}`?");
-                report.hint(hint)
-            }
+            (Some(near), _) => report.did_you_mean(near),
             (None, _) => report.hint(format!("declare it: `func {name}(..) {{ .. }}`")),
         };
         self.cx.report(report);
@@ -258,7 +256,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             Found::Nothing => {
                 let report = Report::new(Code::UnknownName, of.span, format!("there is no capability `{cap}`"));
                 let report = match self.suggest(cap, core::iter::empty()) {
-                    Some(near) => report.hint(format!("did you mean `{near}`?")),
+                    Some(near) => report.did_you_mean(near),
                     None => report.hint(format!("declare it: `use {cap}: cascade.{cap}@1`")),
                 };
                 self.cx.report(report);
@@ -328,6 +326,7 @@ impl<'f> Context<'_, 'f, '_> {
             self.report(report);
             return None;
         };
+        self.note_instruction(name.span, &set, instruction);
         self.check_wanted(id, name.text, name.span);
         self.uses[id.index()].instructions.insert(instruction.opcode);
         Some((id, instruction.opcode))

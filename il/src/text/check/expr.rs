@@ -243,10 +243,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         }
         let report = Report::new(Code::UnknownName, span, format!("nothing here is called `{name}`"));
         let report = match self.suggest(name, core::iter::empty()) {
-            Some(near) => {
-                let hint = format!("did you mean `{near}`?");
-                report.hint(hint)
-            }
+            Some(near) => report.did_you_mean(near),
             None => match name {
                 "_" => report.hint("`_` discards a value, it does not hold one"),
                 "caller" => Report::new(Code::NotSupported, span, "`caller` is not supported yet"),
@@ -266,6 +263,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         match self.find(owner) {
             Found::Item(Entry::Enum(id)) => match self.cx.enums[id].members.get(name).copied() {
                 Some(member) if self.cx.depth <= 2 * SOURCE_NESTING => {
+                    self.cx.note_member(name_span, member);
                     self.cx.const_value(member).map_or(Typed::error(span), |value| Typed::value(value, span))
                 }
                 Some(_) => {
