@@ -20,7 +20,7 @@ cargo xtask COMMAND
   check          only the rules of the house: layers, unsafe files, generated pages
   image          build the bare-metal kernel image, and check it
   docs [--check] write docs/instruction-sets.md from the one declaration, or check it
-  bench [..]     the measured claims
+  bench [..]     the measured claims: all, or some of base code compiling collector boot
 ";
 
 fn main() -> ExitCode {

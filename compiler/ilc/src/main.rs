@@ -6,7 +6,9 @@
 
 mod fmt;
 mod input;
+mod lines;
 mod listing;
+mod lsp;
 mod messages;
 mod output;
 
@@ -98,6 +100,8 @@ enum Command {
         #[arg(long, conflicts_with = "inputs")]
         stdin: bool,
     },
+    /// Serve an editor over standard input and output (language server protocol).
+    Lsp,
     /// Explain an error code, or list all of them.
     Explain {
         /// As printed in brackets: IL0200.
@@ -146,6 +150,7 @@ fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Fmt { stdin: true, check, .. } => fmt::stdin(check),
         Command::Fmt { inputs, check, stdin: false } => fmt::files(&inputs, check),
+        Command::Lsp => lsp::serve(),
         Command::Explain { code } => explain(code.as_deref()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "ilc", &mut std::io::stdout());

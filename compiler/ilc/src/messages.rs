@@ -6,6 +6,7 @@ use il::text::{Diagnostic, Diagnostics, Span};
 use serde_json::{Value, json};
 
 use crate::input::Failure;
+use crate::lines::Lines;
 
 /// The form of what is said on standard error.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -114,46 +115,4 @@ fn object(errors: &Diagnostics, error: &Diagnostic) -> Value {
         "suggestions": suggestions,
         "rendered": errors.render_one(error, false) + "\n",
     })
-}
-
-/// Where the lines of a text start.
-pub struct Lines<'s> {
-    source: &'s str,
-    starts: Vec<usize>,
-}
-
-impl<'s> Lines<'s> {
-    /// Of this text.
-    pub fn new(source: &'s str) -> Lines<'s> {
-        let newlines = source.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        Lines { source, starts: std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect() }
-    }
-
-    /// The text of a line, by its number from 0, without its newline.
-    pub fn line(&self, number: usize) -> &'s str {
-        let Some(start) = self.starts.get(number) else { return "" };
-        let rest = self.source.get(*start..).unwrap_or("");
-        rest.split(['\n', '\r']).next().unwrap_or("")
-    }
-
-    /// A byte's line from 0, and what stands before it on that line.
-    pub fn before(&self, at: u32) -> (usize, &'s str) {
-        let mut at = (at as usize).min(self.source.len());
-        while !self.source.is_char_boundary(at) {
-            at -= 1;
-        }
-        let line = self.starts.partition_point(|start| *start <= at) - 1;
-        (line, self.source.get(self.starts[line]..at).unwrap_or(""))
-    }
-
-    /// The byte where a line starts, by its number from 0; the text's end for lines beyond it.
-    pub fn start(&self, line: usize) -> usize {
-        self.starts.get(line).copied().unwrap_or(self.source.len())
-    }
-
-    /// A byte's line and column, from 1, the column in characters.
-    fn place(&self, at: u32) -> (usize, usize) {
-        let (line, before) = self.before(at);
-        (line + 1, before.chars().count() + 1)
-    }
 }

@@ -28,6 +28,8 @@ impl Symbol {
             Symbol::Func(id) => UserExternalName::new(0, id.0),
             Symbol::Entry(id) => UserExternalName::new(1, id.0),
             Symbol::Stub(stub) => UserExternalName::new(2, stub as u32),
+            Symbol::Init(number) => UserExternalName::new(3, number),
+            Symbol::InitEntry => UserExternalName::new(4, 0),
         }
     }
 
@@ -37,6 +39,8 @@ impl Symbol {
             0 => Symbol::Func(FuncId(name.index)),
             1 => Symbol::Entry(FuncId(name.index)),
             2 => Symbol::Stub(*Stub::ALL.iter().find(|stub| **stub as u32 == name.index)?),
+            3 => Symbol::Init(name.index),
+            4 => Symbol::InitEntry,
             _ => return None,
         })
     }
@@ -44,15 +48,15 @@ impl Symbol {
 
 impl Stub {
     /// All stubs.
-    pub const ALL: [Stub; 4] = [Stub::Yield, Stub::Room, Stub::StrFree, Stub::BufFree];
+    pub const ALL: [Stub; 4] = [Stub::Yield, Stub::Room, Stub::BufFree, Stub::Remember];
 
     /// The exit that the stub takes.
     pub const fn exit(self) -> Exit {
         match self {
             Stub::Yield => Exit::Yield,
             Stub::Room => Exit::Room,
-            Stub::StrFree => Exit::StrFree,
             Stub::BufFree => Exit::BufFree,
+            Stub::Remember => Exit::Remember,
         }
     }
 
@@ -61,7 +65,7 @@ impl Stub {
         match self {
             Stub::Yield => 0,
             Stub::Room => 3,
-            Stub::StrFree | Stub::BufFree => 1,
+            Stub::BufFree | Stub::Remember => 1,
         }
     }
 

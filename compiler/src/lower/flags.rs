@@ -21,8 +21,6 @@ pub(super) struct Regions {
     pub slots: MemFlagsData,
     /// Open packets and their attachment lists.
     pub packets: MemFlagsData,
-    /// Reference counts.
-    pub refs: MemFlagsData,
     /// Lengths of `str`s and `buf`s, and bytes of `str`s: written only by the base. Never movable,
     /// because the object may be freed.
     pub headers: MemFlagsData,
@@ -47,7 +45,6 @@ impl Regions {
             globals: aligned.with_alias_region(region(4, "globals")),
             slots: aligned.with_alias_region(region(5, "capability slots")),
             packets: aligned.with_alias_region(region(6, "packets")),
-            refs: aligned.with_alias_region(region(7, "reference counts")),
             headers: aligned.with_alias_region(region(8, "lengths and text")),
             bytes: unaligned.with_alias_region(region(9, "buffers")),
             memory: unaligned.with_alias_region(region(10, "memory")),

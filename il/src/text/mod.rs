@@ -11,12 +11,16 @@ mod ast;
 mod check;
 mod diag;
 mod fmt;
+mod index;
 mod lexer;
+mod outline;
 mod parse;
 mod token;
 
 pub use diag::{Code, Diagnostic, Diagnostics, Span, Suggestion};
 pub use fmt::format;
+pub use index::{Index, Meaning, Symbol, index};
+pub use outline::{Item, ItemKind, item_words, outline};
 
 use crate::Module;
 use crate::isa::InstructionSet;

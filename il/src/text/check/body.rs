@@ -166,6 +166,7 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
             return;
         }
         let owned = self.local(id).buf.is_some() && self.bufs.len() <= limits::BUFS;
+        self.note_local(name.span, id);
         let Some(scope) = self.scopes.last_mut() else { return };
         if owned {
             scope.bufs.push(id);
@@ -180,11 +181,14 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
     }
 
     /// Looks a name up: locals from the inside out, then the module's items.
-    pub fn find(&self, name: &str) -> Found {
-        if let Some(id) = self.scopes.iter().rev().find_map(|scope| scope.names.get(name)) {
-            return Found::Local(*id);
-        }
-        self.cx.names.get(name).map_or(Found::Nothing, |(entry, _)| Found::Item(*entry))
+    pub fn find(&mut self, name: &str) -> Found {
+        let local = self.scopes.iter().rev().find_map(|scope| scope.names.get(name)).copied();
+        let found = match local {
+            Some(id) => Found::Local(id),
+            None => self.cx.names.get(name).map_or(Found::Nothing, |(entry, _)| Found::Item(*entry)),
+        };
+        self.note_found(name, &found);
+        found
     }
 
     /// The declared name that a misspelt one may have meant.

@@ -15,7 +15,7 @@ use crate::op::{Form, Op};
 use crate::types::{FuncId, Type, UseId};
 
 /// Base instructions that come without authority, and what is not there yet.
-const BASE: &[&str] = &["wait", "wait_forever", "flush"];
+pub(super) const BASE: &[&str] = &["wait", "wait_forever", "flush"];
 const LATER: &[&str] = &["attenuate", "revoke", "freeze", "take"];
 
 impl<'f> Body<'_, '_, 'f, '_> {
@@ -119,6 +119,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         span: Span,
         hint: Option<Type>,
     ) -> Typed {
+        self.cx.note_built_in(name_span, name);
         let static_name = named(Form::Call, name).next().map(|info| info.text);
         if let Some(text) = static_name {
             return self.call_operator(text, args, span, hint);
@@ -325,6 +326,7 @@ impl<'f> Context<'_, 'f, '_> {
             self.report(report);
             return None;
         };
+        self.note_instruction(name.span, &set, instruction);
         self.check_wanted(id, name.text, name.span);
         self.uses[id.index()].instructions.insert(instruction.opcode);
         Some((id, instruction.opcode))

@@ -263,6 +263,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         match self.find(owner) {
             Found::Item(Entry::Enum(id)) => match self.cx.enums[id].members.get(name).copied() {
                 Some(member) if self.cx.depth <= 2 * SOURCE_NESTING => {
+                    self.cx.note_member(name_span, member);
                     self.cx.const_value(member).map_or(Typed::error(span), |value| Typed::value(value, span))
                 }
                 Some(_) => {

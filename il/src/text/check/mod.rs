@@ -14,6 +14,7 @@ mod expr;
 mod finish;
 mod flow;
 mod items;
+mod note;
 mod overload;
 mod pattern;
 mod sets;
@@ -27,6 +28,7 @@ use alloc::vec::Vec;
 
 use super::ast::{self, Expr, File, Name};
 use super::diag::{Code, Report, Sink, Span, nearest};
+use super::index::Notes;
 use crate::isa::InstructionSet;
 use crate::types::{FuncId, StrId, Type};
 use crate::{Data, Func, Memory, Module};
@@ -41,10 +43,16 @@ pub(super) fn check(
     sink: &mut Sink<'_>,
 ) -> Module {
     let mut context = Context::new(source, known, sink);
-    context.declare(file);
-    context.check_data(file);
-    context.bodies();
+    context.run(file);
     context.finish(file, name)
+}
+
+/// Checks a whole text, noting what its names stand for.
+pub(super) fn notes(file: &File<'_>, source: &str, known: &[&'static InstructionSet], sink: &mut Sink<'_>) -> Notes {
+    let mut context = Context::new(source, known, sink);
+    context.notes = Some(Notes::default());
+    context.run(file);
+    context.notes.unwrap_or_default()
 }
 
 /// What a name in the module's scope stands for: an index into the list of its kind.
@@ -165,6 +173,10 @@ struct Context<'c, 'f, 's> {
     string_ids: BTreeMap<Rc<str>, StrId>,
     /// Expressions inside one another, through constants.
     depth: usize,
+    /// What names stand for, if somebody wants to know.
+    notes: Option<Notes>,
+    /// Names of items, not yet described.
+    noted: Vec<(Span, note::Noted)>,
 }
 
 impl<'c, 'f, 's> Context<'c, 'f, 's> {
@@ -188,7 +200,16 @@ impl<'c, 'f, 's> Context<'c, 'f, 's> {
             strings: Vec::new(),
             string_ids: BTreeMap::new(),
             depth: 0,
+            notes: None,
+            noted: Vec::new(),
         }
+    }
+
+    fn run(&mut self, file: &'f File<'f>) {
+        self.declare(file);
+        self.check_data(file);
+        self.bodies();
+        self.note_items();
     }
 
     fn report(&mut self, report: Report) {
@@ -267,7 +288,11 @@ impl<'c, 'f, 's> Context<'c, 'f, 's> {
 
     fn named_type(&mut self, path: &ast::Path<'f>) -> Ty {
         let text = path.text();
-        match self.names.get(text.as_str()).map(|(entry, _)| *entry) {
+        let found = self.names.get(text.as_str()).map(|(entry, _)| *entry);
+        if let Some(entry) = found {
+            self.note_item(path.span, entry);
+        }
+        match found {
             // An enum names numbers.
             Some(Entry::Enum(_)) => Ty::Of(Type::I32),
             Some(Entry::Unsupported(_)) => Ty::Error,
@@ -317,5 +342,6 @@ impl<'c, 'f, 's> Context<'c, 'f, 's> {
             return;
         }
         self.names.insert(name.text, (entry, name.span));
+        self.note_item(name.span, entry);
     }
 }

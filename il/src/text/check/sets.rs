@@ -103,11 +103,11 @@ impl<'f> Context<'_, 'f, '_> {
     /// The set that a path names: declared here, or built in.
     fn set(&mut self, isa: &IsaPath<'f>) -> Option<Rc<InstructionSet>> {
         let path = path_text(isa);
-        if let Some(set) = self.sets.iter().find(|set| set.path() == path) {
-            return Some(set.clone());
-        }
-        if let Some(set) = self.known.iter().find(|set| set.path() == path) {
-            return Some(Rc::new((*set).clone()));
+        let own = self.sets.iter().find(|set| set.path() == path).cloned();
+        let known = || self.known.iter().find(|set| set.path() == path).map(|set| Rc::new((*set).clone()));
+        if let Some(set) = own.or_else(known) {
+            self.note_set(isa.span, &set);
+            return Some(set);
         }
         let report = Report::new(Code::UnknownSet, isa.span, format!("there is no instruction set `{path}`"));
         let paths: Vec<String> =
@@ -131,6 +131,7 @@ impl<'f> Context<'_, 'f, '_> {
         let set = self.set(isa);
         for want in wants.into_iter().flatten() {
             let Some(set) = &set else { break };
+            self.note_part(want.span, set, want.text);
             if set.instruction_named(want.text).is_none() && set.event_named(want.text).is_none() {
                 let report = unknown_member(set, want.text, want.span, "instruction or event");
                 self.report(report);
@@ -155,7 +156,11 @@ impl<'f> Context<'_, 'f, '_> {
         let func_id = FuncId(self.funcs.len() as u32);
         let title = format!("on {}.{}", source.text, func.name.text);
         self.declare_func(func, FuncKind::Handler, title);
-        let Some((entry, _)) = self.names.get(source.text).copied() else {
+        let found = self.names.get(source.text).copied();
+        if let Some((entry, _)) = found {
+            self.note_item(source.span, entry);
+        }
+        let Some((entry, _)) = found else {
             let report =
                 Report::new(Code::UnknownName, source.span, format!("there is no capability `{}`", source.text));
             return self.report(report.hint(format!("declare it: `use {}: SET@VERSION`", source.text)));
@@ -170,6 +175,7 @@ impl<'f> Context<'_, 'f, '_> {
             let report = unknown_member(&set, func.name.text, func.name.span, "event");
             return self.report(report);
         };
+        self.note_event(func.name.span, &set, event);
         self.check_wanted(id, func.name.text, func.name.span);
         self.uses[at].events.insert(event.number);
         if self.handlers.iter().any(|handler| handler.source == id && handler.event == event.number) {
@@ -233,6 +239,7 @@ impl<'f> Context<'_, 'f, '_> {
                 continue;
             };
             let instruction = &set.instructions[place];
+            self.note_instruction(op.name.span, &set, instruction);
             if by_opcode[place].replace(id).is_some() {
                 self.error(Code::Duplicate, op.name.span, format!("`op {}` is defined twice", op.name.text));
             }
