@@ -42,7 +42,8 @@ impl Block {
                 (wanted && !declared).then(|| format!("use {name}: {}\n", set.path()))
             })
             .collect();
-        let memory = ["load8_u(", "load32("].iter().any(|word| self.text.contains(word)) && !self.text.contains("memory ");
+        let memory =
+            ["load8_u(", "load32("].iter().any(|word| self.text.contains(word)) && !self.text.contains("memory ");
         let memory = if memory && self.is("memory") { "memory 1..4\n" } else { "" };
         match self.is("body") {
             true => format!("module example\n{uses}{memory}func example() {{\n{}}}\n", self.text),

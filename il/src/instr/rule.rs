@@ -74,7 +74,9 @@ impl Instr<'_> {
                 "The local has type `buf` or `?buf`, which is the result's; it is available, and no operand on the \
                  stack borrows it. Afterwards it is not available."
             }
-            Instr::GlobalGet(_) => "`T` is the global's type; not `?buf`. In a pure function or a program the global is not `mut`.",
+            Instr::GlobalGet(_) => {
+                "`T` is the global's type; not `?buf`. In a pure function or a program the global is not `mut`."
+            }
             Instr::GlobalTake(_) => "The global has type `?buf`. Not in a pure function or a program.",
             Instr::GlobalSet(_) => "The global is `mut`, `T` its type. Not in a pure function or a program.",
             Instr::Call(_) => {
@@ -89,7 +91,9 @@ impl Instr<'_> {
                 "The function is entered by calls only; `ty` is a function type with exactly its parameters and \
                  results. Not in a pure function or a program."
             }
-            Instr::CallRef(_) => "`ty` is a function type with the one result `T`. Not in a pure function or a program.",
+            Instr::CallRef(_) => {
+                "`ty` is a function type with the one result `T`. Not in a pure function or a program."
+            }
             Instr::CallRefSet(_, _) => {
                 "`ty` is a function type; destinations as for `call.set`. Not in a pure function or a program."
             }
@@ -106,14 +110,20 @@ impl Instr<'_> {
                 "`ty` is not `ref buf`. Up to `test` stands one tree of type `bool`; each of the two branches is one \
                  tree of type `ty`. What is available after it is what is so at the end of both."
             }
-            Instr::Test => "Closes the condition of the innermost `cond` or `while`: exactly one `bool` is on the stack.",
+            Instr::Test => {
+                "Closes the condition of the innermost `cond` or `while`: exactly one `bool` is on the stack."
+            }
             Instr::If => "Opens two lists of statements; what is available after it is what is so at the end of both.",
-            Instr::Else => "Closes the first branch of the innermost `if`, `if.as` or `cond`, which has had no `else` yet.",
+            Instr::Else => {
+                "Closes the first branch of the innermost `if`, `if.as` or `cond`, which has had no `else` yet."
+            }
             Instr::Loop => {
                 "What is available at its head is so again at its end and at each `continue`. What is available after \
                  it is what is so at every `break`; without one nothing after it is reached."
             }
-            Instr::While => "As `loop`; after it, what is available when its condition has been computed and at every `break`.",
+            Instr::While => {
+                "As `loop`; after it, what is available when its condition has been computed and at every `break`."
+            }
             Instr::For(_) => {
                 "The local is `i32` or `i64`, as are start and end; it is available in the body. Else as `while`."
             }
@@ -158,7 +168,9 @@ impl Instr<'_> {
                 "`ty` is a capability type, of which the operand's is a subtype: it has these instructions, or more. \
                  Not in a pure function or a program."
             }
-            Instr::Revoke | Instr::FlushCap => "The operand has a capability type. Not in a pure function or a program.",
+            Instr::Revoke | Instr::FlushCap => {
+                "The operand has a capability type. Not in a pure function or a program."
+            }
             Instr::Flush(_) => "The capability exists. Not in a pure function or a program.",
             Instr::Emit(_) => {
                 "The module provides a set, which has the event, with these operands. Not in a pure function or a \
@@ -166,7 +178,9 @@ impl Instr<'_> {
             }
             Instr::Fail | Instr::Caller => "In an `op` only, which is not pure.",
             Instr::Wait | Instr::WaitForever => "Not in a pure function or a program.",
-            Instr::Own(_) => "In a program only; its set, as embedded, has the instruction: waiting, with the one result `T`.",
+            Instr::Own(_) => {
+                "In a program only; its set, as embedded, has the instruction: waiting, with the one result `T`."
+            }
             Instr::OwnTry(_) => "In a program only; its set has the instruction: waiting, without results.",
             Instr::OwnSet(_, _) => "In a program only; its set has the instruction; as many destinations as results.",
             Instr::OwnTrySet(_, _) => {
@@ -197,7 +211,9 @@ impl Instr<'_> {
             Instr::IfAs(_, _) => {
                 "As `as`; `ty` is a subtype of the local's type. The local is available in the first branch. Else as `if`."
             }
-            Instr::Freeze => "`T` is a sendable reference type: `str`, a frozen struct, an immutable array of sendables, or one of these made nullable.",
+            Instr::Freeze => {
+                "`T` is a sendable reference type: `str`, a frozen struct, an immutable array of sendables, or one of these made nullable."
+            }
             Instr::Shuffle(_) => "Each of the sixteen numbers is below 32.",
             Instr::Op(_, _) => "",
         }

@@ -24,7 +24,10 @@ const SHAPES: [&str; 6] = ["i8x16.", "i16x8.", "i32x4.", "i64x2.", "f32x4.", "f6
 
 fn group(info: &OpInfo) -> Group {
     let has = |ty| info.params.contains(&ty) || info.result == Some(ty);
-    let only = |ty| info.params.iter().all(|param| *param == ty) && matches!(info.result, Some(result) if result == ty || result == Type::Bool);
+    let only = |ty| {
+        info.params.iter().all(|param| *param == ty)
+            && matches!(info.result, Some(result) if result == ty || result == Type::Bool)
+    };
     if has(Type::V128) {
         let shape = SHAPES.into_iter().find(|shape| info.text.starts_with(shape));
         let bytes = info.form.has_offset() || has(Type::BufRef);

@@ -113,3 +113,59 @@ pub(super) fn diagnostics() -> String {
     out.push('\n');
     out
 }
+
+pub(super) fn sections() -> String {
+    let mut table = Table::new(&["#kind", "section", "what it holds"]);
+    for (kind, name, what) in il::binary::section::ALL {
+        table.row(&[&code(format!("{kind:02x}")), name, what.trim()]);
+    }
+    table.finish()
+}
+
+pub(super) fn violations() -> String {
+    let mut table = Table::new(&["violation", "what is refused"]);
+    for (name, what) in il::verify::Violation::RULES {
+        let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
+        table.row(&[&code(name), &what.replace("[`crate::limits`]", "[the limits](limits.md)")]);
+    }
+    table.finish()
+}
+
+pub(super) fn words() -> String {
+    let words: Vec<&str> = il::text::reserved_words().collect();
+    format!("```text\n{}```\n", wrapped(&words))
+}
+
+pub(super) fn item_words() -> String {
+    let words: Vec<&str> = il::text::item_words().collect();
+    format!("```text\n{}```\n", wrapped(&words))
+}
+
+pub(super) fn precedence() -> String {
+    let mut table = Table::new(&["operators, the tightest first"]);
+    table.row(&["`-` `!` `~` before an operand; `try`"]);
+    for level in il::text::precedence() {
+        let level: Vec<String> = level.iter().map(code).collect();
+        table.row(&[&level.join(" ")]);
+    }
+    table.finish()
+}
+
+/// Words in lines of at most 100 characters.
+fn wrapped(words: &[&str]) -> String {
+    let mut out = String::new();
+    let mut width = 0;
+    for word in words {
+        if width > 0 && width + 1 + word.len() > 100 {
+            out.push('\n');
+            width = 0;
+        } else if width > 0 {
+            out.push(' ');
+            width += 1;
+        }
+        out.push_str(word);
+        width += word.len();
+    }
+    out.push('\n');
+    out
+}
