@@ -3,6 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use il::VerifiedModule;
+use il::text::{Options, Source};
+
 /// A fenced block of a page.
 struct Block {
     page: PathBuf,
@@ -28,28 +31,64 @@ impl Block {
         Some(self.info.get(at + 1).expect("a code after `error`"))
     }
 
-    /// The text as a module.
+    /// The path of a module that other blocks can import.
+    fn module_path(&self) -> Option<&str> {
+        self.text.lines().find_map(|line| line.strip_prefix("module "))
+    }
+
+    /// The text as a module: a block without `module` uses the built-in sets that it names.
     fn source(&self) -> String {
-        if self.text.lines().any(|line| line.starts_with("module ")) {
+        if self.module_path().is_some() {
             return self.text.clone();
         }
-        let uses: String = isa::ALL
-            .iter()
-            .filter_map(|set| {
-                let name = set.name.rsplit('.').next()?;
-                let declared = self.text.lines().any(|line| line.starts_with(&format!("use {name}:")));
-                let wanted = self.text.contains(&format!("{name}.")) || self.text.contains(&format!("({name}, "));
-                (wanted && !declared).then(|| format!("use {name}: {}\n", set.path()))
-            })
-            .collect();
-        let memory =
-            ["load8_u(", "load32("].iter().any(|word| self.text.contains(word)) && !self.text.contains("memory ");
-        let memory = if memory && self.is("memory") { "memory 1..4\n" } else { "" };
-        match self.is("body") {
-            true => format!("module example\n{uses}{memory}func example() {{\n{}}}\n", self.text),
-            false => format!("module example\n{uses}{memory}{}", self.text),
+        let mut source = String::from("module example\n");
+        for set in isa::ALL {
+            let name = set.name.rsplit('.').next().unwrap_or(&set.name);
+            let declared = self.text.lines().any(|line| line.starts_with(&format!("use {name}:")));
+            if !declared && mentions(&self.text, name) {
+                source.push_str(&format!("use {name}: {}\n", set.path()));
+            }
         }
+        match self.is("body") {
+            true => source.push_str(&format!("func example() {{\n{}}}\n", self.text)),
+            false => source.push_str(&self.text),
+        }
+        source
     }
+
+    /// Compiles and verifies it, and its tests; it may import what other blocks of the book declare.
+    fn compile(&self, all: &[Block]) -> Result<VerifiedModule, Refused> {
+        let resolve = |path: &str| {
+            let block = all.iter().find(|block| block.module_path() == Some(path));
+            let text = match block {
+                Some(block) => block.text.clone(),
+                None => il::library::module(path)?.1.to_string(),
+            };
+            Some(Source { file: format!("{path}.il"), text })
+        };
+        let options = Options { known: isa::ALL, resolve: &resolve, tests: true };
+        let module = il::text::compile_with("example.il", &self.source(), &options).map_err(|errors| Refused {
+            codes: errors.iter().map(|error| error.code.name()).collect(),
+            text: errors.to_string(),
+        })?;
+        il::verify(module).map_err(|error| Refused { codes: vec!["IL0500"], text: error.to_string() })
+    }
+}
+
+/// Why a block does not compile.
+struct Refused {
+    codes: Vec<&'static str>,
+    text: String,
+}
+
+/// Whether a text names a capability outside dotted paths: `display.size()`, `run(display, ..)`.
+fn mentions(text: &str, name: &str) -> bool {
+    let part = |char: char| char.is_alphanumeric() || char == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + name.len()..].chars().next();
+        !before.is_some_and(|char| part(char) || char == '.') && matches!(after, Some('.' | ',' | ')'))
+    })
 }
 
 fn book() -> PathBuf {
@@ -96,6 +135,40 @@ fn blocks(page: &Path) -> Vec<Block> {
 
 fn is_il(block: &Block) -> bool {
     block.info.first().is_some_and(|word| word == "il")
+}
+
+fn all_blocks() -> Vec<Block> {
+    pages(&book()).iter().flat_map(|page| blocks(page)).collect()
+}
+
+#[test]
+fn examples_compile_or_are_refused_as_they_say() {
+    let all = all_blocks();
+    let mut wrong = Vec::new();
+    for block in all.iter().filter(|block| is_il(block)) {
+        match (block.compile(&all), block.refused_with()) {
+            (Ok(_), None) => {}
+            (Ok(_), Some(code)) => wrong.push(format!("{}: is not refused with {code}", block.place())),
+            (Err(refused), Some(code)) if refused.codes == [code] => {}
+            (Err(refused), _) => wrong.push(format!("{}:\n{}", block.place(), refused.text)),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(all.iter().filter(|block| is_il(block)).count() > 30, "the book has examples");
+}
+
+/// The annotated bytes on the page are the whole module that stands above them.
+#[test]
+fn the_worked_example_is_what_the_encoder_writes() {
+    let all = all_blocks();
+    let at = all.iter().position(|block| block.info == ["hex"]).expect("a block of bytes");
+    let (shown, source) = (&all[at], &all[at - 1]);
+    let module = source.compile(&all).unwrap_or_else(|refused| panic!("{}", refused.text));
+    let lines = shown.text.lines().map(|line| line.split(';').next().unwrap_or(""));
+    let bytes: Vec<u8> =
+        lines.flat_map(str::split_whitespace).map(|byte| u8::from_str_radix(byte, 16).expect("a byte")).collect();
+    assert_eq!(bytes, il::binary::encode(&module), "{}", shown.place());
+    assert_eq!(il::binary::decode(&bytes).as_ref(), Ok(&*module));
 }
 
 /// Whether the links of a page lead somewhere: files, and headings of Markdown pages.
