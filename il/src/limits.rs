@@ -25,6 +25,10 @@ limits! {
     TYPES = 1 << 14, "type definitions";
     /// Fields of a struct, inherited ones included.
     FIELDS = 1024, "fields of a struct, inherited ones included";
+    /// Fields of all structs together, inherited ones counted in each.
+    ALL_FIELDS = 1 << 18, "fields of all structs, inherited ones included";
+    /// Arrays of arrays.
+    ARRAY_DEPTH = 64, "arrays inside one another";
     /// Structs that extend one another.
     STRUCT_DEPTH = 64, "structs that extend one another in a chain";
     /// Bytes of a global's initial value, encoded.

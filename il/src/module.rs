@@ -2,9 +2,10 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::Write;
 
 use crate::isa::InstructionSet;
-use crate::types::{FuncId, GlobalId, IsaId, Signature, Type, TypeDef, TypeId, UseId};
+use crate::types::{CapDef, FuncId, GlobalId, IsaId, Signature, Storage, Type, TypeDef, TypeId, UseId};
 
 /// A module: one program or one VM. Not yet trusted; see [`crate::verify`].
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -224,5 +225,111 @@ impl Module {
     /// The definition of a type.
     pub fn type_def(&self, id: TypeId) -> Option<&TypeDef> {
         self.types.get(id.index())
+    }
+
+    /// A type as people write it, with the names of structs and instruction sets; one that is very long is cut short.
+    pub fn type_text(&self, ty: Type) -> String {
+        self.written([Piece::Type(ty)])
+    }
+
+    /// A function's type as people write it; see [`Module::type_text`].
+    pub fn signature_text(&self, sig: &Signature) -> String {
+        self.written([Piece::Signature(sig)])
+    }
+
+    /// Types nest, and one definition can stand in many places: hence a stack of what is left, and a bound.
+    fn written<'m>(&'m self, start: [Piece<'m>; 1]) -> String {
+        let (mut out, mut left) = (String::new(), Vec::from(start));
+        while let Some(piece) = left.pop() {
+            if out.len() > LONGEST_TYPE {
+                out.push_str("..");
+                break;
+            }
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Type(ty) => self.write_type(ty, &mut out, &mut left),
+                Piece::Storage(storage) => match storage {
+                    Storage::Value(ty) => left.push(Piece::Type(ty)),
+                    packed => out.push_str(packed.name()),
+                },
+                Piece::Signature(sig) => {
+                    if !sig.results.is_empty() {
+                        left.push(Piece::Text(")"));
+                        push_list(&mut left, &sig.results);
+                        left.push(Piece::Text(") -> ("));
+                    } else {
+                        left.push(Piece::Text(")"));
+                    }
+                    push_list(&mut left, &sig.params);
+                    left.push(Piece::Text("func("));
+                }
+            }
+        }
+        out
+    }
+
+    fn write_type<'m>(&'m self, ty: Type, out: &mut String, left: &mut Vec<Piece<'m>>) {
+        let Some(id) = ty.def() else { return out.push_str(ty.name()) };
+        if matches!(ty, Type::Opt(_)) {
+            out.push('?');
+        }
+        match self.type_def(id) {
+            Some(TypeDef::Struct(_)) => {
+                let name = self.names.as_ref().and_then(|names| names.types.get(id.index())).map(|names| &names.name);
+                match name.filter(|name| !name.is_empty()) {
+                    Some(name) => out.push_str(name),
+                    None => _ = write!(out, "struct {}", id.0),
+                }
+            }
+            Some(TypeDef::Array(def)) => {
+                out.push_str(if def.mutable { "mut [" } else { "[" });
+                left.extend([Piece::Text("]"), Piece::Storage(def.element)]);
+            }
+            Some(TypeDef::Func(sig)) => left.push(Piece::Signature(sig)),
+            Some(TypeDef::Cap(cap)) => self.write_cap(cap, out),
+            None => _ = write!(out, "type {}", id.0),
+        }
+    }
+
+    fn write_cap(&self, cap: &CapDef, out: &mut String) {
+        let Some(set) = self.isas.get(cap.isa.index()) else {
+            let _ = write!(out, "set {}", cap.isa.0);
+            return;
+        };
+        out.push_str(&set.path());
+        if set.instructions.len() == cap.instructions.len() {
+            return;
+        }
+        out.push('(');
+        for (at, opcode) in cap.instructions.iter().enumerate() {
+            out.push_str(if at > 0 { ", " } else { "" });
+            if out.len() > LONGEST_TYPE {
+                out.push_str("..");
+                break;
+            }
+            out.push_str(set.instruction(*opcode).map_or("?", |instruction| &instruction.name));
+        }
+        out.push(')');
+    }
+}
+
+/// Bytes of a type's text after which it is cut short.
+const LONGEST_TYPE: usize = 200;
+
+/// What is still to be written of a type.
+enum Piece<'m> {
+    Text(&'static str),
+    Type(Type),
+    Storage(Storage),
+    Signature(&'m Signature),
+}
+
+/// Pushes a list so that its first type is popped first.
+fn push_list(left: &mut Vec<Piece<'_>>, types: &[Type]) {
+    for (at, ty) in types.iter().enumerate().rev() {
+        left.push(Piece::Type(*ty));
+        if at > 0 {
+            left.push(Piece::Text(", "));
+        }
     }
 }

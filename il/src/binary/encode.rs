@@ -3,10 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{MAGIC, VERSION, section};
+use super::{MAGIC, VERSION, def, section};
 use crate::instr::write_type;
 use crate::isa::{Event, Field, Instruction, InstructionSet};
-use crate::{Func, Module, Names, Provides, Type, leb};
+use crate::{Func, Module, Names, Provides, Signature, Storage, StructDef, Type, TypeDef, leb};
 
 /// Header and required sections.
 pub fn required(module: &Module) -> Vec<u8> {
@@ -17,6 +17,7 @@ pub fn required(module: &Module) -> Vec<u8> {
     put(&mut out, section::NAME, !module.name.is_empty(), |out| text(out, &module.name));
     put_list(&mut out, section::STRINGS, &module.strings, |out, literal| text(out, literal));
     put_list(&mut out, section::ISAS, &module.isas, isa);
+    put_list(&mut out, section::TYPES, &module.types, type_def);
     put_list(&mut out, section::USES, &module.uses, |out, wanted| {
         text(out, &wanted.name);
         index(out, wanted.isa.0);
@@ -50,6 +51,15 @@ pub fn required(module: &Module) -> Vec<u8> {
         index(out, handler.source.0);
         out.push(handler.event);
         index(out, handler.func.0);
+    });
+    put_list(&mut out, section::PROGRAMS, &module.programs, |out, program| {
+        text(out, &program.name);
+        index(out, program.isa.0);
+        index(out, program.func.0);
+    });
+    put_list(&mut out, section::TESTS, &module.tests, |out, test| {
+        text(out, &test.name);
+        index(out, test.func.0);
     });
     out
 }
@@ -142,9 +152,56 @@ fn provides(out: &mut Vec<u8>, provided: &Provides) {
     list(out, &provided.ops, |out, op| index(out, op.0));
 }
 
+/// A line of the type table.
+pub fn type_def(out: &mut Vec<u8>, definition: &TypeDef) {
+    match definition {
+        TypeDef::Struct(found) => {
+            out.push(def::STRUCT);
+            struct_def(out, found);
+        }
+        TypeDef::Array(found) => {
+            out.extend([def::ARRAY, u8::from(found.mutable)]);
+            storage(out, found.element);
+        }
+        TypeDef::Func(sig) => {
+            out.push(def::FUNC);
+            signature(out, sig);
+        }
+        TypeDef::Cap(cap) => {
+            out.push(def::CAP);
+            index(out, cap.isa.0);
+            bytes(out, &cap.instructions);
+        }
+    }
+}
+
+fn struct_def(out: &mut Vec<u8>, found: &StructDef) {
+    out.push(u8::from(found.parent.is_some()));
+    if let Some(parent) = found.parent {
+        index(out, parent.0);
+    }
+    out.push(u8::from(found.frozen));
+    list(out, &found.fields, |out, field| {
+        out.push(u8::from(field.mutable));
+        storage(out, field.storage);
+    });
+}
+
+fn storage(out: &mut Vec<u8>, stored: Storage) {
+    match Storage::PACKED.iter().find(|(_, packed)| *packed == stored) {
+        Some((code, _)) => out.push(*code),
+        None => write_type(out, stored.value()),
+    }
+}
+
+fn signature(out: &mut Vec<u8>, sig: &Signature) {
+    types(out, &sig.params);
+    types(out, &sig.results);
+}
+
 fn func(out: &mut Vec<u8>, func: &Func) {
-    types(out, &func.sig.params);
-    types(out, &func.sig.results);
+    out.push(u8::from(func.pure));
+    signature(out, &func.sig);
     types(out, &func.locals);
     bytes(out, &func.body);
 }
@@ -152,9 +209,14 @@ fn func(out: &mut Vec<u8>, func: &Func) {
 fn names(out: &mut Vec<u8>, names: &Names) {
     let texts = |out: &mut Vec<u8>, all: &Vec<String>| list(out, all, |out, one| text(out, one));
     texts(out, &names.files);
+    list(out, &names.func_files, |out, file| index(out, *file));
     texts(out, &names.funcs);
     list(out, &names.locals, texts);
     texts(out, &names.globals);
+    list(out, &names.types, |out, ty| {
+        text(out, &ty.name);
+        texts(out, &ty.fields);
+    });
     list(out, &names.lines, |out, lines| {
         let mut previous = (0, 0);
         list(out, lines, |out, &(offset, line)| {

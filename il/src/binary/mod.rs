@@ -26,18 +26,19 @@ use alloc::vec::Vec;
 
 use crate::Module;
 
+pub(crate) use encode::type_def as write_type_def;
 pub use error::{BinaryError, Problem};
 
 /// The first four bytes of a module.
 pub const MAGIC: [u8; 4] = [0, b'i', b'l', b'b'];
 /// The format version that this crate reads and writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Bits of the required features that this crate knows: none as yet.
 pub const KNOWN_FEATURES: u64 = 0;
 /// Set in the kind of an optional section.
 pub const OPTIONAL: u8 = 0x80;
 
-/// Section kinds.
+/// Section kinds. What is referred to by index stands before what refers to it, functions aside.
 pub mod section {
     /// The module's name.
     pub const NAME: u8 = 1;
@@ -45,24 +46,57 @@ pub mod section {
     pub const STRINGS: u8 = 2;
     /// Embedded instruction sets.
     pub const ISAS: u8 = 3;
+    /// Definitions of types.
+    pub const TYPES: u8 = 4;
     /// Wanted capabilities.
-    pub const USES: u8 = 4;
+    pub const USES: u8 = 5;
     /// The set that the module executes.
-    pub const PROVIDES: u8 = 5;
+    pub const PROVIDES: u8 = 6;
     /// Globals.
-    pub const GLOBALS: u8 = 6;
+    pub const GLOBALS: u8 = 7;
     /// Memory limits.
-    pub const MEMORY: u8 = 7;
+    pub const MEMORY: u8 = 8;
     /// Initial memory contents.
-    pub const DATA: u8 = 8;
+    pub const DATA: u8 = 9;
     /// Functions.
-    pub const FUNCS: u8 = 9;
+    pub const FUNCS: u8 = 10;
     /// Exports.
-    pub const EXPORTS: u8 = 10;
+    pub const EXPORTS: u8 = 11;
     /// Event handlers.
-    pub const HANDLERS: u8 = 11;
+    pub const HANDLERS: u8 = 12;
+    /// Device programs.
+    pub const PROGRAMS: u8 = 13;
+    /// Tests.
+    pub const TESTS: u8 = 14;
     /// Names and lines; optional.
     pub const NAMES: u8 = super::OPTIONAL | 1;
+
+    /// Every kind and its name.
+    pub const ALL: &[(u8, &str)] = &[
+        (NAME, "name"),
+        (STRINGS, "strings"),
+        (ISAS, "isas"),
+        (TYPES, "types"),
+        (USES, "uses"),
+        (PROVIDES, "provides"),
+        (GLOBALS, "globals"),
+        (MEMORY, "memory"),
+        (DATA, "data"),
+        (FUNCS, "funcs"),
+        (EXPORTS, "exports"),
+        (HANDLERS, "handlers"),
+        (PROGRAMS, "programs"),
+        (TESTS, "tests"),
+        (NAMES, "names"),
+    ];
+}
+
+/// First byte of a type definition.
+mod def {
+    pub const STRUCT: u8 = 1;
+    pub const ARRAY: u8 = 2;
+    pub const FUNC: u8 = 3;
+    pub const CAP: u8 = 4;
 }
 
 /// The module's bytes.
