@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::input::{Failure, explain};
+use crate::input::{Failure, explain, read_text};
 use crate::output::{print, write_over};
 
 /// Formats files in place, or with `check` only says which ones are not as they should be.
@@ -34,11 +34,7 @@ pub fn stdin(check: bool) -> Result<(), Failure> {
 }
 
 fn file(path: &Path, check: bool) -> Result<(), Failure> {
-    let bytes = fs::read(path).map_err(|error| Failure::message(path, &explain(path, &error)))?;
-    if bytes.starts_with(&il::binary::MAGIC) {
-        return Err(Failure::message(path, "this is a module; only texts are formatted (`ilc dis` makes one)"));
-    }
-    let source = String::from_utf8(bytes).map_err(|_| Failure::message(path, "this is not a text: it is not UTF-8"))?;
+    let source = read_text(path)?;
     let name = path.display().to_string();
     let formatted = il::text::format(&name, &source).map_err(Failure::Text)?;
     if check {

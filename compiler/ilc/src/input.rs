@@ -50,7 +50,19 @@ pub fn load(path: &Path) -> Result<(Module, Kind), Failure> {
     Ok((module, Kind::Text(source)))
 }
 
-/// The same, verified.
+/// Reads a text.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
+    let bytes = fs::read(path).map_err(|error| Failure::message(path, &explain(path, &error)))?;
+    if bytes.starts_with(&il::binary::MAGIC) {
+        return Err(Failure::message(path, "this is a module, a text is wanted (`ilc dis` makes one)"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::message(path, &format!("this is not a text: byte {at} is not UTF-8"))
+    })
+}
+
+/// Reads a text or module, and verifies it.
 pub fn load_verified(path: &Path) -> Result<VerifiedModule, Failure> {
     let (module, kind) = load(path)?;
     il::verify(module).map_err(|error| match (kind, error.line) {

@@ -4,6 +4,7 @@
 //! Exit codes: 0 success, 1 the module or a file is at fault, 2 wrong usage.
 #![forbid(unsafe_code)]
 
+mod doc;
 mod fmt;
 mod input;
 mod lines;
@@ -37,6 +38,7 @@ Examples:
     ilc fmt --check hello.il           fail if it is not formatted
     ilc check hello.il --message-format json
                                        errors for other programs, one JSON object a line
+    ilc doc lib.il -o docs             pages from its `///` comments
     ilc explain IL0200                 what an error means, and what to do
 
 Errors go to standard error. Exit codes: 0 success, 1 a module or file is at fault (or not formatted), 2 wrong usage.";
@@ -99,6 +101,18 @@ enum Command {
         #[arg(long, conflicts_with = "inputs")]
         stdin: bool,
     },
+    /// Make Markdown of a module's items and their `///` comments.
+    Doc {
+        /// Texts (`.il`).
+        #[arg(required = true)]
+        inputs: Vec<PathBuf>,
+        /// The folder for a page a module and a list of them; without it, standard output.
+        #[arg(short, long, value_name = "FOLDER")]
+        output: Option<PathBuf>,
+        /// What is not exported too.
+        #[arg(long)]
+        all: bool,
+    },
     /// Serve an editor over standard input and output (language server protocol).
     Lsp,
     /// Explain an error code, or list all of them.
@@ -110,6 +124,11 @@ enum Command {
     Completions {
         /// For which shell.
         shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, e.g. `ilc man ~/.local/share/man/man1`.
+    Man {
+        /// The folder for them.
+        folder: PathBuf,
     },
 }
 
@@ -149,13 +168,23 @@ fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Fmt { stdin: true, check, .. } => fmt::stdin(check),
         Command::Fmt { inputs, check, stdin: false } => fmt::files(&inputs, check),
+        Command::Doc { inputs, output, all } => doc::write(&inputs, output.as_deref(), all),
         Command::Lsp => lsp::serve(),
         Command::Explain { code } => explain(code.as_deref()),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "ilc", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ilc", &mut script);
+            print(&String::from_utf8_lossy(&script))
         }
+        Command::Man { folder } => manual(&folder),
     }
+}
+
+/// A page of the manual for the command, and one for every subcommand.
+fn manual(folder: &Path) -> Result<(), Failure> {
+    let fail = |error: std::io::Error| Failure::message(folder, &format!("cannot be written: {error}"));
+    std::fs::create_dir_all(folder).map_err(fail)?;
+    clap_mangen::generate_to(Cli::command(), folder).map_err(fail)
 }
 
 fn build(input: &Path, output: Option<PathBuf>, emit: Emit) -> Result<(), Failure> {
