@@ -5,7 +5,7 @@
 //! A text with errors is indexed as far as it is understood.
 
 use alloc::borrow::ToOwned;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -136,9 +136,12 @@ impl Notes {
         });
     }
 
-    /// A function that is built in.
+    /// A name that is called and that nothing in the text declares.
     pub fn built_in(&mut self, span: Span, name: &str) {
         let base = BASE.iter().find(|(base, ..)| *base == name);
+        if base.is_none() && !Op::TABLE.iter().any(|info| info.text == name && is_called(info)) {
+            return;
+        }
         let doc = base.map_or("", |(_, _, doc)| doc);
         self.undeclared(span, name.to_owned(), Meaning::BuiltIn, doc, || match base {
             Some((_, declaration, _)) => (*declaration).to_owned(),
@@ -230,7 +233,7 @@ fn operator_text(info: &OpInfo) -> String {
     format!("{}({params}){result}{traps}", info.text)
 }
 
-/// The base instructions, which no table describes: name, declaration, documentation.
+/// What is built in and stands in no table: name, declaration, documentation.
 const BASE: &[(&str, &str, &str)] = &[
     ("wait", "wait()", "Lets one event be handled, waiting for it if there is none. Traps in a handler."),
     (
@@ -243,7 +246,34 @@ const BASE: &[(&str, &str, &str)] = &[
         "flush(capability)",
         "Waits until everything that was sent to a capability is done. A failure that sticks to its channel is raised here.",
     ),
+    (
+        "attenuate",
+        "attenuate(capability as ISA(instructions)) -> ISA(instructions)",
+        "Makes a capability with fewer rights, which can be revoked by itself.",
+    ),
+    (
+        "revoke",
+        "revoke(capability)",
+        "Takes a capability back that `attenuate` made: nothing can be sent through it any more.",
+    ),
+    (
+        "freeze",
+        "freeze(x)",
+        "Copies what `x` reaches into shared memory, once. What it gives can be sent without a copy.",
+    ),
+    (
+        "take",
+        "take(place) -> ?buf",
+        "Moves a `buf` out of a field, element or global of type `?buf`, and leaves null there.",
+    ),
 ];
+
+/// The names of all functions that are built in, vector operations (`i32x4.add`) left out; each once, by name.
+pub fn built_ins() -> BTreeSet<&'static str> {
+    let operators = Op::TABLE.iter().filter(|info| is_called(info)).map(|info| info.text);
+    let base = BASE.iter().map(|(name, ..)| *name);
+    operators.chain(base).filter(|name| !name.contains('.')).collect()
+}
 
 /// Where a part of a text stands in it, known by its address.
 pub(super) fn place(source: &str, part: &str) -> Option<Span> {

@@ -19,7 +19,7 @@ mod token;
 
 pub use diag::{Code, Diagnostic, Diagnostics, Span, Suggestion};
 pub use fmt::format;
-pub use index::{Index, Meaning, Symbol, index};
+pub use index::{Index, Meaning, Symbol, built_ins, index};
 pub use outline::{Item, ItemKind, item_words, outline};
 
 use crate::Module;
@@ -50,6 +50,11 @@ fn too_large(source: &str, sink: &mut Sink<'_>) -> bool {
         sink.report(Report::new(Code::TooLarge, Span::default(), message));
     }
     large
+}
+
+/// The words that the text form reserves.
+pub fn reserved_words() -> impl Iterator<Item = &'static str> {
+    token::KEYWORDS.iter().map(|(word, _)| *word)
 }
 
 /// Whether the text form reserves this word.

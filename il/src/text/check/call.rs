@@ -15,7 +15,7 @@ use crate::op::{Form, Op};
 use crate::types::{FuncId, Type, UseId};
 
 /// Base instructions that come without authority, and what is not there yet.
-pub(super) const BASE: &[&str] = &["wait", "wait_forever", "flush"];
+const BASE: &[&str] = &["wait", "wait_forever", "flush"];
 const LATER: &[&str] = &["attenuate", "revoke", "freeze", "take"];
 
 impl<'f> Body<'_, '_, 'f, '_> {

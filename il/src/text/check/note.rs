@@ -13,7 +13,6 @@ use super::body::{Body, Found};
 use super::typed::{Ty, Value};
 use super::{ConstState, Context, Entry, GlobalInfo};
 use crate::isa::{Event, Instruction, InstructionSet};
-use crate::op::Form;
 use crate::types::LocalId;
 
 impl Context<'_, '_, '_> {
@@ -60,8 +59,7 @@ impl Context<'_, '_, '_> {
 
     /// A name that is called and that nothing in the text declares.
     pub(super) fn note_built_in(&mut self, span: Span, name: &str) {
-        let known = super::overload::named(Form::Call, name).next().is_some() || super::call::BASE.contains(&name);
-        if let (Some(notes), true) = (&mut self.notes, known) {
+        if let Some(notes) = &mut self.notes {
             notes.built_in(span, name);
         }
     }
