@@ -114,7 +114,11 @@ enum Command {
         all: bool,
     },
     /// Serve an editor over standard input and output (language server protocol).
-    Lsp,
+    Lsp {
+        /// What some editors pass: there is no other way anyhow.
+        #[arg(long, hide = true)]
+        stdio: bool,
+    },
     /// Explain an error code, or list all of them.
     Explain {
         /// As printed in brackets: IL0200.
@@ -169,7 +173,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Fmt { stdin: true, check, .. } => fmt::stdin(check),
         Command::Fmt { inputs, check, stdin: false } => fmt::files(&inputs, check),
         Command::Doc { inputs, output, all } => doc::write(&inputs, output.as_deref(), all),
-        Command::Lsp => lsp::serve(),
+        Command::Lsp { .. } => lsp::serve(),
         Command::Explain { code } => explain(code.as_deref()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
