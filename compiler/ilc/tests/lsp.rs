@@ -217,7 +217,7 @@ isa demo.lamp@1 {
   event 1 turned(level: i32)
 }
 enum Key { Up, Down }
-on lamp.
+//
 func f(count: i32) {
   let sum = count
   console.
@@ -226,7 +226,7 @@ func f(count: i32) {
    // a.
 }
 use other: 
-";
+on lamp.";
     let mut editor = Editor::initialized();
     editor.open(text);
     let mut offered = |line: u32| -> Vec<(String, Value)> {
@@ -247,7 +247,7 @@ use other:
     assert_eq!(names(&offered(12)), ["Down", "Up"]);
     let own = offered(13);
     assert_eq!((names(&own), &own[0].1["documentation"]["value"]), (vec!["set".into()], &json!("Sets it.")));
-    assert_eq!(names(&offered(8)), ["turned"], "handlers are for events");
+    assert_eq!(names(&offered(17)), ["turned"], "handlers are for events");
     assert!(offered(14).is_empty(), "comments are prose");
     let sets = names(&offered(16));
     assert!(sets.contains(&"demo.lamp@1".into()) && sets.contains(&"cascade.display@1".into()), "{sets:?}");
