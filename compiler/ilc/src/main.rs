@@ -168,7 +168,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Check { inputs } => check(&inputs),
         Command::Dis { input } => {
             let (module, _) = load(&input)?;
-            print(&il::disasm::module(&module))
+            let listing = il::disasm::module(&module);
+            print(&il::text::format("", &listing).unwrap_or(listing))
         }
         Command::Fmt { stdin: true, check, .. } => fmt::stdin(check),
         Command::Fmt { inputs, check, stdin: false } => fmt::files(&inputs, check),
