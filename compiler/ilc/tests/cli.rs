@@ -59,6 +59,12 @@ fn wrong_usage_exits_with_2_and_help_teaches() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(ilc(&["completions", shell]).out.contains("ilc"));
     }
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("man");
+    assert_eq!(ilc(&["man", folder.to_str().unwrap()]).code, 0);
+    for command in ["ilc", "ilc-build", "ilc-check", "ilc-dis", "ilc-fmt", "ilc-doc", "ilc-lsp", "ilc-explain"] {
+        let page = std::fs::read_to_string(folder.join(format!("{command}.1"))).unwrap_or_default();
+        assert!(page.contains(".SH SYNOPSIS"), "{command}: {page}");
+    }
     assert!(ilc(&["explain", "il0200"]).out.contains("conversion"));
     assert_eq!(ilc(&["explain", "IL9999"]).code, 1);
     assert_eq!(ilc(&["explain"]).out.lines().count(), il::text::Code::ALL.len());

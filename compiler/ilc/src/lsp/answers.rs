@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use il::text::{Item, ItemKind, Span};
+use il::text::{Item, ItemKind, Meaning, Span};
 use lsp_types::{
     CodeAction, CodeActionKind, CodeActionOrCommand, Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity,
     DocumentHighlight, DocumentSymbol, DocumentSymbolResponse, GotoDefinitionResponse, Hover, HoverContents, Location,
-    MarkupContent, MarkupKind, NumberOrString, Position, Range, SymbolKind, TextEdit, WorkspaceEdit,
+    MarkupContent, MarkupKind, NumberOrString, Position, PrepareRenameResponse, Range, SymbolKind, TextEdit,
+    WorkspaceEdit,
 };
 
 use super::document::{Document, range};
@@ -77,6 +78,38 @@ impl Document {
         Some(self.same_names(position)?.into_iter().map(mark).collect())
     }
 
+    /// The name at a position, if it can be renamed.
+    pub fn renamable(&self, position: Position) -> Option<PrepareRenameResponse> {
+        let (span, symbol) = self.symbol_at(position)?;
+        // Names of instructions and sets are promises to others.
+        let own = !matches!(symbol.meaning, Meaning::Instruction | Meaning::Event | Meaning::InstructionSet);
+        (own && symbol.definition.is_some()).then(|| PrepareRenameResponse::Range(range(&self.lines(), span)))
+    }
+
+    /// The edits that give what a name stands for another name.
+    pub fn rename(&self, position: Position, name: &str) -> Result<WorkspaceEdit, String> {
+        let mut chars = name.chars();
+        let plain = chars.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+            && chars.all(|char| char.is_ascii_alphanumeric() || char == '_');
+        if !plain || name == "_" || il::text::reserved_words().any(|word| word == name) {
+            return Err(format!("`{name}` is not a name"));
+        }
+        if self.renamable(position).is_none() {
+            return Err("this is not declared here, or others rely on its name".into());
+        }
+        let lines = self.lines();
+        let edit = |span: Span| TextEdit { range: range(&lines, span), new_text: name.to_owned() };
+        let edits = self.same_names(position).unwrap_or_default().into_iter().map(edit).collect();
+        Ok(self.changes(edits))
+    }
+
+    // A map by address is what the protocol wants.
+    #[allow(clippy::mutable_key_type)]
+    fn changes(&self, edits: Vec<TextEdit>) -> WorkspaceEdit {
+        let changes = HashMap::from([(self.uri.clone(), edits)]);
+        WorkspaceEdit { changes: Some(changes), ..WorkspaceEdit::default() }
+    }
+
     /// The items.
     pub fn symbols(&self) -> DocumentSymbolResponse {
         let lines = self.lines();
@@ -104,14 +137,11 @@ impl Document {
         let mended = touched.filter_map(|error| {
             let suggestion = error.suggestion.as_ref()?;
             let edit = TextEdit { range: range(&lines, suggestion.span), new_text: suggestion.text.clone() };
-            // A map by address is what the protocol wants.
-            #[allow(clippy::mutable_key_type)]
-            let changes = HashMap::from([(self.uri.clone(), vec![edit])]);
             Some(CodeActionOrCommand::CodeAction(CodeAction {
                 title: format!("replace by `{}`", suggestion.text),
                 kind: Some(CodeActionKind::QUICKFIX),
                 diagnostics: Some(vec![self.diagnostic(error)]),
-                edit: Some(WorkspaceEdit { changes: Some(changes), ..WorkspaceEdit::default() }),
+                edit: Some(self.changes(vec![edit])),
                 is_preferred: Some(true),
                 ..CodeAction::default()
             }))

@@ -1,6 +1,9 @@
 //! An open text: its index, and places in it as the protocol counts them.
 
-use il::text::{Index, Span, Symbol};
+use std::path::PathBuf;
+
+use cascade::source::importer;
+use il::text::{Index, Options, Span, Symbol};
 use lsp_types::{Position, Range, Uri};
 
 use crate::lines::Lines;
@@ -14,7 +17,9 @@ pub struct Document {
 impl Document {
     pub fn new(uri: Uri, text: String) -> Document {
         let file = uri.path().as_str().rsplit('/').next().unwrap_or("").to_owned();
-        let index = il::text::index(&file, &text, isa::ALL);
+        let folder = folder(&uri);
+        let resolve = importer(&folder);
+        let index = il::text::index(&file, &text, &Options { known: isa::ALL, resolve: &resolve, tests: true });
         Document { uri, text, index }
     }
 
@@ -33,6 +38,12 @@ impl Document {
         let same = |symbol: usize| self.index.symbols.get(symbol).is_some_and(|symbol| std::ptr::eq(symbol, wanted));
         Some(self.index.occurrences.iter().filter(|(_, symbol)| same(*symbol)).map(|(span, _)| *span).collect())
     }
+}
+
+/// The folder of a text, where its imports are looked for.
+fn folder(uri: &Uri) -> PathBuf {
+    let path = uri.path().as_estr().decode().into_string_lossy().into_owned();
+    PathBuf::from(path).parent().map(PathBuf::from).unwrap_or_default()
 }
 
 /// A span as the protocol counts.
