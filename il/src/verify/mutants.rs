@@ -94,3 +94,55 @@ pub(super) fn denied(place: Place) {
         overlook();
     }
 }
+
+#[path = "../../tests/common/mod.rs"]
+mod common;
+
+use common::corpus::{Case, all};
+
+/// Verifies a case's module under a mutant; whether its verdict is what it must be.
+fn agrees(case: &Case, change: Option<(Place, Change)>) -> (bool, HashMap<Place, (bool, bool)>) {
+    RUN.set(Run { change, ..Run::default() });
+    let said = common::rule(&case.module);
+    let run = RUN.take();
+    let said = if run.overlooked { Ok(()) } else { said };
+    (case.agrees(&said), run.seen)
+}
+
+/// The cases by the places that they come to, those that are refused there apart.
+fn visits(cases: &[Case]) -> HashMap<Place, (Vec<usize>, Vec<usize>)> {
+    let mut visits: HashMap<Place, (Vec<usize>, Vec<usize>)> = HashMap::new();
+    for (index, case) in cases.iter().enumerate() {
+        let (agrees, seen) = agrees(case, None);
+        assert!(agrees, "{}: wrong verdict without any mutation", case.at);
+        for (place, (_, refused)) in seen {
+            let (passing, refusing) = visits.entry(place).or_default();
+            if refused { refusing.push(index) } else { passing.push(index) }
+        }
+    }
+    visits
+}
+
+/// Rules that hold anyway: what would break them is refused by another rule, or cannot be built.
+const EQUIVALENT: &[(&str, u32, Change)] = &[];
+
+#[test]
+fn no_mutant_of_a_rule_survives() {
+    let cases = all().cases;
+    let visits = visits(&cases);
+    let mut survivors = Vec::new();
+    for (place, (passing, refusing)) in &visits {
+        for change in [Change::Delete, Change::Negate] {
+            let mut suspects = refusing.iter().chain(passing);
+            if !suspects.any(|index| !agrees(&cases[*index], Some((*place, change))).0) {
+                survivors.push((*place, change));
+            }
+        }
+    }
+    survivors.sort_by_key(|(place, _)| *place);
+    for (place, change) in &survivors {
+        println!("{change:?} survives: {}:{} called from {}", place.file, place.line, place.caller);
+    }
+    println!("{} places, {} cases", visits.len(), cases.len());
+    assert!(survivors.is_empty(), "{} mutants survive", survivors.len());
+}
