@@ -59,6 +59,7 @@ fn sizes(module: &Module) -> Result {
 
 #[cfg_attr(test, track_caller)]
 fn named(what: &'static str, name: &str, legal: fn(&str) -> bool) -> Result {
+    limit("bytes of a name", name.len(), limits::NAME_BYTES)?;
     ensure!(legal(name), Violation::BadName { what, name: shortened(name) });
     Ok(())
 }

@@ -90,8 +90,7 @@ pub const BUILDS: &[(&str, Build)] = &[
         let numbers = || (1..=count).map(|at| at.min(255) as u8);
         let name = |number: u8| String::leak(format!("n{number}"));
         let instructions: Vec<_> = numbers().map(|number| instruction(number, name(number), &[], None)).collect();
-        let events: Vec<_> = numbers().map(|number| event(number, name(number), &[])).collect();
-        let set = InstructionSet { instructions: instructions.into(), events: events.into(), ..device_set() };
+        let set = InstructionSet { instructions: instructions.into(), events: vec![].into(), ..device_set() };
         Module { isas: vec![set], ..Module::default() }
     }),
     ("USES", |count| Module { isas: vec![device_set()], uses: uses(count), ..Module::default() }),
@@ -142,8 +141,8 @@ pub const BUILDS: &[(&str, Build)] = &[
     }),
     ("OPERANDS", |count| {
         let pushed = (0..count).fold(code(), |body, _| body.i32(1));
-        let added = (1..count).fold(pushed, |body, _| body.op(il::op::Op::I32Add));
-        one(&[], added.discard())
+        let types = vec![fields(None, count.min(limits::FIELDS))];
+        Module { types, ..one(&[], pushed.put(Instr::StructNew(TypeId(0))).discard()) }
     }),
     ("EXPRESSION_DEPTH", |count| {
         one(&[], (0..count).fold(code().i32(1), |body, _| body.op(il::op::Op::I32Neg)).discard())

@@ -83,7 +83,7 @@ fn constructs(c: &mut Corpus) {
         .refuses(code().i32(1).str(0).put(Instr::IfAs(Type::Str, LocalId(3))).set(1).end(), left())
         .refuses(code().i32(1).i32(0).i32(1).put(Instr::For(LocalId(1))).set(1).end(), left())
         .refuses(code().i32(1).put(Instr::Loop).set(1).put(Instr::Break(0)).end(), left())
-        .refuses(append(one(), switch()).set(1).end(), left())
+        .refuses(code().i32(1).i32(1).put(Instr::Switch), left())
         .refuses(append(switch(), one()).arm(&[2]).set(1).end(), left())
         .refuses(append(switch(), one()).put(Instr::Default).set(1).end(), left())
         .refuses(append(looped(code()), one()).put(Instr::Break(0)), left())

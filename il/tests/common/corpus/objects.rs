@@ -363,7 +363,8 @@ fn globals_are_constant(c: &mut Corpus) {
     }
     c.refuses(with(false, I64, code().i32(1)), mismatch(I64, I32));
     c.refuses(with(false, I64, code()), Violation::MissingOperand(I64));
-    c.refuses(with(false, I64, code().i64(1).i64(1)), Violation::LeftOver(1));
+    let two = global(false, I64, code().i64(1).i64(1));
+    c.refuses(Module { globals: vec![two], ..Module::default() }, Violation::LeftOver(1));
     c.refuses(with(false, STR, code().str(9)), missing("literal", 9, 1));
     c.refuses(with(false, BUF, code()), Violation::TypeNotAllowed { place: "a global", ty: BUF });
     let borrowed = Violation::TypeNotAllowed { place: "a global", ty: Type::BufRef };

@@ -49,6 +49,7 @@ pub fn all(c: &mut Corpus) {
     programs(c);
     names(c);
     sets(c);
+    long_names(c);
 }
 
 fn reference(id: u32) -> Type {
@@ -166,7 +167,7 @@ fn entries(c: &mut Corpus) {
         matches!(kind, Violation::BadName { what: "a test", .. })
     });
     c.refuses_like(with(|m| m.tests[0].name = "x".repeat(256)), |kind| {
-        matches!(kind, Violation::BadName { what: "a test", .. })
+        matches!(kind, Violation::Limit { what: "bytes of a name", count: 256, limit: 255 })
     });
     c.refuses(with(|m| m.exports.push(il::Export { name: "x".into(), func: FuncId(4) })), shared(4));
     c.refuses_like(with(|m| m.exports.push(il::Export { name: "a b".into(), func: FuncId(0) })), |kind| {
@@ -318,4 +319,26 @@ fn sets(c: &mut Corpus) {
     c.refuses_like(events(vec![event(1, "a", &[]), event(1, "b", &[])]), |kind| {
         matches!(kind, Violation::Order { number: 1, .. })
     });
+}
+
+fn long_names(c: &mut Corpus) {
+    let long = || "x".repeat(256);
+    let changes: [fn(&mut Module, String); 9] = [
+        |m, long| m.name = long,
+        |m, long| m.isas[0].name = long.into(),
+        |m, long| m.isas[0].instructions.to_mut()[0].name = long.into(),
+        |m, long| m.isas[0].instructions.to_mut()[0].params.to_mut()[0].name = long.into(),
+        |m, long| m.isas[0].events.to_mut()[0].name = long.into(),
+        |m, long| m.uses[0].name = long,
+        |m, long| m.programs[0].name = long,
+        |m, long| m.exports.push(il::Export { name: long, func: FuncId(0) }),
+        |m, long| m.tests[0].name = long,
+    ];
+    let over = || Violation::Limit { what: "bytes of a name", count: 256, limit: 255 };
+    for change in changes {
+        let mut module = world();
+        change(&mut module, long());
+        c.refuses(module, over());
+    }
+    c.changed(|m| m.provides.as_mut().unwrap().name = Some(long()), |kind| matches!(kind, Violation::Limit { .. }));
 }
