@@ -120,7 +120,8 @@ fn words(values: &[Value<'_>]) -> Vec<u64> {
 
 #[test]
 fn lists_are_built_reversed_and_summed() {
-    runs("
+    runs(
+        "
         struct Node { value: i32, mut next: ?Node }
         func build(n: i32) -> ?Node {
           var head: ?Node = null
@@ -158,12 +159,14 @@ fn lists_are_built_reversed_and_summed() {
           let other = build(50)
           assert sum(reverse(list)) == 333300
           assert sum(other) == 20825
-        }");
+        }",
+    );
 }
 
 #[test]
 fn trees_of_structs_and_substructs_survive() {
-    runs("
+    runs(
+        "
         struct Shape { weight: i32 }
         struct Leaf: Shape { text: str }
         struct Fork: Shape { mut left: Shape, mut right: Shape }
@@ -191,12 +194,14 @@ fn trees_of_structs_and_substructs_survive() {
           assert check(fork.left) == 8
           assert check(fork.right) == 32
           assert check(garbage) == 16
-        }");
+        }",
+    );
 }
 
 #[test]
 fn strings_move_as_any_object() {
-    runs("
+    runs(
+        "
         func repeat(text: str, times: i32) -> str {
           var all = \"\"
           for i in 0..times { all = concat(all, text) }
@@ -215,12 +220,14 @@ fn strings_move_as_any_object() {
           let other: any = base
           assert other is str
           assert other as str == base
-        }");
+        }",
+    );
 }
 
 #[test]
 fn arrays_of_arrays_and_large_arrays_keep_what_is_stored_in_them() {
-    runs("
+    runs(
+        "
         struct Cell { x: i32, y: i64 }
         export func main() {
           let rows = new mut [?mut [?Cell]](20, null)
@@ -249,12 +256,14 @@ fn arrays_of_arrays_and_large_arrays_keep_what_is_stored_in_them() {
           assert bytes[99998] == 7
           assert bytes[99999] == 44
           assert len(bytes) == 100000
-        }");
+        }",
+    );
 }
 
 #[test]
 fn function_references_stand_in_objects() {
-    runs("
+    runs(
+        "
         struct Task { run: func(i32) -> i32, then: ?Task }
         func double(x: i32) -> i32 { return x * 2 }
         func next(x: i32) -> i32 { return x + 1 }
@@ -280,12 +289,14 @@ fn function_references_stand_in_objects() {
           let f: any = &double
           assert f is func(i32) -> i32
           assert !(f is func(i64) -> i64)
-        }");
+        }",
+    );
 }
 
 #[test]
 fn deep_recursion_keeps_the_references_of_every_frame() {
-    runs("
+    runs(
+        "
         struct Node { value: i32, text: str }
         func down(depth: i32, above: ?Node) -> i32 {
           let mine = new Node { value: depth, text: str(depth) }
@@ -295,12 +306,14 @@ fn deep_recursion_keeps_the_references_of_every_frame() {
           if let node = above as Node { assert node.value == depth + 1 }
           return sum + mine.value
         }
-        export func main() { assert down(400, null) == 80200 }");
+        export func main() { assert down(400, null) == 80200 }",
+    );
 }
 
 #[test]
 fn globals_have_initial_values_and_are_roots() {
-    runs("
+    runs(
+        "
         struct Pair { left: str, mut right: ?Pair }
         const LIMIT = 3
         global ORIGIN: Pair = new Pair { left: \"origin\", right: null }
@@ -322,12 +335,14 @@ fn globals_have_initial_values_and_are_roots() {
           ORIGIN.right = pair
           let below = (ORIGIN.right as Pair).right as Pair
           assert below.left == \"48\"
-        }");
+        }",
+    );
 }
 
 #[test]
 fn frozen_graphs_share_and_stay() {
-    runs("
+    runs(
+        "
         frozen struct Link { text: str, next: ?Link, more: [?Link] }
         struct Box { mut link: ?Link }
         export func main() {
@@ -353,7 +368,8 @@ fn frozen_graphs_share_and_stay() {
           assert !(texts is [i32])
           let literal: any = freeze(\"literal\")
           assert literal is str
-        }");
+        }",
+    );
 }
 
 #[test]
@@ -395,7 +411,7 @@ fn bufs_of_dead_holders_are_freed() {
           bufs[17] = buf(6)
           bufs[18] = buf(7)
           if let data = take(bufs[17]) as buf { assert len(data) == 6 } else { trap \"lost\" }
-          if let data = take(bufs[17]) as buf { trap "twice" }
+          if let data = take(bufs[17]) as buf { trap \"twice\" }
         }";
     each(source, 1 << 20, |vm| assert!(done(vm.start()).words.is_empty()));
 }
