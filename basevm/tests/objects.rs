@@ -43,7 +43,7 @@ fn load(source: &str, stress: bool, opt: Opt, quota: u64) -> Result<Vm, LoadErro
     let compiled = compiler::compile(&module, &options).unwrap_or_else(|error| panic!("{error}"));
     let program = Program::load(platform, module, compiled)?;
     let account = Account::new(quota);
-    let config = Config { stress, clock: Some(platform) };
+    let config = Config { stress, clock: Some(platform), keep_pauses: false };
     let mut instance = Instance::with_heap(platform, program, account.clone(), STACK_BYTES, config)?;
     if instance.slots() > 1 {
         instance.open_slot(0, 7, 1);

@@ -27,6 +27,7 @@ use super::stack::Stack;
 use super::{PlatformRef, Program, switch};
 use crate::buf::{Account, Buf};
 use crate::heap::{Config, Exhausted, Heap, Statistics};
+use crate::platform::Nanos;
 
 /// What lies at a fixed address while the VM lives.
 struct State {
@@ -301,6 +302,11 @@ impl Guest {
     /// What collections have cost so far.
     pub fn statistics(&self) -> Statistics {
         self.heap.statistics()
+    }
+
+    /// How long each collection took, if that is kept.
+    pub fn take_pauses(&mut self) -> Vec<Nanos> {
+        self.heap.take_pauses()
     }
 
     /// The VM is about to store a reference in an old object.

@@ -17,6 +17,7 @@ use super::trace::{self, Place};
 use super::{LoadError, Packet, PlatformRef, Program, Step, TrapReport, exits, values};
 use crate::buf::{Account, Buf};
 use crate::heap::{Config, Statistics};
+use crate::platform::Nanos;
 use crate::service::Reply;
 
 /// Most activations on one stack: `main` in a wait, and a handler or `op` above it.
@@ -145,6 +146,11 @@ impl Instance {
     /// What collections of its heap have cost so far.
     pub fn heap_statistics(&self) -> Statistics {
         self.guest.statistics()
+    }
+
+    /// How long each collection took since this was last asked, in order; see [`Config::keep_pauses`].
+    pub fn take_pauses(&mut self) -> Vec<Nanos> {
+        self.guest.take_pauses()
     }
 
     /// Collects its heap (or the nursery only) now, wherever it is stopped.
