@@ -120,7 +120,7 @@ impl Body<'_> {
         if self.is_pure() || self.plan.role == Role::Program {
             return;
         }
-        let locals = self.locals_where(|ty| !ty.is_affine());
+        let locals = self.locals_where(|ty| self.has_word(ty));
         for local in locals.into_iter().rev().take(6) {
             let digest = self.world.digest;
             self.push(Instr::GlobalGet(digest));
@@ -159,22 +159,18 @@ impl Body<'_> {
                 self.push(Instr::ArrayLen);
                 self.op(Op::I64FromI32S);
             }
+            // Whether it is a string is what can be said of any of these.
             Type::Any | Type::OptAny | Type::OptStr | Type::OptBuf | Type::Ref(_) | Type::Opt(_) => {
-                // Whether it is a string is what can be said of any of these.
-                if self.castable(ty, Type::Str) {
-                    self.push(Instr::Is(Type::Str));
-                    self.op(Op::I32FromBool);
-                } else {
-                    self.discard();
-                    return self.restart_word();
-                }
+                self.push(Instr::Is(Type::Str));
+                self.op(Op::I32FromBool);
                 self.op(Op::I64FromI32S);
             }
         }
     }
 
-    fn restart_word(&mut self) {
-        self.out.push(Instr::I64Const(1));
+    fn has_word(&self, ty: Type) -> bool {
+        let is_array = matches!(ty, Type::Ref(id) if self.world.hierarchy.array(id).is_some());
+        ty.is_number() || matches!(ty, Type::Str | Type::Buf | Type::BufRef) || is_array || self.castable(ty, Type::Str)
     }
 
     // Blocks.
