@@ -1,7 +1,7 @@
 //! A world for one VM: it enters the module's functions in turn, and answers each device instruction with
 //! what follows from the packet's words alone. So two engines that do the same see the same.
 
-use generate::{OBSERVE, Random};
+use generate::{OBSERVE, Random, UNRELIABLE};
 use il::isa::Field;
 use il::packet::Head;
 use il::trap::Status;
@@ -58,8 +58,10 @@ struct Host<'e> {
     tag: u32,
 }
 
-/// Failures of device instructions, in a hundred.
-const FAILING: usize = 3;
+/// Whether an instruction fails.
+fn fails(random: &mut Random, opcode: u8) -> bool {
+    random.below(1000) < if UNRELIABLE.contains(&opcode) { 200 } else { 2 }
+}
 
 impl Host<'_> {
     fn all(&mut self) {
@@ -123,7 +125,7 @@ impl Host<'_> {
                 Outcome::Flush { slot } => {
                     let packet = self.submit(slot);
                     let mut random = Random::new(self.digest(&packet));
-                    let status = if random.percent(FAILING) { Status::Busy as u16 } else { 0 };
+                    let status = if fails(&mut random, 0) { Status::Busy as u16 } else { 0 };
                     self.engine.resume(status)
                 }
                 Outcome::Wait | Outcome::Fail(_) => {
@@ -156,7 +158,7 @@ impl Host<'_> {
         // The tag is the host's own.
         let untagged = packet.words.iter().map(|word| Head { tag: 0, ..Head::unpack(*word) }.pack()).last();
         let mut random = Random::new(self.digest(packet) ^ untagged.unwrap_or(0) ^ slot as u64);
-        if random.percent(FAILING) {
+        if fails(&mut random, opcode) {
             return Err(random.of([Status::Busy, Status::DeviceError, Status::PeerGone]));
         }
         let wanted = self.module.uses.get(slot).and_then(|used| self.module.isas.get(used.isa.index()));
