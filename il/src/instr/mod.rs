@@ -41,6 +41,7 @@ use crate::op::{Immediate, Op};
 use crate::types::{FieldId, FuncId, GlobalId, LocalId, ProgramId, StrId, Type, TypeId, UseId};
 
 pub use codec::{DecodeError, Reader, Writer, write_type};
+pub use rule::Family;
 
 /// Where an instruction may stand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -52,6 +52,16 @@ fn too_large(source: &str, sink: &mut Sink<'_>) -> bool {
     large
 }
 
+/// The words that the text form reserves.
+pub fn reserved_words() -> impl Iterator<Item = &'static str> {
+    token::KEYWORDS.iter().map(|(text, _)| *text)
+}
+
+/// The binary operators, the tightest first; those of one entry bind alike.
+pub fn precedence() -> alloc::vec::Vec<alloc::vec::Vec<&'static str>> {
+    parse::precedence()
+}
+
 /// Whether the text form reserves this word.
 pub(crate) fn is_reserved(word: &str) -> bool {
     token::KEYWORDS.iter().any(|(text, _)| *text == word)
