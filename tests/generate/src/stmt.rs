@@ -98,19 +98,22 @@ impl Body<'_> {
             && let Some(sig) = world.hierarchy.func(id)
             && !lends(&sig.params)
         {
+            let lent = self.lend(&sig.params);
             self.expr(Type::Ref(id), depth);
-            let before = self.args(&sig.params, depth);
+            self.args(&sig.params, &lent, depth);
             self.push(Instr::ReturnCallRef(id));
-            self.passed(before);
+            self.passed(lent);
             self.leave();
             return true;
         }
         let mut fitting = self.callable(same);
         fitting.retain(|func| !lends(&world.plans[func.index()].sig.params));
         let Some(func) = self.random.pick(&fitting) else { return false };
-        let before = self.args(&world.plans[func.index()].sig.params, depth);
+        let params = &world.plans[func.index()].sig.params;
+        let lent = self.lend(params);
+        self.args(params, &lent, depth);
         self.push(Instr::ReturnCall(func));
-        self.passed(before);
+        self.passed(lent);
         self.leave();
         true
     }
@@ -381,9 +384,10 @@ impl Body<'_> {
             && let Some(id) = self.pick_func_type(|_| true)
             && let Some(sig) = world.hierarchy.func(id)
         {
+            let lent = self.lend(&sig.params);
             self.expr(Type::Ref(id), depth);
-            let before = self.args(&sig.params, depth);
-            self.passed(before);
+            self.args(&sig.params, &lent, depth);
+            self.passed(lent);
             let dests = self.destinations(&sig.results);
             self.out.call_ref_set(id, &dests);
             self.assigned_all(&dests);
@@ -392,8 +396,9 @@ impl Body<'_> {
         let fitting = self.callable(|_| true);
         let Some(func) = self.random.pick(&fitting) else { return false };
         let sig = &world.plans[func.index()].sig;
-        let before = self.args(&sig.params, depth);
-        self.passed(before);
+        let lent = self.lend(&sig.params);
+        self.args(&sig.params, &lent, depth);
+        self.passed(lent);
         let dests = self.destinations(&sig.results);
         self.out.call_set(func, &dests);
         self.assigned_all(&dests);
