@@ -85,6 +85,7 @@ impl Guest {
         program: &Arc<Program>,
         account: &Arc<Account>,
         stack_bytes: usize,
+        heap: Config,
     ) -> Result<Guest, LoadError> {
         let module = program.module();
         let word = platform.interrupt_word();
@@ -127,7 +128,7 @@ impl Guest {
         // SAFETY: just leaked: nobody else has it.
         unsafe { (*state.as_ptr()).running.ctx = &raw const (*state.as_ptr()).ctx };
         let texts = Some(program.texts().clone());
-        let heap = Heap::new(account.clone(), program.types().clone(), texts, Config::with_clock(platform));
+        let heap = Heap::new(account.clone(), program.types().clone(), texts, heap);
         Ok(Guest {
             state,
             lease,

@@ -16,7 +16,7 @@ use super::guest::{Go, Guest, Stopped};
 use super::trace::{self, Place};
 use super::{LoadError, Packet, PlatformRef, Program, Step, TrapReport, exits, values};
 use crate::buf::{Account, Buf};
-use crate::heap::Statistics;
+use crate::heap::{Config, Statistics};
 use crate::service::Reply;
 
 /// Most activations on one stack: `main` in a wait, and a handler or `op` above it.
@@ -87,7 +87,21 @@ impl Instance {
         account: Arc<Account>,
         stack_bytes: usize,
     ) -> Result<Instance, LoadError> {
-        let guest = Guest::new(platform, &program, &account, stack_bytes)?;
+        Instance::with_heap(platform, program, account, stack_bytes, Config::with_clock(platform))
+    }
+
+    /// The same, with a heap that behaves as told.
+    ///
+    /// # Errors
+    /// As [`Instance::new`].
+    pub fn with_heap(
+        platform: PlatformRef,
+        program: Arc<Program>,
+        account: Arc<Account>,
+        stack_bytes: usize,
+        heap: Config,
+    ) -> Result<Instance, LoadError> {
+        let guest = Guest::new(platform, &program, &account, stack_bytes, heap)?;
         let activations = Vec::with_capacity(MAX_ACTIVATIONS);
         let mut instance = Instance { program, account, guest, activations, dead: None };
         instance.initialise()?;
