@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use il::VerifiedModule;
 use il::text::{Options, Source};
+use il::{FuncId, VerifiedModule};
+use interp::{Limits, Machine, Outcome};
 
 /// A fenced block of a page.
 struct Block {
@@ -155,6 +156,31 @@ fn examples_compile_or_are_refused_as_they_say() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert!(all.iter().filter(|block| is_il(block)).count() > 30, "the book has examples");
+}
+
+/// What the examples assert is true: those that need no device are run by the reference interpreter.
+#[test]
+fn examples_do_what_they_say() {
+    let all = all_blocks();
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for block in all.iter().filter(|block| is_il(block) && block.refused_with().is_none()) {
+        let Ok(module) = block.compile(&all) else { continue };
+        let body = if block.is("body") && module.uses.is_empty() { Some(FuncId(0)) } else { None };
+        let tests = module.tests.iter().map(|test| test.func);
+        for func in tests.chain(body) {
+            count += 1;
+            // Each in a machine of its own, which asserts the verifier's claims.
+            let limits = Limits { check: true, ..Limits::default() };
+            let outcome = Machine::new(&module, limits).map(|mut machine| machine.call(func, &[]));
+            match outcome {
+                Ok(Ok(Outcome::Done(_))) => {}
+                Ok(other) => wrong.push(format!("{}: {other:?}", block.place())),
+                Err(report) => wrong.push(format!("{}: {report}", block.place())),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(count > 10, "some examples are run");
 }
 
 /// The annotated bytes on the page are the whole module that stands above them.
