@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use il::text::{Options, Source};
+use il::text::{Code, Options, Source};
 use il::{FuncId, VerifiedModule};
 use interp::{Limits, Machine, Outcome};
 
@@ -156,6 +156,19 @@ fn examples_compile_or_are_refused_as_they_say() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert!(all.iter().filter(|block| is_il(block)).count() > 30, "the book has examples");
+}
+
+#[test]
+fn every_code_has_an_example() {
+    let page = book().join("reference/errors.md");
+    let shown: Vec<Block> = blocks(&page);
+    for code in Code::ALL {
+        // These two cannot be shown: see the page.
+        if !matches!(code, Code::TooDeep | Code::Rejected) {
+            let found = shown.iter().any(|block| block.refused_with() == Some(code.name()));
+            assert!(found, "{} has no example in {}", code.name(), page.display());
+        }
+    }
 }
 
 /// What the examples assert is true: those that need no device are run by the reference interpreter.
