@@ -5,14 +5,14 @@
 //! A text with errors is indexed as far as it is understood.
 
 use alloc::borrow::ToOwned;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::diag::{Diagnostics, Sink, Span};
 use super::outline::{Item, ItemKind, outline};
-use super::{check, parse, too_large};
+use super::{Options, check, checked, load};
 use crate::isa::{Event, Field, Instruction, InstructionSet};
 use crate::op::{Form, Op, OpInfo};
 
@@ -73,18 +73,19 @@ impl Index {
     }
 }
 
-/// Indexes a text; like [`super::compile`], but errors do not hide what is understood.
-pub fn index(file: &str, source: &str, known: &[&'static InstructionSet]) -> Index {
-    let mut sink = Sink::new(file, source);
-    if too_large(source, &mut sink) {
-        let errors = Some(sink.finish());
-        return Index { errors, symbols: Vec::new(), occurrences: Vec::new(), items: Vec::new() };
-    }
-    let tree = parse::parse(source, &mut sink);
-    let notes = check::notes(&tree, source, known, &mut sink);
+/// Indexes a text; like [`super::compile_with`], but errors do not hide what is understood.
+pub fn index(file: &str, source: &str, options: &Options<'_>) -> Index {
     let items = outline(source);
-    let errors = if sink.is_clean() { None } else { Some(sink.finish()) };
-    let (symbols, occurrences) = notes.finish(&items);
+    let texts = match load(file, source, options) {
+        Ok(texts) => texts,
+        Err(errors) => return Index { errors: Some(errors), symbols: Vec::new(), occurrences: Vec::new(), items },
+    };
+    let (notes, errors) = checked(&texts, options, |build, sink| {
+        let notes = check::notes(build, sink);
+        let errors = if sink.is_clean() { None } else { Some(core::mem::replace(sink, Sink::new("", "")).finish()) };
+        (notes, errors)
+    });
+    let (symbols, occurrences) = notes.finish(&items, source.len() as u32);
     Index { errors, symbols, occurrences, items }
 }
 
@@ -136,9 +137,12 @@ impl Notes {
         });
     }
 
-    /// A function that is built in.
+    /// A name that is called and that nothing in the text declares.
     pub fn built_in(&mut self, span: Span, name: &str) {
         let base = BASE.iter().find(|(base, ..)| *base == name);
+        if base.is_none() && !Op::TABLE.iter().any(|info| info.text == name && is_called(info)) {
+            return;
+        }
         let doc = base.map_or("", |(_, _, doc)| doc);
         self.undeclared(span, name.to_owned(), Meaning::BuiltIn, doc, || match base {
             Some((_, declaration, _)) => (*declaration).to_owned(),
@@ -166,7 +170,8 @@ impl Notes {
     }
 
     /// In order, once each, with what the text itself says of its items.
-    fn finish(mut self, items: &[Item]) -> (Vec<Symbol>, Vec<(Span, usize)>) {
+    /// `end` is where the text ends, and what it imports begins.
+    fn finish(mut self, items: &[Item], end: u32) -> (Vec<Symbol>, Vec<(Span, usize)>) {
         self.own_sets(items);
         for item in items.iter().flat_map(|item| core::iter::once(item).chain(&item.children)) {
             let Some(symbol) = self.by_place.get(&item.name_span.start) else { continue };
@@ -176,6 +181,10 @@ impl Notes {
             }
             symbol.doc.clone_from(&item.doc);
         }
+        for symbol in &mut self.symbols {
+            symbol.definition = symbol.definition.filter(|span| span.end <= end);
+        }
+        self.occurrences.retain(|(span, _)| span.end <= end);
         self.occurrences.sort_by_key(|(span, _)| span.start);
         self.occurrences.dedup_by(|(next, _), (one, _)| next.start < one.end);
         (self.symbols, self.occurrences)
@@ -230,7 +239,7 @@ fn operator_text(info: &OpInfo) -> String {
     format!("{}({params}){result}{traps}", info.text)
 }
 
-/// The base instructions, which no table describes: name, declaration, documentation.
+/// What is built in and stands in no table: name, declaration, documentation.
 const BASE: &[(&str, &str, &str)] = &[
     ("wait", "wait()", "Lets one event be handled, waiting for it if there is none. Traps in a handler."),
     (
@@ -243,7 +252,34 @@ const BASE: &[(&str, &str, &str)] = &[
         "flush(capability)",
         "Waits until everything that was sent to a capability is done. A failure that sticks to its channel is raised here.",
     ),
+    (
+        "attenuate",
+        "attenuate(capability as ISA(instructions)) -> ISA(instructions)",
+        "Makes a capability with fewer rights, which can be revoked by itself.",
+    ),
+    (
+        "revoke",
+        "revoke(capability)",
+        "Takes a capability back that `attenuate` made: nothing can be sent through it any more.",
+    ),
+    (
+        "freeze",
+        "freeze(x)",
+        "Copies what `x` reaches into shared memory, once. What it gives can be sent without a copy.",
+    ),
+    (
+        "take",
+        "take(place) -> ?buf",
+        "Moves a `buf` out of a field, element or global of type `?buf`, and leaves null there.",
+    ),
 ];
+
+/// The names of all functions that are built in, vector operations (`i32x4.add`) left out; each once, by name.
+pub fn built_ins() -> BTreeSet<&'static str> {
+    let operators = Op::TABLE.iter().filter(|info| is_called(info)).map(|info| info.text);
+    let base = BASE.iter().map(|(name, ..)| *name);
+    operators.chain(base).filter(|name| !name.contains('.')).collect()
+}
 
 /// Where a part of a text stands in it, known by its address.
 pub(super) fn place(source: &str, part: &str) -> Option<Span> {
