@@ -21,29 +21,6 @@ impl Failure {
     pub fn message(path: &Path, message: &str) -> Failure {
         Failure::Plain(format!("{}: {message}", path.display()))
     }
-
-    /// Says it all on standard error.
-    pub fn report(&self, color: bool) {
-        let count = self.show(color);
-        if count > 1 {
-            eprintln!("\nerror: {count} errors; `ilc explain CODE` says more about each kind");
-        }
-    }
-
-    /// Shows the errors; returns how many there are.
-    fn show(&self, color: bool) -> usize {
-        match self {
-            Failure::Text(errors) => {
-                eprintln!("{}\n", errors.render(color));
-                errors.len()
-            }
-            Failure::Plain(message) => {
-                eprintln!("error: {message}");
-                1
-            }
-            Failure::Several(failures) => failures.iter().map(|failure| failure.show(color)).sum(),
-        }
-    }
 }
 
 /// What a file turned out to be.
@@ -85,7 +62,8 @@ pub fn load_verified(path: &Path) -> Result<VerifiedModule, Failure> {
     })
 }
 
-fn explain(path: &Path, error: &std::io::Error) -> String {
+/// Why a file cannot be read, and what to do.
+pub fn explain(path: &Path, error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound if path.extension().is_none() => {
             "there is no such file; texts end in `.il`, modules in `.ilb`".into()

@@ -1,27 +1,10 @@
 //! The command line, through its front door: what is written, what is said, how it exits.
 
+mod common;
+
 use std::path::PathBuf;
-use std::process::{Command, Output};
 
-struct Run {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn ilc(args: &[&str]) -> Run {
-    let Output { status, stdout, stderr } =
-        Command::new(env!("CARGO_BIN_EXE_ilc")).args(args).output().expect("ilc starts");
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Run { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
-}
-
-/// A file of its own in the tests' folder.
-fn file(name: &str, contents: &[u8]) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&path, contents).expect("the tests' folder is writable");
-    path
-}
+use common::{file, ilc};
 
 const HELLO: &[u8] = b"use console: cascade.console@1\nexport func main() { console.write(\"hello\\n\") }\n";
 

@@ -34,12 +34,14 @@
 //! what follows a terminator is refused (`fail` answers the request and returns from the `op`).
 
 mod codec;
+mod rule;
 
 use crate::leb;
 use crate::op::{Immediate, Op};
 use crate::types::{FieldId, FuncId, GlobalId, LocalId, ProgramId, StrId, Type, TypeId, UseId};
 
 pub use codec::{DecodeError, Reader, Writer, write_type};
+pub use rule::Family;
 
 /// Where an instruction may stand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -148,10 +148,23 @@ pub struct Diagnostic {
     pub code: Code,
     /// Where.
     pub span: Span,
-    label: String,
-    others: Vec<(Span, String)>,
+    /// Words beside the marked place, may be empty.
+    pub label: String,
+    /// Other places that matter, each with words beside it.
+    pub others: Vec<(Span, String)>,
+    /// A change of the text that probably mends it.
+    pub suggestion: Option<Suggestion>,
     /// Which of the texts.
     text: usize,
+}
+
+/// A change of a text: what to write at a place instead.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Suggestion {
+    /// What is replaced.
+    pub span: Span,
+    /// What stands there instead.
+    pub text: String,
 }
 
 /// All errors of one build, by place; never empty.
@@ -187,18 +200,26 @@ impl Diagnostics {
         self.list.is_empty()
     }
 
+    /// The text that an error is about.
+    pub fn source(&self, error: &Diagnostic) -> &str {
+        self.sources.get(error.text).map_or("", String::as_str)
+    }
+
+    /// Whether an error is about the text that was to be compiled, not about one that it imports.
+    pub fn is_own(&self, error: &Diagnostic) -> bool {
+        error.text == 0
+    }
+
     /// All errors for a terminal, with the lines that they are about.
     pub fn render(&self, color: bool) -> String {
+        let all: Vec<String> = self.list.iter().map(|error| self.render_one(error, color)).collect();
+        all.join("\n\n")
+    }
+
+    /// One of the errors for a terminal.
+    pub fn render_one(&self, error: &Diagnostic, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        let mut text = String::new();
-        for (at, error) in self.list.iter().enumerate() {
-            if at > 0 {
-                text.push_str("\n\n");
-            }
-            let source = self.sources.get(error.text).map_or("", String::as_str);
-            text.push_str(&error.render(source, &renderer));
-        }
-        text
+        error.render(self.source(error), &renderer)
     }
 }
 
@@ -247,11 +268,23 @@ pub(super) struct Report {
     label: String,
     hint: Option<String>,
     others: Vec<(Span, String)>,
+    suggestion: Option<String>,
 }
 
 impl Report {
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Report {
-        Report { code, span, message: message.into(), label: String::new(), hint: None, others: Vec::new() }
+        Report { code, span, message: message.into(), label: String::new(), hint: None, others: Vec::new(), suggestion: None }
+    }
+
+    /// What was probably meant at the place of the error.
+    pub fn did_you_mean(self, text: &str) -> Report {
+        self.hint(alloc::format!("did you mean `{text}`?")).replace_by(text)
+    }
+
+    /// A text that mends the error, in place of the marked one.
+    pub fn replace_by(mut self, text: impl Into<String>) -> Report {
+        self.suggestion = Some(text.into());
+        self
     }
 
     /// Words beside the marked place.
@@ -342,6 +375,7 @@ impl<'a> Sink<'a> {
             span,
             label: report.label,
             others: report.others.into_iter().filter_map(here).collect(),
+            suggestion: report.suggestion.map(|text| Suggestion { span, text }),
             text,
         });
     }

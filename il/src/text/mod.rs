@@ -9,11 +9,17 @@
 mod ast;
 mod check;
 mod diag;
+mod fmt;
+mod index;
 mod lexer;
+mod outline;
 mod parse;
 mod token;
 
-pub use diag::{Code, Diagnostic, Diagnostics, Span};
+pub use diag::{Code, Diagnostic, Diagnostics, Span, Suggestion};
+pub use fmt::format;
+pub use index::{Index, Meaning, Symbol, built_ins, index};
+pub use outline::{Item, ItemKind, item_words, outline};
 
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -61,8 +67,20 @@ pub fn compile(file: &str, source: &str, known: &[&'static InstructionSet]) -> R
 /// Everything that is wrong with the texts, as far as one pass can tell.
 pub fn compile_with(file: &str, source: &str, options: &Options<'_>) -> Result<Module, Diagnostics> {
     let texts = load(file, source, options)?;
+    checked(&texts, options, |build, sink| {
+        let module = check::check(build, sink);
+        if sink.is_clean() { Ok(module) } else { Err(core::mem::replace(sink, Sink::new("", "")).finish()) }
+    })
+}
+
+/// Parses the texts of a build and hands them on.
+fn checked<T>(
+    texts: &[(String, Source)],
+    options: &Options<'_>,
+    act: impl for<'a, 's> FnOnce(&check::Build<'a>, &mut Sink<'s>) -> T,
+) -> T {
     let mut all = String::new();
-    for (_, text) in &texts {
+    for (_, text) in texts {
         all.push_str(&text.text);
         all.push('\n');
     }
@@ -70,7 +88,7 @@ pub fn compile_with(file: &str, source: &str, options: &Options<'_>) -> Result<M
     let mut sink = Sink::of(&all, texts.iter().map(|(_, text)| (text.file.as_str(), text.text.len())));
     let mut start = 0;
     let mut files = Vec::new();
-    for (_, text) in &texts {
+    for (_, text) in texts {
         let end = start + text.text.len();
         files.push(parse::parse(all.get(..end).unwrap_or(""), start, &mut sink));
         start = end + 1;
@@ -79,9 +97,7 @@ pub fn compile_with(file: &str, source: &str, options: &Options<'_>) -> Result<M
     for ((path, text), file) in texts.iter().zip(&files) {
         units.push(check::Unit { file, name: &text.file, path });
     }
-    let build = check::Build { units: &units, known: options.known, tests: options.tests };
-    let module = check::check(&build, &mut sink);
-    if sink.is_clean() { Ok(module) } else { Err(sink.finish()) }
+    act(&check::Build { units: &units, known: options.known, tests: options.tests }, &mut sink)
 }
 
 /// The text itself, then all that it imports, each once, by path.
@@ -91,11 +107,13 @@ fn load(file: &str, source: &str, options: &Options<'_>) -> Result<Vec<(String, 
     let (mut at, mut bytes) = (0, 0);
     while let Some((_, next)) = texts.get(at) {
         bytes += next.text.len();
-        let limit = if at == 0 { SOURCE_BYTES } else { 4 * SOURCE_BYTES };
+        let mut sink = Sink::new(&next.file, &next.text);
+        if at == 0 && too_large(&next.text, &mut sink) {
+            return Err(sink.finish());
+        }
+        let limit = 4 * SOURCE_BYTES;
         if bytes > limit || texts.len() > FILES {
-            let what = if at == 0 { "this text has" } else { "with this text, the build has" };
-            let message = format!("{what} {bytes} bytes, at most {limit} are accepted");
-            let mut sink = Sink::new(&next.file, &next.text);
+            let message = format!("with this text, the build has {bytes} bytes, at most {limit} are accepted");
             sink.report(Report::new(Code::TooLarge, Span::default(), message));
             return Err(sink.finish());
         }
@@ -111,6 +129,16 @@ fn load(file: &str, source: &str, options: &Options<'_>) -> Result<Vec<(String, 
     Ok(texts)
 }
 
+/// Whether a text is beyond the limit, which is reported.
+fn too_large(source: &str, sink: &mut Sink<'_>) -> bool {
+    let large = source.len() > SOURCE_BYTES;
+    if large {
+        let message = format!("this text has {} bytes, at most {SOURCE_BYTES} are accepted", source.len());
+        sink.report(Report::new(Code::TooLarge, Span::default(), message));
+    }
+    large
+}
+
 /// The paths that a text imports.
 fn imports(text: &str) -> Vec<String> {
     // Most texts import nothing, and need not be read twice.
@@ -121,6 +149,16 @@ fn imports(text: &str) -> Vec<String> {
     let file = parse::parse(text, 0, &mut unheard);
     let path = |item: &ast::Item<'_>| if let ast::Item::Import { path, .. } = item { Some(path.text()) } else { None };
     file.items.iter().filter_map(path).collect()
+}
+
+/// The words that the text form reserves.
+pub fn reserved_words() -> impl Iterator<Item = &'static str> {
+    token::KEYWORDS.iter().map(|(text, _)| *text)
+}
+
+/// The binary operators, the tightest first; those of one entry bind alike.
+pub fn precedence() -> Vec<Vec<&'static str>> {
+    parse::precedence()
 }
 
 /// Whether the text form reserves this word.

@@ -183,7 +183,13 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
     }
 
     /// Looks a name up: locals from the inside out, then the module's items.
-    pub fn find(&self, name: &str) -> Found {
+    pub fn find(&mut self, name: &str) -> Found {
+        let found = self.look_up(name);
+        self.note_found(name, &found);
+        found
+    }
+
+    fn look_up(&self, name: &str) -> Found {
         if let Some(id) = self.scopes.iter().rev().find_map(|scope| scope.names.get(name)) {
             return Found::Local(*id);
         }

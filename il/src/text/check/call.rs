@@ -60,7 +60,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 Found::Nothing => {
                     let report = Report::new(Code::UnknownName, of.span, format!("there is no capability `{owner}`"));
                     let report = match self.suggest(owner, core::iter::empty()) {
-                        Some(near) => report.hint(format!("did you mean `{near}`?")),
+                        Some(near) => report.did_you_mean(near),
                         None => report.hint(format!("declare it: `use {owner}: cascade.{owner}@1`")),
                     };
                     self.cx.report(report);
@@ -209,6 +209,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         span: Span,
         hint: Option<Type>,
     ) -> Typed {
+        self.cx.note_built_in(name_span, name);
         if let Some(info) = named(Form::Call, name).next() {
             return match info.form {
                 Form::Lane(lanes) => self.lane_op(info.text, lanes, args, span),
@@ -255,10 +256,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             (_, "print" | "println" | "printf") => {
                 report.hint("write to a console: `use console: cascade.console@1`, then `console.write(\"..\")`")
             }
-            (Some(near), _) => {
-                let hint = format!("did you mean `{near}`?");
-                report.hint(hint)
-            }
+            (Some(near), _) => report.did_you_mean(near),
             (None, _) => report.hint(format!("declare it: `func {name}(..) {{ .. }}`")),
         };
         self.cx.report(report);

@@ -290,7 +290,9 @@ impl<'f> Context<'_, 'f, '_> {
     /// An instruction of a set by its name.
     fn member(&mut self, set: &Rc<InstructionSet>, name: Name<'f>) -> Option<Instruction> {
         let found = set.instruction_named(name.text).cloned();
-        if found.is_none() {
+        if let Some(instruction) = &found {
+            self.note_instruction(name.span, set, instruction);
+        } else {
             let report = unknown_member(set, name.text, name.span, "instruction");
             self.report(report);
         }

@@ -62,7 +62,7 @@ impl<'f> Context<'_, 'f, '_> {
             let exported: Vec<&str> = self.exported[target].iter().copied().collect();
             let report = Report::new(Code::Import, name.span, format!("`{module}` has no `{}`", name.text));
             match nearest(name.text, exported.iter().copied()) {
-                Some(near) => report.hint(format!("did you mean `{near}`?")),
+                Some(near) => report.did_you_mean(near),
                 None if exported.is_empty() => report.hint("it exports nothing"),
                 None => report.hint(format!("it exports: {}", exported.join(", "))),
             }

@@ -299,10 +299,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         }
         let report = Report::new(Code::UnknownName, span, format!("nothing here is called `{name}`"));
         let report = match self.suggest(name, core::iter::empty()) {
-            Some(near) => {
-                let hint = format!("did you mean `{near}`?");
-                report.hint(hint)
-            }
+            Some(near) => report.did_you_mean(near),
             None => match name {
                 "_" => report.hint("`_` discards a value, it does not hold one"),
                 "this" | "self" => report.hint("there are no methods: pass the object as a parameter"),
@@ -335,6 +332,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
 
     /// `ENUM.MEMBER`, or nothing if the owner is no enum.
     pub(super) fn enum_member(&mut self, id: usize, owner: &str, name: &str, name_span: Span, span: Span) -> Typed {
+        if let Some(member) = self.cx.enums[id].members.get(name).copied() {
+            self.cx.note_member(name_span, member);
+        }
         match self.cx.enums[id].members.get(name).copied() {
             Some(member) if self.cx.depth <= 2 * SOURCE_NESTING => {
                 self.cx.const_value(member).map_or(Typed::error(span), |value| Typed::value(value, span))

@@ -192,6 +192,7 @@ impl<'f> Context<'_, 'f, '_> {
                 None => ConstSource::After(base, by),
             };
             by += 1;
+            self.note_member(name.span, id);
             self.push_const(*name, source);
             if let Some(last) = self.consts.last_mut() {
                 last.ty = Some(Ty::Of(Type::I32));

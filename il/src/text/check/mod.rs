@@ -6,19 +6,19 @@
 
 mod arrays;
 mod assign;
-
 mod body;
 mod branch;
 mod call;
 mod caps;
+mod coerce;
 mod consts;
 mod emit;
-mod coerce;
 mod finish;
 mod flow;
 mod imports;
 mod infer;
 mod items;
+mod note;
 mod link;
 mod overload;
 mod pattern;
@@ -39,6 +39,7 @@ use alloc::vec::Vec;
 
 use super::ast::{self, Expr, File, Name};
 use super::diag::{Code, Report, Sink, Span};
+use super::index::Notes;
 use crate::isa::InstructionSet;
 use crate::types::{FuncId, IsaId, StrId};
 use crate::{Data, Func, Memory, Module};
@@ -66,10 +67,16 @@ pub(super) struct Build<'f> {
 /// Checks a whole build. The result means something only if nothing was reported.
 pub(super) fn check(build: &Build<'_>, sink: &mut Sink<'_>) -> Module {
     let mut context = Context::new(build, sink);
-    context.declare();
-    context.check_data();
-    context.bodies();
+    context.run();
     context.finish()
+}
+
+/// Checks a whole build, noting what the names of the module that is built stand for.
+pub(super) fn notes(build: &Build<'_>, sink: &mut Sink<'_>) -> Notes {
+    let mut context = Context::new(build, sink);
+    context.notes = Some(Notes::default());
+    context.run();
+    context.notes.unwrap_or_default()
 }
 
 /// What a name in the module's scope stands for: an index into the list of its kind.
@@ -227,6 +234,10 @@ struct Context<'c, 'f, 's> {
     string_ids: BTreeMap<Rc<str>, StrId>,
     /// Expressions inside one another, through constants.
     depth: usize,
+    /// What names stand for, if somebody wants to know.
+    notes: Option<Notes>,
+    /// Names of items, not yet described.
+    noted: Vec<(Span, note::Noted)>,
 }
 
 impl<'c, 'f, 's> Context<'c, 'f, 's> {
@@ -257,7 +268,16 @@ impl<'c, 'f, 's> Context<'c, 'f, 's> {
             strings: Vec::new(),
             string_ids: BTreeMap::new(),
             depth: 0,
+            notes: None,
+            noted: Vec::new(),
         }
+    }
+
+    fn run(&mut self) {
+        self.declare();
+        self.check_data();
+        self.bodies();
+        self.note_items();
     }
 
     /// What a name stands for in the current text.
@@ -333,5 +353,6 @@ impl<'c, 'f, 's> Context<'c, 'f, 's> {
             return;
         }
         self.scopes[self.module].insert(name.text, (entry, name.span));
+        self.note_item(name.span, entry);
     }
 }

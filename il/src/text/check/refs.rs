@@ -263,7 +263,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 let near = nearest(name.text, known);
                 let report = Report::new(Code::UnknownName, name.span, format!("there is no struct `{}`", name.text));
                 self.cx.report(match near {
-                    Some(near) => report.hint(format!("did you mean `{near}`?")),
+                    Some(near) => report.did_you_mean(near),
                     None => report.hint(format!("declare it: `struct {} {{ .. }}`", name.text)),
                 });
                 None
@@ -333,7 +333,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         let report = Report::new(Code::Fields, field.span, format!("`{owner}` has no field `{}`", field.text));
         let near = nearest(field.text, names.iter().copied());
         self.cx.report(match near {
-            Some(near) => report.hint(format!("did you mean `{near}`?")),
+            Some(near) => report.did_you_mean(near),
             None if names.is_empty() => report.hint("it has no fields"),
             None => report.hint(format!("it has: {}", names.join(", "))),
         });

@@ -126,11 +126,11 @@ impl<'f> Context<'_, 'f, '_> {
     /// The set that a path names: declared here, or built in.
     pub(super) fn set(&mut self, isa: &IsaPath<'f>) -> Option<Rc<InstructionSet>> {
         let path = path_text(isa);
-        if let Some((_, set)) = self.sets.iter().find(|(_, set)| set.path() == path) {
-            return Some(set.clone());
-        }
-        if let Some(set) = self.build.known.iter().find(|set| set.path() == path) {
-            return Some(Rc::new((*set).clone()));
+        let own = self.sets.iter().find(|(_, set)| set.path() == path).map(|(_, set)| set.clone());
+        let known = || self.build.known.iter().find(|set| set.path() == path).map(|set| Rc::new((*set).clone()));
+        if let Some(set) = own.or_else(known) {
+            self.note_set(isa.span, &set);
+            return Some(set);
         }
         let report = Report::new(Code::UnknownSet, isa.span, format!("there is no instruction set `{path}`"));
         let paths: Vec<String> =
@@ -143,7 +143,7 @@ impl<'f> Context<'_, 'f, '_> {
         let other =
             same_name.or(same_end).map(String::as_str).or_else(|| nearest(&path, paths.iter().map(String::as_str)));
         self.report(match other {
-            Some(other) => report.hint(format!("did you mean `{other}`?")),
+            Some(other) => report.did_you_mean(other),
             None => report.hint(format!("declare it: `isa {path} {{ 1 name(x: i32) -> i32 }}`")),
         });
         None
@@ -155,6 +155,7 @@ impl<'f> Context<'_, 'f, '_> {
         let set = self.set(isa);
         for want in wants.into_iter().flatten() {
             let Some(set) = &set else { break };
+            self.note_part(want.span, set, want.text);
             if set.instruction_named(want.text).is_none() && set.event_named(want.text).is_none() {
                 let report = unknown_member(set, want.text, want.span, "instruction or event");
                 self.report(report);
@@ -183,6 +184,7 @@ impl<'f> Context<'_, 'f, '_> {
                 Report::new(Code::UnknownName, source.span, format!("there is no capability `{}`", source.text));
             return self.report(report.hint(format!("declare it: `use {}: SET@VERSION`", source.text)));
         };
+        self.note_item(source.span, entry);
         let Entry::Use(at) = entry else {
             let message = format!("`{}` is {}, not a capability", source.text, entry.describe());
             return self.error(Code::WrongKind, source.span, message);
@@ -193,6 +195,7 @@ impl<'f> Context<'_, 'f, '_> {
             let report = unknown_member(&set, func.name.text, func.name.span, "event");
             return self.report(report);
         };
+        self.note_event(func.name.span, &set, event);
         self.check_wanted(id, func.name.text, func.name.span);
         self.uses[at].events.insert(event.number);
         if self.handlers.iter().any(|handler| handler.source == id && handler.event == event.number) {
@@ -252,6 +255,7 @@ impl<'f> Context<'_, 'f, '_> {
                 continue;
             };
             let instruction = &set.instructions[place];
+            self.note_instruction(op.name.span, &set, &set.instructions[place]);
             if by_opcode[place].replace(id).is_some() {
                 self.error(Code::Duplicate, op.name.span, format!("`op {}` is defined twice", op.name.text));
             }
@@ -298,7 +302,7 @@ pub(super) fn unknown_member(set: &InstructionSet, name: &str, span: Span, what:
     };
     let report = Report::new(Code::UnknownSet, span, format!("`{}` has no {what} `{name}`", set.path()));
     match nearest(name, names.iter().copied()) {
-        Some(near) => report.hint(format!("did you mean `{near}`?")),
+        Some(near) => report.did_you_mean(near),
         None if names.is_empty() => report.hint(format!("it has no {what} at all")),
         None => report.hint(format!("it has: {}", names.join(", "))),
     }

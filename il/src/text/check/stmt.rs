@@ -152,6 +152,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             self.cx.report(report);
             return;
         };
+        self.cx.note_event(name.span, &set, event);
         if args.len() != event.params.len() {
             let message =
                 format!("`{}` carries {}, not {}", name.text, counted(event.params.len(), "value"), args.len());

@@ -299,7 +299,11 @@ impl<'f> Context<'_, 'f, '_> {
 
     fn named_type(&mut self, path: &ast::Path<'f>) -> Ty {
         let text = path.text();
-        match self.entry(text.as_str()) {
+        let found = self.entry(text.as_str());
+        if let Some(entry) = found {
+            self.note_item(path.span, entry);
+        }
+        match found {
             // An enum names numbers.
             Some(Entry::Enum(_)) => Ty::Of(Type::I32),
             Some(Entry::Struct(at)) => self.types.structs[at].id.map_or(Ty::Error, |id| Ty::Of(Type::Ref(id))),
@@ -333,7 +337,7 @@ impl<'f> Context<'_, 'f, '_> {
             text => nearest(text, Type::PLAIN.iter().map(|ty| ty.name()).chain(structs)),
         };
         let report = match other {
-            Some(other) => report.hint(format!("use `{other}`")),
+            Some(other) => report.hint(format!("use `{other}`")).replace_by(other),
             None => report.hint("types are numbers, bool, str, buf, any, `[T]`, `?T`, `func(..)`, and the names of structs, enums and instruction sets"),
         };
         self.report(report);

@@ -33,7 +33,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             let names = all.filter_map(|text| text.strip_prefix(shape)?.strip_prefix('.'));
             let report = Report::new(Code::UnknownName, name.span, format!("`{shape}` has no operation `{}`", name.text));
             self.cx.report(match nearest(name.text, names.clone()) {
-                Some(near) => report.hint(format!("did you mean `{near}`?")),
+                Some(near) => report.did_you_mean(near),
                 None => report.hint(format!("it has: {}", names.collect::<Vec<_>>().join(", "))),
             });
             return self.skip_args(args, span);

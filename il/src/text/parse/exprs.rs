@@ -1,10 +1,11 @@
 //! Expressions, by operator precedence.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use super::super::ast::{Arg, Expr, ExprKind, Name};
 use super::super::diag::{Code, Report, Span};
-use super::super::token::Kind;
+use super::super::token::{KEYWORDS, Kind, PUNCTUATION};
 use super::{Parse, Parser, too_deep};
 use crate::limits::SOURCE_NESTING;
 
@@ -36,6 +37,15 @@ fn infix(kind: &Kind) -> Option<(u8, &'static str)> {
         Kind::OrOr => (1, "||"),
         _ => return None,
     })
+}
+
+/// The binary operators, the tightest first; those of one entry bind alike.
+pub(in crate::text) fn precedence() -> Vec<Vec<&'static str>> {
+    let words = PUNCTUATION.iter().chain(KEYWORDS);
+    let infix = words.filter_map(|(_, kind)| infix(kind)).collect::<Vec<_>>();
+    let of = |level| infix.iter().filter(|(binds, _)| *binds == level).map(|(_, text)| *text).collect::<Vec<_>>();
+    let levels = core::iter::once(alloc::vec!["as", "is"]).chain((0..=u8::MAX).rev().map(of));
+    levels.filter(|level| !level.is_empty()).collect()
 }
 
 impl<'s> Parser<'_, 's> {

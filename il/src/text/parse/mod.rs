@@ -17,6 +17,8 @@ use super::lexer::lex;
 use super::token::{Kind, Token};
 use crate::limits::SOURCE_NESTING;
 
+pub(super) use exprs::precedence;
+
 /// The current construct cannot be parsed further; its error is reported.
 pub(super) struct Stop;
 
