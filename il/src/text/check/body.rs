@@ -48,6 +48,8 @@ pub(super) struct Body<'b, 'c, 'f, 's> {
     /// `buf` locals that the expression under way borrows.
     pub borrowed: Vec<LocalId>,
     pub lines: Vec<(u32, u32)>,
+    /// Locals that hold what is only lent, in the order of their statements.
+    pub lent: Vec<LocalId>,
 }
 
 /// What a name stands for here.
@@ -96,6 +98,7 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
             bufs: Vec::new(),
             borrowed: Vec::new(),
             lines: Vec::new(),
+            lent: Vec::new(),
         }
     }
 
@@ -252,6 +255,15 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
                 self.writer.set(&[None]);
                 self.state.available &= !self.bit(id).unwrap_or(0);
             }
+        }
+    }
+
+    /// Notes a local without a name that holds a `buf` to the end of the block.
+    pub fn hold_lent(&mut self, id: LocalId) {
+        self.lent.push(id);
+        self.make_available(id);
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.bufs.push(id);
         }
     }
 

@@ -41,7 +41,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
     fn subject(&mut self, expr: &'f Expr<'f>, target: Option<Type>) -> Option<(Typed, Type)> {
         // A capability's value can be made with just the instructions that are asked for.
         let hint = target.filter(|target| target.def().is_some_and(|id| self.cx.types.cap(id).is_some()));
-        let hint = if matches!(expr.kind, ExprKind::Null) { target } else { hint };
+        // So do `null` and array literals get their types.
+        let open = matches!(expr.kind, ExprKind::Null | ExprKind::Array(_));
+        let hint = if open { target } else { hint };
         let typed = self.infer(expr, hint);
         match (typed.ty, &typed.kind) {
             (Ty::Error, _) => None,
