@@ -9,9 +9,11 @@ extern crate std;
 
 pub mod binary;
 pub mod disasm;
+mod hierarchy;
 pub mod instr;
 pub mod isa;
 pub mod leb;
+pub mod library;
 pub mod limits;
 mod module;
 pub mod op;
@@ -21,6 +23,7 @@ pub mod trap;
 mod types;
 pub mod verify;
 
+pub use hierarchy::*;
 pub use module::*;
 pub use types::*;
 pub use verify::{VerifiedModule, VerifyError, verify};

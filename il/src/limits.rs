@@ -21,6 +21,28 @@ limits! {
     STRINGS = 1 << 16, "literals";
     /// One literal; it must fit into one packet with room to spare.
     STRING_BYTES = 32 << 10, "bytes of a literal";
+    /// Type definitions.
+    TYPES = 1 << 14, "type definitions";
+    /// Fields of a struct, inherited ones included.
+    FIELDS = 1024, "fields of a struct, inherited ones included";
+    /// Fields of all structs together, inherited ones counted in each.
+    ALL_FIELDS = 1 << 18, "fields of all structs, inherited ones included";
+    /// Arrays of arrays.
+    ARRAY_DEPTH = 64, "arrays inside one another";
+    /// Structs that extend one another.
+    STRUCT_DEPTH = 64, "structs that extend one another in a chain";
+    /// Bytes of a global's initial value, encoded.
+    INIT_BYTES = 64 << 10, "bytes of a global's initial value";
+    /// Elements of an array literal.
+    ARRAY_LITERAL = 1000, "elements of an array literal";
+    /// Elements of an array at run time.
+    ARRAY_ELEMENTS = (1 << 31) - 1, "elements of an array";
+    /// Device programs.
+    PROGRAMS = 1024, "device programs";
+    /// `test` blocks.
+    TESTS = 1 << 14, "tests";
+    /// Source files that the names section lists.
+    FILES = 4096, "source files";
     /// Instruction sets that a module embeds.
     ISAS = 64, "embedded instruction sets";
     /// Instructions of a set; also its events.

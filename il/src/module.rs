@@ -2,16 +2,19 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::Write;
 
 use crate::isa::InstructionSet;
-use crate::types::{FuncId, GlobalId, IsaId, StrId, Type, UseId};
+use crate::types::{CapDef, FuncId, GlobalId, IsaId, Signature, Storage, Type, TypeDef, TypeId, UseId};
 
 /// A module: one program or one VM. Not yet trusted; see [`crate::verify`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Module {
     /// Dotted path; part of the module's identity.
     pub name: String,
-    /// Instruction sets named by `uses` and `provides`. A set that is only used holds just the
+    /// Definitions of structs, arrays, function and capability types.
+    pub types: Vec<TypeDef>,
+    /// Instruction sets named by `uses`, `provides` and `programs`. A set that is only used holds just the
     /// instructions and events used: a module's imports are its exact list of wanted authority.
     pub isas: Vec<InstructionSet>,
     /// Wanted capabilities.
@@ -32,6 +35,10 @@ pub struct Module {
     pub exports: Vec<Export>,
     /// `on CAP.event` handlers.
     pub handlers: Vec<Handler>,
+    /// Device programs.
+    pub programs: Vec<Program>,
+    /// `test` blocks; empty unless the module was built for testing.
+    pub tests: Vec<Test>,
     /// Optional section: names and lines, outside the module's identity.
     pub names: Option<Names>,
 }
@@ -57,20 +64,14 @@ pub struct Provides {
     pub ops: Vec<FuncId>,
 }
 
-/// A function's type.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Signature {
-    /// Parameters, in order.
-    pub params: Vec<Type>,
-    /// Results, in order.
-    pub results: Vec<Type>,
-}
-
 /// A function.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Func {
     /// Its type.
     pub sig: Signature,
+    /// `pure func`: it touches no memory, mutable global, capability, base instruction, function reference or
+    /// impure function.
+    pub pure: bool,
     /// Types of the locals that follow the parameters.
     pub locals: Vec<Type>,
     /// The body, encoded; read it with [`crate::instr::Reader`].
@@ -85,41 +86,36 @@ impl Func {
     }
 }
 
-/// A constant initialiser.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Const {
-    /// `i32`
-    I32(i32),
-    /// `i64`
-    I64(i64),
-    /// `f64`, by its bits, so that NaNs and zeros survive
-    F64(u64),
-    /// `bool`
-    Bool(bool),
-    /// `str`
-    Str(StrId),
-}
-
-impl Const {
-    /// The constant's type.
-    pub const fn ty(self) -> Type {
-        match self {
-            Const::I32(_) => Type::I32,
-            Const::I64(_) => Type::I64,
-            Const::F64(_) => Type::F64,
-            Const::Bool(_) => Type::Bool,
-            Const::Str(_) => Type::Str,
-        }
-    }
-}
-
-/// A global; never a `buf` as yet.
-#[derive(Clone, PartialEq, Debug)]
+/// A global.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Global {
     /// Whether it may be assigned.
     pub mutable: bool,
-    /// Initial value, and the type.
-    pub init: Const,
+    /// Its type; `?buf` only if it is mutable.
+    pub ty: Type,
+    /// Initial value: one constant tree (constants, `null`, `func.ref`, `struct.new`, `array.new`, `array.of`),
+    /// encoded as in a body.
+    pub init: Vec<u8>,
+}
+
+/// `program NAME on ISA`: code that runs inside the VM that executes the set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Program {
+    /// Its name.
+    pub name: String,
+    /// The set on which it runs, and whose instructions it uses.
+    pub isa: IsaId,
+    /// Its code.
+    pub func: FuncId,
+}
+
+/// `test "name" { .. }`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Test {
+    /// What it is called in reports.
+    pub name: String,
+    /// Its code: no parameters, no results.
+    pub func: FuncId,
 }
 
 /// Linear memory limits, in 64 KiB pages.
@@ -163,16 +159,29 @@ pub struct Handler {
 /// Optional names and lines, for people.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Names {
-    /// Source file name, as given to the compiler, without its folders.
-    pub file: String,
+    /// Source file names: the compiled file's without its folders, then those of imported modules.
+    pub files: Vec<String>,
+    /// For each function, the index of its file.
+    pub func_files: Vec<u32>,
     /// One a function.
     pub funcs: Vec<String>,
     /// Names of locals (parameters first), a list a function.
     pub locals: Vec<Vec<String>>,
     /// One a global.
     pub globals: Vec<String>,
+    /// Names of types and of their own fields, one a definition; empty for all but structs.
+    pub types: Vec<TypeNames>,
     /// For each function, (byte offset in the body, line from 1), ascending by offset.
     pub lines: Vec<Vec<(u32, u32)>>,
+}
+
+/// Names of a struct.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TypeNames {
+    /// The struct's.
+    pub name: String,
+    /// Its own fields', without the inherited ones.
+    pub fields: Vec<String>,
 }
 
 impl Module {
@@ -196,8 +205,131 @@ impl Module {
         lines.get(after.checked_sub(1)?).map(|(_, line)| *line)
     }
 
+    /// The source file of a function, if the module says so.
+    pub fn file_of(&self, func: FuncId) -> Option<&str> {
+        let names = self.names.as_ref()?;
+        let file = names.func_files.get(func.index()).copied().unwrap_or(0);
+        names.files.get(file as usize).map(String::as_str)
+    }
+
     /// A global's type.
     pub fn global_type(&self, global: GlobalId) -> Option<Type> {
-        self.globals.get(global.index()).map(|g| g.init.ty())
+        self.globals.get(global.index()).map(|g| g.ty)
+    }
+
+    /// The signature of a function, by its index.
+    pub fn sig(&self, func: FuncId) -> Option<&Signature> {
+        self.funcs.get(func.index()).map(|f| &f.sig)
+    }
+
+    /// The definition of a type.
+    pub fn type_def(&self, id: TypeId) -> Option<&TypeDef> {
+        self.types.get(id.index())
+    }
+
+    /// A type as people write it, with the names of structs and instruction sets; one that is very long is cut short.
+    pub fn type_text(&self, ty: Type) -> String {
+        self.written([Piece::Type(ty)])
+    }
+
+    /// A function's type as people write it; see [`Module::type_text`].
+    pub fn signature_text(&self, sig: &Signature) -> String {
+        self.written([Piece::Signature(sig)])
+    }
+
+    /// Types nest, and one definition can stand in many places: hence a stack of what is left, and a bound.
+    fn written<'m>(&'m self, start: [Piece<'m>; 1]) -> String {
+        let (mut out, mut left) = (String::new(), Vec::from(start));
+        while let Some(piece) = left.pop() {
+            if out.len() > LONGEST_TYPE {
+                out.push_str("..");
+                break;
+            }
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Type(ty) => self.write_type(ty, &mut out, &mut left),
+                Piece::Storage(storage) => match storage {
+                    Storage::Value(ty) => left.push(Piece::Type(ty)),
+                    packed => out.push_str(packed.name()),
+                },
+                Piece::Signature(sig) => {
+                    if !sig.results.is_empty() {
+                        left.push(Piece::Text(")"));
+                        push_list(&mut left, &sig.results);
+                        left.push(Piece::Text(") -> ("));
+                    } else {
+                        left.push(Piece::Text(")"));
+                    }
+                    push_list(&mut left, &sig.params);
+                    left.push(Piece::Text("func("));
+                }
+            }
+        }
+        out
+    }
+
+    fn write_type<'m>(&'m self, ty: Type, out: &mut String, left: &mut Vec<Piece<'m>>) {
+        let Some(id) = ty.def() else { return out.push_str(ty.name()) };
+        if matches!(ty, Type::Opt(_)) {
+            out.push('?');
+        }
+        match self.type_def(id) {
+            Some(TypeDef::Struct(_)) => {
+                let name = self.names.as_ref().and_then(|names| names.types.get(id.index())).map(|names| &names.name);
+                match name.filter(|name| !name.is_empty()) {
+                    Some(name) => out.push_str(name),
+                    None => _ = write!(out, "struct {}", id.0),
+                }
+            }
+            Some(TypeDef::Array(def)) => {
+                out.push_str(if def.mutable { "mut [" } else { "[" });
+                left.extend([Piece::Text("]"), Piece::Storage(def.element)]);
+            }
+            Some(TypeDef::Func(sig)) => left.push(Piece::Signature(sig)),
+            Some(TypeDef::Cap(cap)) => self.write_cap(cap, out),
+            None => _ = write!(out, "type {}", id.0),
+        }
+    }
+
+    fn write_cap(&self, cap: &CapDef, out: &mut String) {
+        let Some(set) = self.isas.get(cap.isa.index()) else {
+            let _ = write!(out, "set {}", cap.isa.0);
+            return;
+        };
+        out.push_str(&set.path());
+        if set.instructions.len() == cap.instructions.len() {
+            return;
+        }
+        out.push('(');
+        for (at, opcode) in cap.instructions.iter().enumerate() {
+            out.push_str(if at > 0 { ", " } else { "" });
+            if out.len() > LONGEST_TYPE {
+                out.push_str("..");
+                break;
+            }
+            out.push_str(set.instruction(*opcode).map_or("?", |instruction| &instruction.name));
+        }
+        out.push(')');
+    }
+}
+
+/// Bytes of a type's text after which it is cut short.
+const LONGEST_TYPE: usize = 200;
+
+/// What is still to be written of a type.
+enum Piece<'m> {
+    Text(&'static str),
+    Type(Type),
+    Storage(Storage),
+    Signature(&'m Signature),
+}
+
+/// Pushes a list so that its first type is popped first.
+fn push_list(left: &mut Vec<Piece<'_>>, types: &[Type]) {
+    for (at, ty) in types.iter().enumerate().rev() {
+        left.push(Piece::Type(*ty));
+        if at > 0 {
+            left.push(Piece::Text(", "));
+        }
     }
 }

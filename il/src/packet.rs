@@ -5,7 +5,8 @@
 //!   opcode       1..=255 an instruction, 0x8000 + n event n, 0 a reply
 //!   words        length of the instruction in 64-bit words, head included
 //!   tag          0 = no reply wanted; a reply carries its request's tag
-//! operands       one word each: integers zero-extended, f64 by its bits, bool 0 or 1,
+//! operands       one word each: integers zero-extended, floats by their bits, bool 0 or 1,
+//!                v128 = two words, the low half first,
 //!                buf = index into the packet's attachment list,
 //!                str = byte length, then the bytes, padded with zeros to a word
 //! reply          head with opcode 0, one word status, then the results if the status is 0
@@ -56,8 +57,12 @@ pub enum Value<'a> {
     I32(i32),
     /// `i64`
     I64(i64),
+    /// `f32`
+    F32(f32),
     /// `f64`
     F64(f64),
+    /// `v128`
+    V128(u128),
     /// `bool`
     Bool(bool),
     /// `str`
@@ -107,11 +112,14 @@ impl<'a> Reader<'a> {
         Ok(match ty {
             Type::I32 => Value::I32(low.map_err(|_| Status::BadOperand)? as i32),
             Type::I64 => Value::I64(word as i64),
+            Type::F32 => Value::F32(f32::from_bits(low.map_err(|_| Status::BadOperand)?)),
             Type::F64 => Value::F64(f64::from_bits(word)),
+            Type::V128 => Value::V128(u128::from(word) | u128::from(self.word()?) << 64),
             Type::Bool if word <= 1 => Value::Bool(word == 1),
             Type::Buf => Value::Buf(low.map_err(|_| Status::BadOperand)?),
             Type::Str => Value::Str(self.bytes(word)?),
-            Type::Bool | Type::BufRef => return Err(Status::BadOperand),
+            Type::Bool | Type::BufRef | Type::OptBuf | Type::OptStr => return Err(Status::BadOperand),
+            Type::Any | Type::OptAny | Type::Ref(_) | Type::Opt(_) => return Err(Status::BadOperand),
         })
     }
 
@@ -181,7 +189,9 @@ impl Builder {
         match value {
             Value::I32(value) => self.words.push(u64::from(value as u32)),
             Value::I64(value) => self.words.push(value as u64),
+            Value::F32(value) => self.words.push(u64::from(value.to_bits())),
             Value::F64(value) => self.words.push(value.to_bits()),
+            Value::V128(value) => self.words.extend([value as u64, (value >> 64) as u64]),
             Value::Bool(value) => self.words.push(u64::from(value)),
             Value::Buf(index) => self.words.push(u64::from(index)),
             Value::Str(text) => {

@@ -59,6 +59,8 @@ numbered! {
         14 Unreachable "unreachable";
         /// A panic in a VM written in Rust.
         15 Panic "panic";
+        /// `as` of a value that is null or of another type.
+        16 Cast "value is null or of another type";
     }
 }
 

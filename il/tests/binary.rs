@@ -9,8 +9,8 @@ use il::binary::{Problem, decode, encode, identity};
 use il::isa::{Event, Field, Instruction, InstructionSet};
 use il::op::Op;
 use il::{
-    Const, Data, Export, Func, FuncId, Global, Handler, IsaId, Memory, Module, Names, Provides, Signature, StrId, Type,
-    Use, UseId,
+    ArrayDef, CapDef, Data, Export, Func, FuncId, Global, Handler, IsaId, Memory, Module, Names, Program, Provides,
+    Signature, Storage, StructDef, StructField, Test, Type, TypeDef, TypeId, TypeNames, Use, UseId,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -24,17 +24,20 @@ fn hex(text: &str) -> Vec<u8> {
 
 const ADD: &str = "
     00 69 6c 62               ; magic
-    01 00                     ; version 1, no required features
+    02 00                     ; version 2, no required features
     01 04  03 61 64 64        ; name: `add`
-    09 0e  01                 ; funcs: one
+    0a 0f  01                 ; funcs: one
+       00                     ; not pure
        02 01 01  01 01  00    ; (i32, i32) -> i32, no locals
        06  06 00  06 01  30  17 ; get 0, get 1, I32Add, return
-    0a 06  01  03 61 64 64 00 ; exports: `add` = function 0
-    81 15                     ; names (optional)
-       04 61 2e 69 6c         ; file `a.il`
+    0b 06  01  03 61 64 64 00 ; exports: `add` = function 0
+    81 19                     ; names (optional)
+       01  04 61 2e 69 6c     ; files: `a.il`
+       01  00                 ; function 0 is from file 0
        01  03 61 64 64        ; function `add`
        01  02 01 61 01 62     ; its locals `a`, `b`
        00                     ; no globals
+       00                     ; no types
        01  01 00 03           ; its lines: byte 0 is line 3
 ";
 
@@ -45,10 +48,12 @@ fn add() -> Module {
         funcs: vec![func(&[Type::I32, Type::I32], &[Type::I32], &[], body)],
         exports: vec![Export { name: "add".into(), func: FuncId(0) }],
         names: Some(Names {
-            file: "a.il".into(),
+            files: vec!["a.il".into()],
+            func_files: vec![0],
             funcs: vec!["add".into()],
             locals: vec![vec!["a".into(), "b".into()]],
             globals: vec![],
+            types: vec![],
             lines: vec![vec![(0, 3)]],
         }),
         ..Module::default()
@@ -92,7 +97,7 @@ fn unknown_optional_sections_are_skipped_and_required_ones_refused() {
 
 #[test]
 fn every_module_has_one_encoding() {
-    let head = [0, b'i', b'l', b'b', 1, 0];
+    let head = [0, b'i', b'l', b'b', 2, 0];
     let with = |rest: &[u8]| problem(&[&head, rest].concat());
     assert_eq!(with(&[1, 2, 1, b'a', 1, 2, 1, b'b']), (10, Problem::SectionOrder(1)));
     assert_eq!(with(&[1, 0x82, 0, 1, b'a']), (7, Problem::NotShortest));
@@ -106,7 +111,7 @@ fn every_module_has_one_encoding() {
         with(&[2, 6, 0xff, 0xff, 0xff, 0xff, 0x0f, 0]),
         (8, Problem::Limit { count: 0xffff_ffff, limit: 65536 })
     );
-    assert!(matches!(with(&[6, 4, 1, 2, 1, 0]), (9, Problem::BadCode { found: 2, .. })));
+    assert!(matches!(with(&[7, 4, 1, 2, 1, 0]), (9, Problem::BadCode { found: 2, .. })));
 }
 
 #[test]
@@ -114,12 +119,12 @@ fn headers_are_checked() {
     assert_eq!(problem(b"\x7fELF"), (0, Problem::NotAModule));
     assert_eq!(problem(b""), (0, Problem::NotAModule));
     assert_eq!(problem(b"\0ilb"), (4, Problem::Truncated));
-    assert_eq!(problem(b"\0ilb\x02\0"), (4, Problem::Version(2)));
-    assert_eq!(problem(b"\0ilb\x01\x05"), (5, Problem::Features(5)));
-    let error = decode(b"\0ilb\x02\0").unwrap_err().to_string();
+    assert_eq!(problem(b"\0ilb\x01\0"), (4, Problem::Version(1)));
+    assert_eq!(problem(b"\0ilb\x02\x05"), (5, Problem::Features(5)));
+    let error = decode(b"\0ilb\x01\0").unwrap_err().to_string();
     assert_eq!(
         error,
-        "byte 4: the format version: format version 2, expected 1; rebuild the module with a matching `ilc`"
+        "byte 4: the format version: format version 1, expected 2; rebuild the module with a matching `ilc`"
     );
 }
 
@@ -128,11 +133,35 @@ fn text() -> BoxedStrategy<String> {
 }
 
 fn ty() -> impl Strategy<Value = Type> + Clone {
-    prop::sample::select(&Type::ALL[..])
+    let refer = any::<(u32, bool)>().prop_map(|(id, null)| match null {
+        false => Type::Ref(TypeId(id)),
+        true => Type::Opt(TypeId(id)),
+    });
+    prop_oneof![4 => prop::sample::select(&Type::PLAIN[..]), 1 => refer].boxed()
 }
 
-fn types() -> impl Strategy<Value = Vec<Type>> {
-    vec(ty(), 0..5)
+fn storage() -> impl Strategy<Value = Storage> + Clone {
+    let packed = (0..Storage::PACKED.len()).prop_map(|at| Storage::PACKED[at].1);
+    prop_oneof![1 => packed, 3 => ty().prop_map(Storage::Value)].boxed()
+}
+
+fn signature() -> impl Strategy<Value = Signature> + Clone {
+    (types(), types()).prop_map(|(params, results)| Signature { params, results }).boxed()
+}
+
+fn type_def() -> impl Strategy<Value = TypeDef> {
+    let field = (any::<bool>(), storage()).prop_map(|(mutable, storage)| StructField { mutable, storage });
+    let structs = (option::of(any::<u32>().prop_map(TypeId)), any::<bool>(), vec(field, 0..4))
+        .prop_map(|(parent, frozen, fields)| TypeDef::Struct(StructDef { parent, frozen, fields }));
+    let arrays =
+        (any::<bool>(), storage()).prop_map(|(mutable, element)| TypeDef::Array(ArrayDef { mutable, element }));
+    let caps = (any::<u32>(), vec(any::<u8>(), 0..4))
+        .prop_map(|(isa, instructions)| TypeDef::Cap(CapDef { isa: IsaId(isa), instructions }));
+    prop_oneof![structs, arrays, signature().prop_map(TypeDef::Func), caps]
+}
+
+fn types() -> impl Strategy<Value = Vec<Type>> + Clone {
+    vec(ty(), 0..5).boxed()
 }
 
 fn fields() -> impl Strategy<Value = Cow<'static, [Field]>> + Clone {
@@ -167,45 +196,68 @@ fn isa() -> impl Strategy<Value = InstructionSet> {
     )
 }
 
-fn constant() -> impl Strategy<Value = Const> {
-    prop_oneof![
-        any::<i32>().prop_map(Const::I32),
-        any::<i64>().prop_map(Const::I64),
-        any::<u64>().prop_map(Const::F64),
-        any::<bool>().prop_map(Const::Bool),
-        any::<u32>().prop_map(|id| Const::Str(StrId(id))),
-    ]
-}
-
 fn names() -> impl Strategy<Value = Names> {
     let lines = vec(vec(any::<(u32, u32)>(), 0..4), 0..3);
-    (text(), vec(text(), 0..3), vec(vec(text(), 0..3), 0..3), vec(text(), 0..3), lines)
-        .prop_map(|(file, funcs, locals, globals, lines)| Names { file, funcs, locals, globals, lines })
+    let types = vec((text(), vec(text(), 0..3)).prop_map(|(name, fields)| TypeNames { name, fields }), 0..3);
+    let texts = || vec(text(), 0..3);
+    (texts(), vec(any::<u32>(), 0..3), texts(), vec(texts(), 0..3), texts(), types, lines).prop_map(
+        |(files, func_files, funcs, locals, globals, types, lines)| Names {
+            files,
+            func_files,
+            funcs,
+            locals,
+            globals,
+            types,
+            lines,
+        },
+    )
 }
 
 /// Any module, valid or not.
 fn module() -> impl Strategy<Value = Module> {
-    let uses = vec((text(), any::<u32>()).prop_map(|(name, isa)| Use { name, isa: IsaId(isa) }), 0..3);
-    let provides = option::of((any::<u32>(), option::of(text()), vec(any::<u32>().prop_map(FuncId), 0..3)))
-        .prop_map(|all| all.map(|(isa, name, ops)| Provides { isa: IsaId(isa), name, ops }));
-    let globals = vec((any::<bool>(), constant()).prop_map(|(mutable, init)| Global { mutable, init }), 0..4);
-    let memory = option::of(any::<(u32, u32)>()).prop_map(|all| all.map(|(min, max)| Memory { min, max }));
-    let data = vec((any::<u32>(), vec(any::<u8>(), 0..9)).prop_map(|(offset, bytes)| Data { offset, bytes }), 0..3);
-    let func = (types(), types(), types(), vec(any::<u8>(), 0..20)).prop_map(|(params, results, locals, body)| Func {
-        sig: Signature { params, results },
+    let func_id = || any::<u32>().prop_map(FuncId);
+    let isa_id = || any::<u32>().prop_map(IsaId);
+    let bytes = |most| vec(any::<u8>(), 0..most);
+    let uses = vec((text(), isa_id()).prop_map(|(name, isa)| Use { name, isa }), 0..3);
+    let provides = option::of((isa_id(), option::of(text()), vec(func_id(), 0..3)))
+        .prop_map(|all| all.map(|(isa, name, ops)| Provides { isa, name, ops }));
+    let globals =
+        vec((any::<bool>(), ty(), bytes(9)).prop_map(|(mutable, ty, init)| Global { mutable, ty, init }), 0..4);
+    let memory = option::of(any::<(u32, u32)>().prop_map(|(min, max)| Memory { min, max }));
+    let data = vec((any::<u32>(), bytes(9)).prop_map(|(offset, bytes)| Data { offset, bytes }), 0..3);
+    let func = (signature(), any::<bool>(), types(), bytes(40)).prop_map(|(sig, pure, locals, body)| Func {
+        sig,
+        pure,
         locals,
         body,
     });
-    let exports = vec((text(), any::<u32>()).prop_map(|(name, func)| Export { name, func: FuncId(func) }), 0..3);
-    let handlers = vec(any::<(u32, u8, u32)>(), 0..3).prop_map(|all| {
-        let handler = |(source, event, func)| Handler { source: UseId(source), event, func: FuncId(func) };
-        all.into_iter().map(handler).collect::<Vec<_>>()
-    });
-    let first = (text(), vec(isa(), 0..3), uses, provides, vec(text(), 0..4), globals);
-    let second = (memory, data, vec(func, 0..4), exports, handlers, option::of(names()));
-    (first, second).prop_map(|((name, isas, uses, provides, strings, globals), rest)| {
-        let (memory, data, funcs, exports, handlers, names) = rest;
-        Module { name, isas, uses, provides, strings, globals, memory, data, funcs, exports, handlers, names }
+    let exports = vec((text(), func_id()).prop_map(|(name, func)| Export { name, func }), 0..3);
+    let handler = (any::<u32>(), any::<u8>(), func_id());
+    let handlers = vec(handler.prop_map(|(id, event, func)| Handler { source: UseId(id), event, func }), 0..3);
+    let program = (text(), isa_id(), func_id()).prop_map(|(name, isa, func)| Program { name, isa, func });
+    let test = (text(), func_id()).prop_map(|(name, func)| Test { name, func });
+    let first = (text(), vec(type_def(), 0..4), vec(isa(), 0..3), uses, provides, vec(text(), 0..4), globals);
+    let second = (memory, data, vec(func, 0..4), exports, handlers, vec(program, 0..3), vec(test, 0..3));
+    (first, second, option::of(names())).prop_map(|(first, second, names)| {
+        let (name, types, isas, uses, provides, strings, globals) = first;
+        let (memory, data, funcs, exports, handlers, programs, tests) = second;
+        Module {
+            name,
+            types,
+            isas,
+            uses,
+            provides,
+            strings,
+            globals,
+            memory,
+            data,
+            funcs,
+            exports,
+            handlers,
+            programs,
+            tests,
+            names,
+        }
     })
 }
 
@@ -223,7 +275,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_a_module_or_an_error(bytes in vec(any::<u8>(), 0..200)) {
-        let bytes = [&[0, b'i', b'l', b'b', 1, 0][..], &bytes].concat();
+        let bytes = [&[0, b'i', b'l', b'b', 2, 0][..], &bytes].concat();
         if let Ok(module) = decode(&bytes) {
             let _ = il::verify(module);
         }

@@ -2,13 +2,12 @@
 
 mod common;
 
-use common::{Code, code, device_module, device_set, event, func, instruction, rule, service};
+use common::{Code, code, device_module, device_set, event, func, global, instruction, rule, service};
 use il::instr::{DecodeError, Instr};
 use il::op::Op;
 use il::verify::Violation;
 use il::{
-    Const, Data, Export, FuncId, Global, GlobalId, Handler, IsaId, LocalId, Memory, Module, Names, StrId, Type, Use,
-    UseId, limits,
+    Data, Export, FuncId, GlobalId, Handler, IsaId, LocalId, Memory, Module, Names, StrId, Type, Use, UseId, limits,
 };
 
 const I32: Type = Type::I32;
@@ -308,7 +307,7 @@ fn destinations_agree_with_values() {
 
 #[test]
 fn device_instructions_match_their_set() {
-    let name = |name: &str| format!("device.{name}");
+    let name = |name: &str| name.to_string();
     Shape(&[], &[], &[I32, I32, I64])
         .accepts(code().i32(1).send_set(0, 1, &[]))
         .refuses(code().i64(1).send_set(0, 1, &[]), mismatch(I32, I64))
@@ -363,7 +362,7 @@ fn bytes_that_are_no_instruction_are_refused() {
     for (bytes, error) in [
         (vec![0xff], DecodeError::UnknownCode(0xff)),
         (vec![0x04, 2], DecodeError::BadBool(2)),
-        (vec![0x0b, 9], DecodeError::UnknownType(9)),
+        (vec![0x0b, 99], DecodeError::UnknownType(99)),
     ] {
         module.funcs[0].body = bytes;
         assert_eq!(rule(&module), Err(Violation::Malformed(error)));
@@ -389,10 +388,12 @@ fn limits_hold() {
         .accepts(nested(limits::NESTING))
         .refuses(nested(limits::NESTING + 1), over("nested constructs", limits::NESTING));
     Shape(&[BUF; limits::PARAMS], &[], &[BUF; limits::BUFS - limits::PARAMS]).accepts(code());
-    Shape(&[BUF; 1], &[], &[BUF; limits::BUFS]).refuses(code(), over("`buf` locals of a function", limits::BUFS));
+    Shape(&[BUF; 1], &[], &[BUF; limits::BUFS])
+        .refuses(code(), over("`buf` locals of a function, parameters included", limits::BUFS));
     Shape(&[I32; limits::PARAMS + 1], &[], &[]).refuses(code(), over("parameters", limits::PARAMS));
     Shape(&[], &[], &[I32; limits::LOCALS]).accepts(code());
-    Shape(&[], &[], &[I32; limits::LOCALS + 1]).refuses(code(), over("locals of a function", limits::LOCALS));
+    Shape(&[], &[], &[I32; limits::LOCALS + 1])
+        .refuses(code(), over("locals of a function, parameters included", limits::LOCALS));
     Shape(&[], &[REF], &[]).refuses(code(), Violation::TypeNotAllowed { place: "a result", ty: REF });
     Shape(&[], &[], &[REF]).refuses(code(), Violation::TypeNotAllowed { place: "a local", ty: REF });
 }
@@ -437,8 +438,8 @@ fn only_the_base_enters_ops_and_handlers() {
     changed(twice, is!(Violation::SharedEntry { .. }));
     changed(|m| m.funcs[8].body = code().call_set(5, &[]).bytes(), is!(Violation::CallsEntry(_)));
     changed(|m| m.funcs[8].body = code().i64(1).call_set(7, &[]).bytes(), is!(Violation::CallsEntry(_)));
-    changed(|m| m.funcs[8].body = code().i32(1).put(Instr::Fail).bytes(), is!(Violation::FailOutsideOp));
-    changed(|m| m.funcs[7].body = code().i32(1).put(Instr::Fail).bytes(), is!(Violation::FailOutsideOp));
+    changed(|m| m.funcs[8].body = code().i32(1).put(Instr::Fail).bytes(), is!(Violation::OutsideOp("fail")));
+    changed(|m| m.funcs[7].body = code().i32(1).put(Instr::Fail).bytes(), is!(Violation::OutsideOp("fail")));
 }
 
 #[test]
@@ -465,7 +466,7 @@ fn instruction_sets_are_well_formed() {
     assert!(matches!(with(vec![plain(1, "a"), plain(2, "a")], vec![]), Err(Violation::Duplicate { .. })));
     assert!(matches!(with(vec![plain(1, "run")], vec![]), Err(Violation::BadName { .. })));
     assert!(matches!(with(vec![plain(1, "a b")], vec![]), Err(Violation::BadName { .. })));
-    assert!(matches!(with(vec![instruction(1, "a", &[REF], None)], vec![]), Err(Violation::TypeNotAllowed { .. })));
+    assert!(matches!(with(vec![instruction(1, "a", &[REF], None)], vec![]), Err(Violation::NotCarried(REF))));
     assert!(matches!(with(vec![instruction(1, "a", &[I32; 17], None)], vec![]), Err(Violation::Limit { .. })));
     assert!(matches!(with(vec![], vec![event(1, "1", &[])]), Err(Violation::BadName { .. })));
     changed(|m| m.isas[0].name = "a..b".into(), is!(Violation::BadName { .. }));
@@ -478,8 +479,10 @@ fn tables_are_consistent() {
     changed(|m| m.uses.push(m.uses[0].clone()), is!(Violation::Duplicate { what: "capability", .. }));
     changed(|m| m.uses.push(Use { name: "x".into(), isa: IsaId(7) }), is!(Violation::NoSuch { .. }));
     changed(|m| m.exports.push(m.exports[0].clone()), is!(Violation::Duplicate { what: "export", .. }));
-    let string = |id| Global { mutable: false, init: Const::Str(StrId(id)) };
-    changed(|m| m.globals.push(string(1)), is!(Violation::NoSuch { what: "literal", .. }));
+    changed(
+        |m| m.globals.push(global(false, Type::Str, code().str(1))),
+        is!(Violation::NoSuch { what: "literal", .. }),
+    );
     changed(|m| m.memory = Some(Memory { min: 2, max: 1 }), is!(Violation::MemoryLimits { .. }));
     changed(|m| m.memory = Some(Memory { min: 0, max: 65537 }), is!(Violation::Limit { .. }));
     let data = |offset, bytes| Data { offset, bytes: vec![1; bytes] };
@@ -488,7 +491,7 @@ fn tables_are_consistent() {
     changed(|m| m.data.push(data(u32::MAX, 1)), is!(Violation::DataOutside { .. }));
     changed(|m| (m.memory, m.data) = (None, vec![data(0, 0)]), is!(Violation::NoMemory));
     let names = |change: fn(&mut Names)| {
-        let mut names = Names { file: "a.il".into(), funcs: vec!["f".into()], ..Names::default() };
+        let mut names = Names { files: vec!["a.il".into()], funcs: vec!["f".into()], ..Names::default() };
         change(&mut names);
         move |m: &mut Module| m.names = Some(names)
     };
@@ -502,7 +505,7 @@ fn errors_say_what_where_and_what_to_do() {
     let mut module = device_module();
     module.funcs.push(func(&[BUF], &[], &[], code().take(0).discard().take(0).discard()));
     module.names = Some(Names {
-        file: "move.il".into(),
+        files: vec!["move.il".into()],
         funcs: vec!["f".into(), "g".into(), "give".into()],
         locals: vec![vec![], vec![], vec!["data".into()]],
         lines: vec![vec![], vec![], vec![(0, 7), (5, 8)]],

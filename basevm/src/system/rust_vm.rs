@@ -102,7 +102,6 @@ impl System {
             kind: TrapKind::Panic,
             message,
             status: None,
-            file: String::new(),
             frames: Vec::new(),
             omitted: 0,
         };

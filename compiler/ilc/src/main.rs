@@ -8,6 +8,7 @@ mod doc;
 mod fmt;
 mod input;
 mod lines;
+mod listing;
 mod lsp;
 mod messages;
 mod output;
@@ -196,8 +197,8 @@ fn build(input: &Path, output: Option<PathBuf>, emit: Emit) -> Result<(), Failur
     let module = load_verified(input)?;
     let (bytes, ending) = match emit {
         Emit::Ilb => (il::binary::encode(&module), "ilb"),
-        Emit::Clif => (listing(input, &module, compiler::clif)?.into_bytes(), "clif"),
-        Emit::Asm => (listing(input, &module, compiler::asm)?.into_bytes(), "asm"),
+        Emit::Clif => (listing(input, &module, listing::clif)?.into_bytes(), "clif"),
+        Emit::Asm => (listing(input, &module, listing::asm)?.into_bytes(), "asm"),
     };
     // A listing is for reading: it goes to the terminal unless a file is named.
     match output {
@@ -207,17 +208,13 @@ fn build(input: &Path, output: Option<PathBuf>, emit: Emit) -> Result<(), Failur
     }
 }
 
-type Lister = fn(&il::VerifiedModule, il::FuncId, &compiler::Options) -> Result<String, compiler::CompileError>;
+type Lister = fn(&listing::Source<'_>, &compiler::Options) -> Result<String, compiler::CompileError>;
 
 fn listing(input: &Path, module: &il::VerifiedModule, lister: Lister) -> Result<String, Failure> {
-    let options = compiler::Options::detect();
-    let mut text = String::new();
-    for index in 0..module.funcs.len() {
-        let listed = lister(module, il::FuncId(index as u32), &options);
-        text.push_str(&listed.map_err(|error| Failure::message(input, &error.to_string()))?);
-        text.push('\n');
-    }
-    Ok(text)
+    // A binary module is no text: its lines are then shown by number only.
+    let text = std::fs::read_to_string(input).ok();
+    let source = listing::Source { module, text: text.as_deref() };
+    lister(&source, &compiler::Options::detect()).map_err(|error| Failure::message(input, &error.to_string()))
 }
 
 fn check(inputs: &[PathBuf]) -> Result<(), Failure> {

@@ -4,12 +4,12 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{BinaryError, KNOWN_FEATURES, MAGIC, OPTIONAL, Problem, VERSION, section};
+use super::{BinaryError, KNOWN_FEATURES, MAGIC, OPTIONAL, Problem, VERSION, def, section};
 use crate::isa::{Event, Field, Instruction, InstructionSet};
 use crate::leb::{self, LebError};
 use crate::{
-    Const, Data, Export, Func, FuncId, Global, Handler, IsaId, Memory, Module, Names, Provides, Signature, StrId, Type,
-    Use, UseId, limits,
+    ArrayDef, CapDef, Data, Export, Func, FuncId, Global, Handler, IsaId, Memory, Module, Names, Program, Provides,
+    Signature, Storage, StructDef, StructField, Test, Type, TypeDef, TypeId, TypeNames, Use, UseId, limits,
 };
 
 type Result<T> = core::result::Result<T, BinaryError>;
@@ -83,6 +83,10 @@ fn payload(kind: u8, start: usize, c: &mut Cursor<'_>, module: &mut Module) -> R
             module.strings = c.section("literals", limits::STRINGS, |c| c.text("a literal", limits::STRING_BYTES))?;
         }
         section::ISAS => module.isas = c.section("instruction sets", limits::ISAS, isa)?,
+        section::TYPES => {
+            let mut fields_left = limits::ALL_FIELDS;
+            module.types = c.section("type definitions", limits::TYPES, |c| type_def(c, &mut fields_left))?;
+        }
         section::USES => module.uses = c.section("capabilities", limits::USES, wanted)?,
         section::PROVIDES => module.provides = Some(provides(c)?),
         section::GLOBALS => module.globals = c.section("globals", limits::GLOBALS, global)?,
@@ -91,6 +95,8 @@ fn payload(kind: u8, start: usize, c: &mut Cursor<'_>, module: &mut Module) -> R
         section::FUNCS => module.funcs = c.section("functions", limits::FUNCS, func)?,
         section::EXPORTS => module.exports = c.section("exports", limits::EXPORTS, export)?,
         section::HANDLERS => module.handlers = c.section("handlers", limits::HANDLERS, handler)?,
+        section::PROGRAMS => module.programs = c.section("device programs", limits::PROGRAMS, program)?,
+        section::TESTS => module.tests = c.section("tests", limits::TESTS, test)?,
         section::NAMES => module.names = Some(names(c)?),
         OPTIONAL.. => return Ok(false),
         unknown => return Err(BinaryError::new(start, "a section's kind", Problem::UnknownSection(unknown))),
@@ -156,23 +162,8 @@ fn provides(c: &mut Cursor<'_>) -> Result<Provides> {
 
 fn global(c: &mut Cursor<'_>) -> Result<Global> {
     let mutable = c.flag("whether a global is mutable")?;
-    Ok(Global { mutable, init: constant(c)? })
-}
-
-fn constant(c: &mut Cursor<'_>) -> Result<Const> {
-    let at = c.at;
-    let reading = "a constant";
-    Ok(match c.ty("a constant's type")? {
-        Type::I32 => Const::I32(c.number(reading, leb::read_i32)?),
-        Type::I64 => Const::I64(c.number(reading, leb::read_i64)?),
-        Type::F64 => Const::F64(c.bits(reading)?),
-        Type::Bool => Const::Bool(c.flag(reading)?),
-        Type::Str => Const::Str(StrId(c.u32(reading)?)),
-        other @ (Type::Buf | Type::BufRef) => {
-            let problem = Problem::BadCode { found: other as u8, expected: "i32, i64, f64, bool or str" };
-            return Err(BinaryError::new(at, "a constant's type", problem));
-        }
-    })
+    let ty = c.ty("a global's type")?;
+    Ok(Global { mutable, ty, init: c.blob("the length of a global's initial value", limits::INIT_BYTES)?.to_vec() })
 }
 
 fn memory(c: &mut Cursor<'_>) -> Result<Memory> {
@@ -185,12 +176,52 @@ fn data(c: &mut Cursor<'_>) -> Result<Data> {
     Ok(Data { offset, bytes: c.blob("a data segment's length", limits::MODULE_BYTES)?.to_vec() })
 }
 
-fn func(c: &mut Cursor<'_>) -> Result<Func> {
+fn type_def(c: &mut Cursor<'_>, fields_left: &mut usize) -> Result<TypeDef> {
+    let at = c.at;
+    Ok(match c.byte("a type definition's kind")? {
+        def::STRUCT => TypeDef::Struct(struct_def(c, fields_left)?),
+        def::ARRAY => {
+            let mutable = c.flag("whether an array is mutable")?;
+            TypeDef::Array(ArrayDef { mutable, element: c.storage("an array's element type")? })
+        }
+        def::FUNC => TypeDef::Func(signature(c)?),
+        def::CAP => {
+            let isa = IsaId(c.u32("a capability type's instruction set")?);
+            let instructions = c.blob("the number of a capability type's instructions", limits::ISA_ENTRIES)?;
+            TypeDef::Cap(CapDef { isa, instructions: instructions.to_vec() })
+        }
+        found => {
+            let problem = Problem::BadCode { found, expected: "a definition's kind, 1 to 4" };
+            return Err(BinaryError::new(at, "a type definition's kind", problem));
+        }
+    })
+}
+
+fn struct_def(c: &mut Cursor<'_>, fields_left: &mut usize) -> Result<StructDef> {
+    let parent = match c.flag("whether a struct extends another")? {
+        true => Some(TypeId(c.u32("the struct that is extended")?)),
+        false => None,
+    };
+    let frozen = c.flag("whether a struct is frozen")?;
+    let fields = c.list("the number of fields", limits::FIELDS.min(*fields_left), |c| {
+        let mutable = c.flag("whether a field is mutable")?;
+        Ok(StructField { mutable, storage: c.storage("a field's type")? })
+    })?;
+    *fields_left -= fields.len();
+    Ok(StructDef { parent, frozen, fields })
+}
+
+fn signature(c: &mut Cursor<'_>) -> Result<Signature> {
     let params = c.types("the number of parameters", limits::PARAMS)?;
-    let results = c.types("the number of results", limits::RESULTS)?;
+    Ok(Signature { params, results: c.types("the number of results", limits::RESULTS)? })
+}
+
+fn func(c: &mut Cursor<'_>) -> Result<Func> {
+    let pure = c.flag("whether a function is pure")?;
+    let sig = signature(c)?;
     let locals = c.types("the number of locals", limits::LOCALS)?;
     let body = c.blob("the length of a function's body", limits::BODY_BYTES)?.to_vec();
-    Ok(Func { sig: Signature { params, results }, locals, body })
+    Ok(Func { sig, pure, locals, body })
 }
 
 fn export(c: &mut Cursor<'_>) -> Result<Export> {
@@ -206,11 +237,25 @@ fn handler(c: &mut Cursor<'_>) -> Result<Handler> {
     })
 }
 
+fn program(c: &mut Cursor<'_>) -> Result<Program> {
+    Ok(Program {
+        name: c.text("a program's name", limits::NAME_BYTES)?,
+        isa: IsaId(c.u32("a program's instruction set")?),
+        func: FuncId(c.u32("a program's function")?),
+    })
+}
+
+fn test(c: &mut Cursor<'_>) -> Result<Test> {
+    let name = c.text("a test's name", limits::NAME_BYTES)?;
+    Ok(Test { name, func: FuncId(c.u32("a test's function")?) })
+}
+
 fn names(c: &mut Cursor<'_>) -> Result<Names> {
-    let mut locals_left = limits::LOCAL_NAMES;
+    let (mut locals_left, mut fields_left) = (limits::LOCAL_NAMES, limits::ALL_FIELDS);
     let name = |c: &mut Cursor<'_>| c.text("a name", limits::NAME_BYTES);
     Ok(Names {
-        file: c.text("the source file's name", limits::NAME_BYTES)?,
+        files: c.list("the number of source files", limits::FILES, name)?,
+        func_files: c.list("the number of files of functions", limits::FUNCS, |c| c.u32("a function's file"))?,
         funcs: c.list("the number of function names", limits::FUNCS, name)?,
         locals: c.list("the number of lists of locals", limits::FUNCS, |c| {
             let list = c.list("the number of names of locals", limits::LOCALS.min(locals_left), name)?;
@@ -218,6 +263,12 @@ fn names(c: &mut Cursor<'_>) -> Result<Names> {
             Ok(list)
         })?,
         globals: c.list("the number of names of globals", limits::GLOBALS, name)?,
+        types: c.list("the number of names of types", limits::TYPES, |c| {
+            let of_type = name(c)?;
+            let fields = c.list("the number of names of fields", limits::FIELDS.min(fields_left), name)?;
+            fields_left -= fields.len();
+            Ok(TypeNames { name: of_type, fields })
+        })?,
         lines: c.list("the number of line tables", limits::FUNCS, lines)?,
     })
 }
@@ -330,14 +381,6 @@ impl<'a> Cursor<'a> {
         Ok(String::from(text))
     }
 
-    fn bits(&mut self, reading: &'static str) -> Result<u64> {
-        let mut bytes = [0; 8];
-        for byte in &mut bytes {
-            *byte = self.byte(reading)?;
-        }
-        Ok(u64::from_le_bytes(bytes))
-    }
-
     fn flag(&mut self, reading: &'static str) -> Result<bool> {
         let at = self.at;
         match self.byte(reading)? {
@@ -349,9 +392,28 @@ impl<'a> Cursor<'a> {
 
     fn ty(&mut self, reading: &'static str) -> Result<Type> {
         let at = self.at;
+        let code = self.byte(reading)?;
+        self.coded(at, code, "a type's code, 1 to 15", reading)
+    }
+
+    /// The type whose first byte, at `at`, is `code`.
+    fn coded(&mut self, at: usize, code: u8, expected: &'static str, reading: &'static str) -> Result<Type> {
+        match code {
+            Type::REF_CODE => self.u32(reading).map(|index| Type::Ref(TypeId(index))),
+            Type::OPT_CODE => self.u32(reading).map(|index| Type::Opt(TypeId(index))),
+            found => {
+                Type::plain(found).ok_or_else(|| BinaryError::new(at, reading, Problem::BadCode { found, expected }))
+            }
+        }
+    }
+
+    fn storage(&mut self, reading: &'static str) -> Result<Storage> {
+        let at = self.at;
         let found = self.byte(reading)?;
-        let problem = Problem::BadCode { found, expected: "a type's code, 1 to 7" };
-        Type::from_code(found).ok_or_else(|| BinaryError::new(at, reading, problem))
+        match Storage::PACKED.iter().find(|(code, _)| *code == found) {
+            Some((_, packed)) => Ok(*packed),
+            None => self.coded(at, found, "a type's code, 1 to 19", reading).map(Storage::Value),
+        }
     }
 
     fn types(&mut self, reading: &'static str, limit: usize) -> Result<Vec<Type>> {

@@ -3,9 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{MAGIC, VERSION, section};
+use super::{MAGIC, VERSION, def, section};
+use crate::instr::write_type;
 use crate::isa::{Event, Field, Instruction, InstructionSet};
-use crate::{Const, Func, Module, Names, Provides, Type, leb};
+use crate::{Func, Module, Names, Provides, Signature, Storage, StructDef, Type, TypeDef, leb};
 
 /// Header and required sections.
 pub fn required(module: &Module) -> Vec<u8> {
@@ -16,6 +17,7 @@ pub fn required(module: &Module) -> Vec<u8> {
     put(&mut out, section::NAME, !module.name.is_empty(), |out| text(out, &module.name));
     put_list(&mut out, section::STRINGS, &module.strings, |out, literal| text(out, literal));
     put_list(&mut out, section::ISAS, &module.isas, isa);
+    put_list(&mut out, section::TYPES, &module.types, type_def);
     put_list(&mut out, section::USES, &module.uses, |out, wanted| {
         text(out, &wanted.name);
         index(out, wanted.isa.0);
@@ -27,7 +29,8 @@ pub fn required(module: &Module) -> Vec<u8> {
     });
     put_list(&mut out, section::GLOBALS, &module.globals, |out, global| {
         out.push(u8::from(global.mutable));
-        constant(out, global.init);
+        write_type(out, global.ty);
+        bytes(out, &global.init);
     });
     put(&mut out, section::MEMORY, module.memory.is_some(), |out| {
         if let Some(memory) = module.memory {
@@ -48,6 +51,15 @@ pub fn required(module: &Module) -> Vec<u8> {
         index(out, handler.source.0);
         out.push(handler.event);
         index(out, handler.func.0);
+    });
+    put_list(&mut out, section::PROGRAMS, &module.programs, |out, program| {
+        text(out, &program.name);
+        index(out, program.isa.0);
+        index(out, program.func.0);
+    });
+    put_list(&mut out, section::TESTS, &module.tests, |out, test| {
+        text(out, &test.name);
+        index(out, test.func.0);
     });
     out
 }
@@ -97,13 +109,13 @@ fn text(out: &mut Vec<u8>, content: &str) {
 }
 
 fn types(out: &mut Vec<u8>, all: &[Type]) {
-    list(out, all, |out, ty| out.push(*ty as u8));
+    list(out, all, |out, ty| write_type(out, *ty));
 }
 
 fn fields(out: &mut Vec<u8>, all: &[Field]) {
     list(out, all, |out, field| {
         text(out, &field.name);
-        out.push(field.ty as u8);
+        write_type(out, field.ty);
     });
 }
 
@@ -140,30 +152,71 @@ fn provides(out: &mut Vec<u8>, provided: &Provides) {
     list(out, &provided.ops, |out, op| index(out, op.0));
 }
 
-fn constant(out: &mut Vec<u8>, value: Const) {
-    out.push(value.ty() as u8);
-    match value {
-        Const::I32(value) => leb::write_i64(out, i64::from(value)),
-        Const::I64(value) => leb::write_i64(out, value),
-        Const::F64(bits) => out.extend_from_slice(&bits.to_le_bytes()),
-        Const::Bool(value) => out.push(u8::from(value)),
-        Const::Str(id) => index(out, id.0),
+/// A line of the type table.
+pub fn type_def(out: &mut Vec<u8>, definition: &TypeDef) {
+    match definition {
+        TypeDef::Struct(found) => {
+            out.push(def::STRUCT);
+            struct_def(out, found);
+        }
+        TypeDef::Array(found) => {
+            out.extend([def::ARRAY, u8::from(found.mutable)]);
+            storage(out, found.element);
+        }
+        TypeDef::Func(sig) => {
+            out.push(def::FUNC);
+            signature(out, sig);
+        }
+        TypeDef::Cap(cap) => {
+            out.push(def::CAP);
+            index(out, cap.isa.0);
+            bytes(out, &cap.instructions);
+        }
     }
 }
 
+fn struct_def(out: &mut Vec<u8>, found: &StructDef) {
+    out.push(u8::from(found.parent.is_some()));
+    if let Some(parent) = found.parent {
+        index(out, parent.0);
+    }
+    out.push(u8::from(found.frozen));
+    list(out, &found.fields, |out, field| {
+        out.push(u8::from(field.mutable));
+        storage(out, field.storage);
+    });
+}
+
+fn storage(out: &mut Vec<u8>, stored: Storage) {
+    match Storage::PACKED.iter().find(|(_, packed)| *packed == stored) {
+        Some((code, _)) => out.push(*code),
+        None => write_type(out, stored.value()),
+    }
+}
+
+fn signature(out: &mut Vec<u8>, sig: &Signature) {
+    types(out, &sig.params);
+    types(out, &sig.results);
+}
+
 fn func(out: &mut Vec<u8>, func: &Func) {
-    types(out, &func.sig.params);
-    types(out, &func.sig.results);
+    out.push(u8::from(func.pure));
+    signature(out, &func.sig);
     types(out, &func.locals);
     bytes(out, &func.body);
 }
 
 fn names(out: &mut Vec<u8>, names: &Names) {
     let texts = |out: &mut Vec<u8>, all: &Vec<String>| list(out, all, |out, one| text(out, one));
-    text(out, &names.file);
+    texts(out, &names.files);
+    list(out, &names.func_files, |out, file| index(out, *file));
     texts(out, &names.funcs);
     list(out, &names.locals, texts);
     texts(out, &names.globals);
+    list(out, &names.types, |out, ty| {
+        text(out, &ty.name);
+        texts(out, &ty.fields);
+    });
     list(out, &names.lines, |out, lines| {
         let mut previous = (0, 0);
         list(out, lines, |out, &(offset, line)| {

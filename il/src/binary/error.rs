@@ -114,22 +114,10 @@ struct Kind(u8);
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self.0 {
-            super::section::NAME => "name",
-            super::section::STRINGS => "strings",
-            super::section::ISAS => "isas",
-            super::section::USES => "uses",
-            super::section::PROVIDES => "provides",
-            super::section::GLOBALS => "globals",
-            super::section::MEMORY => "memory",
-            super::section::DATA => "data",
-            super::section::FUNCS => "funcs",
-            super::section::EXPORTS => "exports",
-            super::section::HANDLERS => "handlers",
-            super::section::NAMES => "names",
-            other => return write!(f, "{other}"),
-        };
-        f.write_str(name)
+        match super::section::ALL.iter().find(|(kind, ..)| *kind == self.0) {
+            Some((_, name, _)) => f.write_str(name),
+            None => write!(f, "{}", self.0),
+        }
     }
 }
 

@@ -26,43 +26,68 @@ use alloc::vec::Vec;
 
 use crate::Module;
 
+pub(crate) use encode::type_def as write_type_def;
 pub use error::{BinaryError, Problem};
 
 /// The first four bytes of a module.
 pub const MAGIC: [u8; 4] = [0, b'i', b'l', b'b'];
 /// The format version that this crate reads and writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Bits of the required features that this crate knows: none as yet.
 pub const KNOWN_FEATURES: u64 = 0;
 /// Set in the kind of an optional section.
 pub const OPTIONAL: u8 = 0x80;
 
-/// Section kinds.
+/// Section kinds. What is referred to by index stands before what refers to it, functions aside.
 pub mod section {
-    /// The module's name.
-    pub const NAME: u8 = 1;
-    /// Literals.
-    pub const STRINGS: u8 = 2;
-    /// Embedded instruction sets.
-    pub const ISAS: u8 = 3;
-    /// Wanted capabilities.
-    pub const USES: u8 = 4;
-    /// The set that the module executes.
-    pub const PROVIDES: u8 = 5;
-    /// Globals.
-    pub const GLOBALS: u8 = 6;
-    /// Memory limits.
-    pub const MEMORY: u8 = 7;
-    /// Initial memory contents.
-    pub const DATA: u8 = 8;
-    /// Functions.
-    pub const FUNCS: u8 = 9;
-    /// Exports.
-    pub const EXPORTS: u8 = 10;
-    /// Event handlers.
-    pub const HANDLERS: u8 = 11;
-    /// Names and lines; optional.
-    pub const NAMES: u8 = super::OPTIONAL | 1;
+    macro_rules! kinds {
+        ($($(#[doc = $doc:literal])+ $name:ident = $kind:expr, $text:literal;)*) => {
+            $($(#[doc = $doc])+ pub const $name: u8 = $kind;)*
+            /// Every kind, its name, and what it holds.
+            pub const ALL: &[(u8, &str, &str)] = &[$(($name, $text, concat!($($doc),+)),)*];
+        };
+    }
+
+    kinds! {
+        /// The module's name.
+        NAME = 1, "name";
+        /// Literals.
+        STRINGS = 2, "strings";
+        /// Embedded instruction sets.
+        ISAS = 3, "isas";
+        /// Definitions of types.
+        TYPES = 4, "types";
+        /// Wanted capabilities.
+        USES = 5, "uses";
+        /// The set that the module executes.
+        PROVIDES = 6, "provides";
+        /// Globals.
+        GLOBALS = 7, "globals";
+        /// Memory limits.
+        MEMORY = 8, "memory";
+        /// Initial memory contents.
+        DATA = 9, "data";
+        /// Functions.
+        FUNCS = 10, "funcs";
+        /// Exports.
+        EXPORTS = 11, "exports";
+        /// Event handlers.
+        HANDLERS = 12, "handlers";
+        /// Device programs.
+        PROGRAMS = 13, "programs";
+        /// Tests.
+        TESTS = 14, "tests";
+        /// Names and lines; optional.
+        NAMES = super::OPTIONAL | 1, "names";
+    }
+}
+
+/// First byte of a type definition.
+mod def {
+    pub const STRUCT: u8 = 1;
+    pub const ARRAY: u8 = 2;
+    pub const FUNC: u8 = 3;
+    pub const CAP: u8 = 4;
 }
 
 /// The module's bytes.

@@ -20,10 +20,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use crate::instr::Reader;
+use crate::instr::{Instr, Reader};
 use crate::isa::{Event, Field, Instruction, InstructionSet};
 use crate::verify::names::is_path;
-use crate::{Const, Func, FuncId, Module, Provides, Signature, Type};
+use crate::{Func, FuncId, Module, Provides, Signature, Type};
 use names::Names;
 
 /// The module's text.
@@ -185,7 +185,7 @@ fn state(module: &Module, names: &Names, out: &mut String) {
     let global = |(at, global): (usize, &crate::Global)| {
         let mutable = if global.mutable { "mut " } else { "" };
         let name = names.global(crate::GlobalId(at as u32));
-        format!("global {mutable}{name}{}", constant(module, global.init))
+        format!("global {mutable}{name}{}", constant(module, global))
     };
     section(out, module.globals.iter().enumerate().map(global).collect());
 }
@@ -210,18 +210,19 @@ fn data_text(bytes: &[u8]) -> String {
 }
 
 /// `: type = value`, the type left out where the value tells it.
-fn constant(module: &Module, value: Const) -> String {
-    match value {
-        Const::I32(value) => format!(" = {value}"),
-        Const::I64(value) => format!(": i64 = {value}"),
-        Const::F64(bits) => match f64::from_bits(bits) {
+fn constant(module: &Module, global: &crate::Global) -> String {
+    match Reader::new(&global.init).next() {
+        Ok(Some(Instr::I32Const(value))) => format!(" = {value}"),
+        Ok(Some(Instr::I64Const(value))) => format!(": i64 = {value}"),
+        Ok(Some(Instr::F64Const(bits))) => match f64::from_bits(bits) {
             value if value.is_finite() => format!(" = {}", expr::float_text(value)),
             _ => format!(" = f64_bits({bits:#x})"),
         },
-        Const::Bool(value) => format!(" = {value}"),
-        Const::Str(id) => {
+        Ok(Some(Instr::BoolConst(value))) => format!(" = {value}"),
+        Ok(Some(Instr::StrConst(id))) => {
             format!(" = {}", module.strings.get(id.index()).map_or_else(String::new, |text| expr::quoted(text)))
         }
+        Ok(_) | Err(_) => String::new(),
     }
 }
 

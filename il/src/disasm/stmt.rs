@@ -74,7 +74,7 @@ impl<'a> Writer<'a> {
             Some(Type::F64) => "0.0",
             Some(Type::Bool) => "false",
             Some(Type::Str) => "\"\"",
-            Some(Type::Buf | Type::BufRef) | None => "buf(0)",
+            Some(_) | None => "buf(0)",
         };
         self.line(1, &format!("var {name} = {value}"));
     }

@@ -124,7 +124,7 @@ impl Builder<'_> {
                 let count = self.operands(target, opcode)?;
                 self.node(count, |args| Expr::Send(target, opcode, args))?;
             }
-            Instr::Op(op, offset) => self.operator(op, offset)?,
+            Instr::Op(op, immediate) => self.operator(op, immediate.offset)?,
             Instr::Set(dests) => self.set(dests)?,
             Instr::GlobalSet(id) => {
                 let value = self.pop()?;
@@ -186,6 +186,7 @@ impl Builder<'_> {
             Instr::Arm(values) => self.arm(Some(values))?,
             Instr::Default => self.arm(None)?,
             Instr::End => self.end()?,
+            _ => return None,
         }
         Some(())
     }

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 
 use super::diag::{Diagnostics, Sink, Span};
 use super::outline::{Item, ItemKind, outline};
-use super::{check, parse, too_large};
+use super::{Options, check, checked, load};
 use crate::isa::{Event, Field, Instruction, InstructionSet};
 use crate::op::{Form, Op, OpInfo};
 
@@ -73,18 +73,19 @@ impl Index {
     }
 }
 
-/// Indexes a text; like [`super::compile`], but errors do not hide what is understood.
-pub fn index(file: &str, source: &str, known: &[&'static InstructionSet]) -> Index {
-    let mut sink = Sink::new(file, source);
-    if too_large(source, &mut sink) {
-        let errors = Some(sink.finish());
-        return Index { errors, symbols: Vec::new(), occurrences: Vec::new(), items: Vec::new() };
-    }
-    let tree = parse::parse(source, &mut sink);
-    let notes = check::notes(&tree, source, known, &mut sink);
+/// Indexes a text; like [`super::compile_with`], but errors do not hide what is understood.
+pub fn index(file: &str, source: &str, options: &Options<'_>) -> Index {
     let items = outline(source);
-    let errors = if sink.is_clean() { None } else { Some(sink.finish()) };
-    let (symbols, occurrences) = notes.finish(&items);
+    let texts = match load(file, source, options) {
+        Ok(texts) => texts,
+        Err(errors) => return Index { errors: Some(errors), symbols: Vec::new(), occurrences: Vec::new(), items },
+    };
+    let (notes, errors) = checked(&texts, options, |build, sink| {
+        let notes = check::notes(build, sink);
+        let errors = if sink.is_clean() { None } else { Some(core::mem::replace(sink, Sink::new("", "")).finish()) };
+        (notes, errors)
+    });
+    let (symbols, occurrences) = notes.finish(&items, source.len() as u32);
     Index { errors, symbols, occurrences, items }
 }
 
@@ -169,7 +170,8 @@ impl Notes {
     }
 
     /// In order, once each, with what the text itself says of its items.
-    fn finish(mut self, items: &[Item]) -> (Vec<Symbol>, Vec<(Span, usize)>) {
+    /// `end` is where the text ends, and what it imports begins.
+    fn finish(mut self, items: &[Item], end: u32) -> (Vec<Symbol>, Vec<(Span, usize)>) {
         self.own_sets(items);
         for item in items.iter().flat_map(|item| core::iter::once(item).chain(&item.children)) {
             let Some(symbol) = self.by_place.get(&item.name_span.start) else { continue };
@@ -179,6 +181,10 @@ impl Notes {
             }
             symbol.doc.clone_from(&item.doc);
         }
+        for symbol in &mut self.symbols {
+            symbol.definition = symbol.definition.filter(|span| span.end <= end);
+        }
+        self.occurrences.retain(|(span, _)| span.end <= end);
         self.occurrences.sort_by_key(|(span, _)| span.start);
         self.occurrences.dedup_by(|(next, _), (one, _)| next.start < one.end);
         (self.symbols, self.occurrences)

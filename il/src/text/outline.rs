@@ -124,7 +124,7 @@ pub fn outline(source: &str) -> Vec<Item> {
     if source.len() > SOURCE_BYTES {
         return Vec::new();
     }
-    let tokens = lex(source, &mut Sink::new("", source));
+    let tokens = lex(source, 0, &mut Sink::new("", source));
     let outliner = Outliner { source, tokens: &tokens };
     let starts = outliner.starts();
     let ends = starts.iter().skip(1).copied().chain([tokens.len().saturating_sub(1)]);

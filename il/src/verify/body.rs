@@ -1,54 +1,51 @@
-//! One pass over one body: operands, locals and calls. Constructs are in `control`.
+//! One pass over one body: operands, locals, globals. Constructs are in `control`, calls and device instructions in
+//! `calls`, objects and references in `objects`.
 
-use alloc::string::String;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::Role;
 use super::control::Frame;
 use super::error::Violation;
-use super::state::{Available, Flow};
-use super::tables::{limit, literal};
+use super::rule::{Result, ensure, refuse, some};
+use super::state::{Available, Flow, Spare};
+use super::tables::limit;
+use super::{Context, Role};
 use crate::instr::{Dests, Instr, Reader};
-use crate::isa::{Instruction, InstructionSet};
-use crate::op::{Form, Op};
-use crate::{Func, FuncId, GlobalId, LocalId, Module, StrId, Type, UseId, limits};
+use crate::op::{Immediate, Op};
+use crate::{Func, FuncId, GlobalId, LocalId, StrId, Type, TypeId, limits};
 
-pub(super) type Result<T = ()> = core::result::Result<T, Violation>;
-
-/// Checks a function's body; an error comes with the offset of its instruction.
-pub(super) fn check(module: &Module, roles: &[Role], id: FuncId) -> core::result::Result<(), (u32, Violation)> {
-    let count = module.funcs.len();
-    let missing = Violation::NoSuch { what: "function", index: id.0, count };
-    let func = module.funcs.get(id.index()).ok_or((0, missing))?;
-    let mut body = Body::new(module, roles, id, func);
-    let mut reader = Reader::new(&func.body);
-    loop {
-        let offset = reader.offset();
-        let step = reader.next().map_err(Violation::Malformed);
-        match step.and_then(|instr| instr.map(|instr| body.instr(instr)).transpose()) {
-            Ok(Some(())) => {}
-            Ok(None) => return body.finish().map_err(|kind| (offset, kind)),
-            Err(kind) => return Err((offset, kind)),
-        }
-    }
-}
+/// An error comes with the offset of its instruction.
+type Located = core::result::Result<(), (u32, Box<Violation>)>;
 
 /// A value on the operand stack.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Operand {
     pub ty: Type,
-    /// The local that a `ref buf` borrows.
-    borrows: Option<LocalId>,
+    pub source: Source,
     /// Height of the tree that computes it.
-    depth: usize,
+    pub depth: u32,
 }
 
-/// The state of the pass.
+/// Where an operand comes from, as far as a rule asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Source {
+    /// Somewhere.
+    Value,
+    /// A `ref buf` of this `buf` local.
+    Borrow(LocalId),
+    /// The constant null.
+    Null,
+}
+
+/// The state of the pass. Its allocations serve one body after the other.
 pub(super) struct Body<'m> {
-    module: &'m Module,
-    roles: &'m [Role],
-    role: Role,
-    pub func: &'m Func,
+    pub context: Context<'m>,
+    pub role: Role,
+    /// Whether only what a pure function may do is allowed.
+    pub pure: bool,
+    pub results: &'m [Type],
+    /// Types of the locals, parameters first.
+    pub locals: Vec<Type>,
     pub operands: Vec<Operand>,
     pub frames: Vec<Frame>,
     /// Indices into `frames` of the loops among them.
@@ -56,34 +53,92 @@ pub(super) struct Body<'m> {
     /// Values of the arms of all open switches, outermost first.
     pub arms: Vec<i64>,
     pub flow: Flow,
+    pub spare: Spare,
 }
 
 impl<'m> Body<'m> {
-    fn new(module: &'m Module, roles: &'m [Role], id: FuncId, func: &'m Func) -> Self {
-        let params = func.sig.params.len();
-        let mut available = Available::none(params + func.locals.len());
-        (0..params).for_each(|index| available.add(LocalId(index as u32)));
+    pub fn new(context: Context<'m>) -> Self {
         Body {
-            module,
-            roles,
-            role: roles.get(id.index()).copied().unwrap_or(Role::Plain),
-            func,
+            context,
+            role: Role::Plain,
+            pure: false,
+            results: &[],
+            locals: Vec::new(),
             operands: Vec::new(),
             frames: Vec::new(),
             loops: Vec::new(),
             arms: Vec::new(),
-            flow: Some(available),
+            flow: None,
+            spare: Spare::default(),
         }
+    }
+
+    /// Checks a function's body; `observe` sees the state before each instruction and at the end.
+    pub fn function(&mut self, id: FuncId, mut observe: impl FnMut(u32, &Self)) -> Located {
+        let Some(func) = self.context.module.funcs.get(id.index()) else { return Ok(()) };
+        self.enter(func, self.context.roles.get(id.index()).copied().unwrap_or(Role::Plain));
+        let mut reader = Reader::new(&func.body);
+        loop {
+            let offset = reader.offset();
+            observe(offset, self);
+            let step = match reader.next() {
+                Ok(Some(instr)) => self.instr(instr),
+                Ok(None) => return self.finish().map_err(|kind| (offset, kind)),
+                Err(error) => self.malformed(error),
+            };
+            step.map_err(|kind| (offset, kind))?;
+        }
+    }
+
+    /// Checks a global's initial value: one tree of constants.
+    pub fn global(&mut self, id: GlobalId) -> Located {
+        let Some(global) = self.context.module.globals.get(id.index()) else { return Ok(()) };
+        self.reset(&[], &[]);
+        (self.role, self.pure, self.results) = (Role::Plain, false, &[]);
+        let mut reader = Reader::new(&global.init);
+        loop {
+            let offset = reader.offset();
+            let step = match reader.next() {
+                Ok(Some(instr)) => self.constant(instr),
+                Ok(None) => return self.finish_constant(global.ty).map_err(|kind| (offset, kind)),
+                Err(error) => self.malformed(error),
+            };
+            step.map_err(|kind| (offset, kind))?;
+        }
+    }
+
+    fn malformed(&self, error: crate::instr::DecodeError) -> Result {
+        refuse!(Violation::Malformed(error))
+    }
+
+    fn enter(&mut self, func: &'m Func, role: Role) {
+        self.reset(&func.sig.params, &func.locals);
+        self.role = role;
+        self.pure = func.pure || matches!(role, Role::Program(_));
+        self.results = &func.sig.results;
+    }
+
+    fn reset(&mut self, params: &[Type], locals: &[Type]) {
+        self.locals.clear();
+        self.locals.extend_from_slice(params);
+        self.locals.extend_from_slice(locals);
+        let last = self.flow.take();
+        self.spare.give(last);
+        let mut state: Available = self.spare.take();
+        state.reset(params.len(), self.locals.len());
+        self.flow = Some(state);
     }
 
     /// The body has been read.
     fn finish(&self) -> Result {
-        if !self.frames.is_empty() || !self.operands.is_empty() {
-            return Err(Violation::Unfinished);
-        }
-        if self.flow.is_some() && !self.func.sig.results.is_empty() {
-            return Err(Violation::MissingReturn);
-        }
+        ensure!(self.frames.is_empty() && self.operands.is_empty(), Violation::Unfinished);
+        ensure!(self.flow.is_none() || self.results.is_empty(), Violation::MissingReturn);
+        Ok(())
+    }
+
+    fn finish_constant(&mut self, ty: Type) -> Result {
+        self.pop(ty)?;
+        ensure!(self.operands.is_empty(), Violation::LeftOver(self.operands.len()));
         Ok(())
     }
 
@@ -92,39 +147,72 @@ impl<'m> Body<'m> {
         match instr {
             Instr::I32Const(_) => self.push(Type::I32, 0),
             Instr::I64Const(_) => self.push(Type::I64, 0),
+            Instr::F32Const(_) => self.push(Type::F32, 0),
             Instr::F64Const(_) => self.push(Type::F64, 0),
             Instr::BoolConst(_) => self.push(Type::Bool, 0),
-            Instr::StrConst(id) => {
-                literal(self.module, id)?;
-                self.push(Type::Str, 0)
-            }
+            Instr::StrConst(id) => self.text(id),
+            Instr::Null(ty) => self.null(ty),
             Instr::Get(id) => self.get(id),
             Instr::Take(id) => self.take(id),
-            Instr::GlobalGet(id) => {
-                let ty = self.global(id)?;
-                self.push(ty, 0)
-            }
-            Instr::Call(id) => self.call(id),
-            Instr::Send(target, opcode) => self.send(target, opcode),
-            Instr::Op(op, _) => self.operator(op),
+            Instr::GlobalGet(id) => self.global_get(id),
+            Instr::GlobalTake(id) => self.global_take(id),
+            Instr::GlobalSet(id) => self.global_set(id),
+            Instr::Op(op, immediate) => self.operator(op, immediate),
+            Instr::Shuffle(lanes) => self.shuffle(lanes),
             Instr::Set(dests) => self.set(dests),
-            Instr::GlobalSet(id) => self.set_global(id),
+            Instr::StructNew(id) => self.struct_new(id),
+            Instr::FieldGet(id, field) => self.field_get(id, field),
+            Instr::FieldTake(id, field) => self.field_take(id, field),
+            Instr::FieldSet(id, field) => self.field_set(id, field),
+            Instr::ArrayNew(id) => self.array_new(id),
+            Instr::ArrayOf(id, count) => self.array_of(id, count),
+            Instr::ArrayGet(id) => self.array_get(id),
+            Instr::ArrayTake(id) => self.array_take(id),
+            Instr::ArraySet(id) => self.array_set(id),
+            Instr::ArrayLen => self.array_len(),
+            Instr::RefEq | Instr::RefNe => self.identity(),
+            Instr::Is(ty) => self.is(ty),
+            Instr::As(ty) => self.cast(ty),
+            Instr::Freeze => self.freeze(),
+            Instr::FuncRef(id, ty) => self.func_ref(id, ty),
+            Instr::Call(id) => self.call(id),
             Instr::CallSet(id, dests) => self.call_set(id, dests),
+            Instr::CallRef(ty) => self.call_ref(ty),
+            Instr::CallRefSet(ty, dests) => self.call_ref_set(ty, dests),
+            Instr::Return => self.leave_function(),
+            Instr::ReturnCall(id) => self.return_call(id),
+            Instr::ReturnCallRef(ty) => self.return_call_ref(ty),
+            Instr::Cap(id, ty) => self.cap(id, ty),
+            Instr::Attenuate(ty) => self.attenuate(ty),
+            Instr::Revoke => self.revoke(),
+            Instr::Flush(id) => self.flush(id),
+            Instr::FlushCap => self.flush_cap(),
+            Instr::Caller => self.caller(),
+            Instr::Send(target, opcode) => self.send(target, opcode),
+            Instr::Try(target, opcode) => self.try_(target, opcode),
             Instr::SendSet(target, opcode, dests) => self.send_set(target, opcode, dests),
             Instr::TrySet(target, opcode, dests) => self.try_set(target, opcode, dests),
+            Instr::SendTo(ty, opcode) => self.send_to(ty, opcode),
+            Instr::TryTo(ty, opcode) => self.try_to(ty, opcode),
+            Instr::SendToSet(ty, opcode, dests) => self.send_to_set(ty, opcode, dests),
+            Instr::TryToSet(ty, opcode, dests) => self.try_to_set(ty, opcode, dests),
+            Instr::Own(opcode) => self.own(opcode),
+            Instr::OwnTry(opcode) => self.own_try(opcode),
+            Instr::OwnSet(opcode, dests) => self.own_set(opcode, dests),
+            Instr::OwnTrySet(opcode, dests) => self.own_try_set(opcode, dests),
+            Instr::RunSet(target, program, dests) => self.run_set(target, program, dests),
+            Instr::RunTrySet(target, program, dests) => self.run_try_set(target, program, dests),
+            Instr::RunSend(target, program) => self.run_send(target, program),
             Instr::Emit(number) => self.emit(number),
             Instr::Fail => self.fail(),
-            Instr::Return => self.leave_function(),
             Instr::Trap(id) => self.trap(id),
             Instr::Assert(id) => self.assert(id),
-            Instr::Wait | Instr::WaitForever => self.end_statement(),
-            Instr::Flush(id) => {
-                self.capability(id)?;
-                self.end_statement()
-            }
+            Instr::Wait => self.wait("wait"),
+            Instr::WaitForever => self.wait("wait_forever"),
             Instr::Cond(ty) => self.open_cond(ty),
             Instr::Test => self.test(),
             Instr::If => self.open_if(),
+            Instr::IfAs(ty, local) => self.open_if_as(ty, local),
             Instr::Else => self.open_else(),
             Instr::Loop => self.open_loop(),
             Instr::While => self.open_while(),
@@ -138,64 +226,128 @@ impl<'m> Body<'m> {
         }
     }
 
-    // Operands
-
-    pub fn push(&mut self, ty: Type, depth: usize) -> Result {
-        self.push_operand(Operand { ty, borrows: None, depth })
+    /// The instructions that a global's initial value is made of.
+    fn constant(&mut self, instr: Instr<'m>) -> Result {
+        match instr {
+            Instr::I32Const(_) | Instr::I64Const(_) | Instr::F32Const(_) | Instr::F64Const(_) => self.instr(instr),
+            Instr::BoolConst(_) | Instr::StrConst(_) | Instr::Null(_) | Instr::FuncRef(..) => self.instr(instr),
+            Instr::StructNew(_) | Instr::ArrayNew(_) | Instr::ArrayOf(..) => self.instr(instr),
+            Instr::Get(_) | Instr::Take(_) | Instr::GlobalGet(_) | Instr::GlobalTake(_) | Instr::GlobalSet(_) => {
+                refuse!(Violation::NotConstant)
+            }
+            Instr::Op(..) | Instr::Shuffle(_) | Instr::Set(_) | Instr::Freeze => refuse!(Violation::NotConstant),
+            Instr::FieldGet(..) | Instr::FieldTake(..) | Instr::FieldSet(..) | Instr::ArrayLen => {
+                refuse!(Violation::NotConstant)
+            }
+            Instr::ArrayGet(_) | Instr::ArrayTake(_) | Instr::ArraySet(_) => refuse!(Violation::NotConstant),
+            Instr::RefEq | Instr::RefNe | Instr::Is(_) | Instr::As(_) => refuse!(Violation::NotConstant),
+            Instr::Call(_) | Instr::CallSet(..) | Instr::CallRef(_) | Instr::CallRefSet(..) => {
+                refuse!(Violation::NotConstant)
+            }
+            Instr::Return | Instr::ReturnCall(_) | Instr::ReturnCallRef(_) => refuse!(Violation::NotConstant),
+            Instr::Cap(..) | Instr::Attenuate(_) | Instr::Revoke | Instr::Flush(_) | Instr::FlushCap => {
+                refuse!(Violation::NotConstant)
+            }
+            Instr::Caller | Instr::Send(..) | Instr::Try(..) | Instr::SendSet(..) | Instr::TrySet(..) => {
+                refuse!(Violation::NotConstant)
+            }
+            Instr::SendTo(..) | Instr::TryTo(..) | Instr::SendToSet(..) | Instr::TryToSet(..) => {
+                refuse!(Violation::NotConstant)
+            }
+            Instr::Own(_) | Instr::OwnTry(_) | Instr::OwnSet(..) | Instr::OwnTrySet(..) => {
+                refuse!(Violation::NotConstant)
+            }
+            Instr::RunSet(..) | Instr::RunTrySet(..) | Instr::RunSend(..) | Instr::Emit(_) | Instr::Fail => {
+                refuse!(Violation::NotConstant)
+            }
+            Instr::Trap(_) | Instr::Assert(_) | Instr::Wait | Instr::WaitForever => refuse!(Violation::NotConstant),
+            Instr::Cond(_) | Instr::Test | Instr::If | Instr::IfAs(..) | Instr::Else | Instr::End => {
+                refuse!(Violation::NotConstant)
+            }
+            Instr::Loop | Instr::While | Instr::For(_) | Instr::Break(_) | Instr::Continue(_) => {
+                refuse!(Violation::NotConstant)
+            }
+            Instr::Switch | Instr::Arm(_) | Instr::Default => refuse!(Violation::NotConstant),
+        }
     }
 
-    fn push_operand(&mut self, operand: Operand) -> Result {
+    // Operands
+
+    #[cfg_attr(test, track_caller)]
+    pub fn push(&mut self, ty: Type, depth: u32) -> Result {
+        self.push_operand(Operand { ty, source: Source::Value, depth })
+    }
+
+    pub fn push_operand(&mut self, operand: Operand) -> Result {
         limit("operands on the stack", self.operands.len() + 1, limits::OPERANDS)?;
-        limit("operators inside one another", operand.depth, limits::EXPRESSION_DEPTH)?;
+        limit("operators inside one another", operand.depth as usize, limits::EXPRESSION_DEPTH)?;
         self.operands.push(operand);
         Ok(())
     }
 
-    /// Pops an operand of this type; returns the height of its tree. Operands below the innermost
-    /// open tree are out of reach.
-    pub fn pop(&mut self, expected: Type) -> Result<usize> {
-        let operand = self.pop_any(expected)?;
-        if operand.ty == expected {
-            Ok(operand.depth)
-        } else {
-            Err(Violation::Mismatch { expected, found: operand.ty })
-        }
+    pub fn is_subtype(&self, sub: Type, sup: Type) -> bool {
+        sub == sup || self.context.hierarchy.is_subtype(sub, sup)
     }
 
+    /// Refuses a value of type `found` where one of type `expected` is needed.
+    #[cfg_attr(test, track_caller)]
+    pub fn fits(&self, found: Type, expected: Type) -> Result {
+        ensure!(self.is_subtype(found, expected), Violation::Mismatch { expected, found });
+        Ok(())
+    }
+
+    /// Pops an operand of this type or a subtype; returns the height of its tree. Operands below the innermost
+    /// open tree are out of reach.
+    #[cfg_attr(test, track_caller)]
+    pub fn pop(&mut self, expected: Type) -> Result<u32> {
+        let operand = self.pop_any(expected)?;
+        self.fits(operand.ty, expected)?;
+        Ok(operand.depth)
+    }
+
+    #[cfg_attr(test, track_caller)]
     pub fn pop_any(&mut self, expected: Type) -> Result<Operand> {
-        if self.operands.len() <= self.base() {
-            return Err(Violation::MissingOperand(expected));
-        }
-        self.operands.pop().ok_or(Violation::MissingOperand(expected))
+        ensure!(self.operands.len() > self.base(), Violation::MissingOperand(expected));
+        Ok(some!(self.operands.pop(), Violation::MissingOperand(expected)))
     }
 
     /// Pops operands, the last one first; returns the height of the tallest tree.
-    fn pop_all(&mut self, types: impl DoubleEndedIterator<Item = Type>) -> Result<usize> {
+    pub fn pop_all(&mut self, types: impl DoubleEndedIterator<Item = Type>) -> Result<u32> {
         types.rev().try_fold(0, |deepest, ty| self.pop(ty).map(|depth| depth.max(deepest)))
     }
 
     /// A statement has taken its operands: none may be left, and no tree be open.
+    #[cfg_attr(test, track_caller)]
     pub fn end_statement(&mut self) -> Result {
-        if self.frames.last().is_some_and(Frame::is_tree) {
-            return Err(Violation::StatementInTree);
-        }
-        match self.operands.len() {
-            0 => Ok(()),
-            count => Err(Violation::LeftOver(count)),
-        }
-    }
-
-    /// The same for a statement that control does not pass.
-    pub fn terminate(&mut self) -> Result {
-        self.end_statement()?;
-        self.flow = None;
+        ensure!(!self.frames.last().is_some_and(Frame::is_tree), Violation::StatementInTree);
+        ensure!(self.operands.is_empty(), Violation::LeftOver(self.operands.len()));
         Ok(())
     }
 
-    fn operator(&mut self, op: Op) -> Result {
+    /// The same for a statement that control does not pass.
+    #[cfg_attr(test, track_caller)]
+    pub fn terminate(&mut self) -> Result {
+        self.end_statement()?;
+        let last = self.flow.take();
+        self.spare.give(last);
+        Ok(())
+    }
+
+    /// Refuses what pure functions and programs cannot do.
+    #[cfg_attr(test, track_caller)]
+    pub fn impure(&self, what: &'static str) -> Result {
+        ensure!(!self.pure, Violation::Impure(what));
+        Ok(())
+    }
+
+    fn operator(&mut self, op: Op, immediate: Immediate) -> Result {
         let info = op.info();
-        if touches_memory(op) && self.module.memory.is_none() {
-            return Err(Violation::NoMemory);
+        if op.touches_memory() {
+            self.impure("use the memory")?;
+            ensure!(self.context.module.memory.is_some(), Violation::NoMemory);
+        }
+        if let Some(lanes) = info.form.lanes() {
+            ensure!(immediate.lane < lanes, Violation::Lane { lane: immediate.lane, lanes });
         }
         let depth = self.pop_all(info.params.iter().copied())?;
         match info.result {
@@ -204,38 +356,71 @@ impl<'m> Body<'m> {
         }
     }
 
+    fn shuffle(&mut self, lanes: [u8; 16]) -> Result {
+        for lane in lanes {
+            ensure!(lane < 32, Violation::Lane { lane, lanes: 32 });
+        }
+        let second = self.pop(Type::V128)?;
+        let first = self.pop(Type::V128)?;
+        self.push(Type::V128, first.max(second) + 1)
+    }
+
+    fn null(&mut self, ty: Type) -> Result {
+        self.known(ty)?;
+        ensure!(ty.is_nullable(), Violation::NotNullable(ty));
+        self.push_operand(Operand { ty, source: Source::Null, depth: 0 })
+    }
+
+    /// Refuses a type whose definition does not exist.
+    #[cfg_attr(test, track_caller)]
+    pub fn known(&self, ty: Type) -> Result {
+        match ty.def() {
+            Some(id) => self.defined(id),
+            None => Ok(()),
+        }
+    }
+
+    #[cfg_attr(test, track_caller)]
+    pub fn defined(&self, id: TypeId) -> Result {
+        let count = self.context.module.types.len();
+        ensure!(id.index() < count, Violation::NoSuch { what: "type", index: id.0, count });
+        Ok(())
+    }
+
     // Locals
 
+    #[cfg_attr(test, track_caller)]
     pub fn local(&self, id: LocalId) -> Result<Type> {
-        let count = self.func.sig.params.len() + self.func.locals.len();
-        self.func.local_type(id.index()).ok_or(Violation::NoSuch { what: "local", index: id.0, count })
+        let count = self.locals.len();
+        Ok(*some!(self.locals.get(id.index()), Violation::NoSuch { what: "local", index: id.0, count }))
+    }
+
+    fn is_available(&self, id: LocalId) -> bool {
+        self.flow.as_ref().is_some_and(|flow| flow.has(id))
     }
 
     fn get(&mut self, id: LocalId) -> Result {
         let ty = self.local(id)?;
-        if !self.flow.as_ref().is_some_and(|flow| flow.has(id)) {
-            return Err(if ty == Type::Buf { Violation::Moved(id) } else { Violation::Unset(id) });
-        }
+        ensure!(ty != Type::OptBuf, Violation::ReadsOptBuf);
         if ty == Type::Buf {
-            return self.push_operand(Operand { ty: Type::BufRef, borrows: Some(id), depth: 0 });
+            ensure!(self.is_available(id), Violation::Moved(id));
+            return self.push_operand(Operand { ty: Type::BufRef, source: Source::Borrow(id), depth: 0 });
         }
+        ensure!(self.is_available(id), Violation::Unset(id));
         self.push(ty, 0)
     }
 
     fn take(&mut self, id: LocalId) -> Result {
-        match self.local(id)? {
-            Type::Buf => {}
-            Type::BufRef => return Err(Violation::NotOwned(id)),
-            found => return Err(Violation::Mismatch { expected: Type::Buf, found }),
+        let ty = self.local(id)?;
+        ensure!(ty != Type::BufRef, Violation::NotOwned(id));
+        ensure!(ty.is_affine(), Violation::Mismatch { expected: Type::Buf, found: ty });
+        ensure!(self.is_available(id), Violation::Moved(id));
+        let borrowed = self.operands.iter().any(|operand| operand.source == Source::Borrow(id));
+        ensure!(!borrowed, Violation::Borrowed(id));
+        if let Some(flow) = &mut self.flow {
+            flow.remove(id);
         }
-        let Some(flow) = self.flow.as_mut().filter(|flow| flow.has(id)) else {
-            return Err(Violation::Moved(id));
-        };
-        if self.operands.iter().any(|operand| operand.borrows == Some(id)) {
-            return Err(Violation::Borrowed(id));
-        }
-        flow.remove(id);
-        self.push(Type::Buf, 0)
+        self.push(ty, 0)
     }
 
     pub fn assign(&mut self, id: LocalId) {
@@ -245,21 +430,16 @@ impl<'m> Body<'m> {
     }
 
     /// Assigns values of these types to the destinations.
-    fn assign_all(&mut self, dests: Dests<'m>, types: impl ExactSizeIterator<Item = Type>) -> Result {
+    #[cfg_attr(test, track_caller)]
+    pub fn assign_all(&mut self, dests: Dests<'m>, types: impl ExactSizeIterator<Item = Type>) -> Result {
         let (expected, found) = (types.len(), dests.len());
-        if expected != found {
-            return Err(Violation::DestCount { expected, found });
-        }
+        ensure!(expected == found, Violation::DestCount { expected, found });
         for (at, (dest, ty)) in dests.iter().zip(types).enumerate() {
             let Some(id) = dest else { continue };
-            match self.local(id)? {
-                Type::BufRef => return Err(Violation::NotOwned(id)),
-                local if local != ty => return Err(Violation::Mismatch { expected: local, found: ty }),
-                _ => {}
-            }
-            if dests.iter().take(at).any(|other| other == dest) {
-                return Err(Violation::DestTwice(id));
-            }
+            let local = self.local(id)?;
+            ensure!(local != Type::BufRef, Violation::NotOwned(id));
+            self.fits(ty, local)?;
+            ensure!(!dests.iter().take(at).any(|other| other == dest), Violation::DestTwice(id));
             self.assign(id);
         }
         Ok(())
@@ -267,156 +447,77 @@ impl<'m> Body<'m> {
 
     fn set(&mut self, dests: Dests<'m>) -> Result {
         limit("destinations of one assignment", dests.len(), limits::DESTS)?;
-        if dests.is_empty() {
-            return Err(Violation::DestCount { expected: 1, found: 0 });
-        }
+        ensure!(!dests.is_empty(), Violation::DestCount { expected: 1, found: 0 });
         // Any type can be discarded, so the values say what is assigned, and `assign_all` compares.
-        let mut types = Vec::with_capacity(dests.len());
-        for _ in 0..dests.len() {
-            let found = self.pop_any(Type::I32)?.ty;
-            if found == Type::BufRef {
-                return Err(Violation::Mismatch { expected: Type::Buf, found });
-            }
-            types.push(found);
+        let mut types = [Type::I32; limits::DESTS];
+        let types = types.get_mut(..dests.len()).unwrap_or_default();
+        for ty in types.iter_mut().rev() {
+            *ty = self.pop_any(Type::I32)?.ty;
+            ensure!(*ty != Type::BufRef, Violation::Mismatch { expected: Type::Buf, found: *ty });
         }
         self.end_statement()?;
-        self.assign_all(dests, types.into_iter().rev())
+        self.assign_all(dests, types.iter().copied())
     }
 
-    // Globals, literals, functions
+    // Globals and literals
 
-    fn global(&self, id: GlobalId) -> Result<Type> {
-        let count = self.module.globals.len();
-        self.module.global_type(id).ok_or(Violation::NoSuch { what: "global", index: id.0, count })
+    #[cfg_attr(test, track_caller)]
+    fn global_type(&self, id: GlobalId) -> Result<(Type, bool)> {
+        let globals = &self.context.module.globals;
+        let missing = Violation::NoSuch { what: "global", index: id.0, count: globals.len() };
+        let global = some!(globals.get(id.index()), missing);
+        Ok((global.ty, global.mutable))
     }
 
-    fn set_global(&mut self, id: GlobalId) -> Result {
-        let ty = self.global(id)?;
-        if !self.module.globals.get(id.index()).is_some_and(|global| global.mutable) {
-            return Err(Violation::Immutable(id.0));
+    fn global_get(&mut self, id: GlobalId) -> Result {
+        let (ty, mutable) = self.global_type(id)?;
+        if mutable {
+            self.impure("read a mutable global")?;
         }
+        ensure!(ty != Type::OptBuf, Violation::ReadsOptBuf);
+        self.push(ty, 0)
+    }
+
+    fn global_take(&mut self, id: GlobalId) -> Result {
+        let (ty, _) = self.global_type(id)?;
+        self.impure("read a mutable global")?;
+        ensure!(ty == Type::OptBuf, Violation::TakesOther(ty));
+        self.push(ty, 0)
+    }
+
+    fn global_set(&mut self, id: GlobalId) -> Result {
+        let (ty, mutable) = self.global_type(id)?;
+        ensure!(mutable, Violation::Immutable(id.0));
+        self.impure("assign a global")?;
         self.pop(ty)?;
         self.end_statement()
     }
 
-    fn callee(&self, id: FuncId) -> Result<&'m Func> {
-        let count = self.module.funcs.len();
-        let func =
-            self.module.funcs.get(id.index()).ok_or(Violation::NoSuch { what: "function", index: id.0, count })?;
-        match self.roles.get(id.index()) {
-            Some(Role::Plain) => Ok(func),
-            _ => Err(Violation::CallsEntry(self.module.func_name(id))),
-        }
+    #[cfg_attr(test, track_caller)]
+    fn literal(&self, id: StrId) -> Result {
+        let count = self.context.module.strings.len();
+        ensure!(id.index() < count, Violation::NoSuch { what: "literal", index: id.0, count });
+        Ok(())
     }
 
-    fn call(&mut self, id: FuncId) -> Result {
-        let sig = &self.callee(id)?.sig;
-        let [result] = sig.results[..] else {
-            return Err(Violation::NotOneResult { name: self.module.func_name(id), results: sig.results.len() });
-        };
-        let depth = self.pop_all(sig.params.iter().copied())?;
-        self.push(result, depth + 1)
-    }
-
-    fn call_set(&mut self, id: FuncId, dests: Dests<'m>) -> Result {
-        let sig = &self.callee(id)?.sig;
-        self.pop_all(sig.params.iter().copied())?;
-        self.end_statement()?;
-        self.assign_all(dests, sig.results.iter().copied())
-    }
-
-    fn leave_function(&mut self) -> Result {
-        let func = self.func;
-        self.pop_all(func.sig.results.iter().copied())?;
-        self.terminate()
+    fn text(&mut self, id: StrId) -> Result {
+        self.literal(id)?;
+        self.push(Type::Str, 0)
     }
 
     fn trap(&mut self, id: StrId) -> Result {
-        literal(self.module, id)?;
+        self.literal(id)?;
         self.terminate()
     }
 
     fn assert(&mut self, id: StrId) -> Result {
-        literal(self.module, id)?;
+        self.literal(id)?;
         self.pop(Type::Bool)?;
         self.end_statement()
     }
 
-    fn fail(&mut self) -> Result {
-        if self.role != Role::Op {
-            return Err(Violation::FailOutsideOp);
-        }
-        self.pop(Type::I32)?;
+    fn leave_function(&mut self) -> Result {
+        self.pop_all(self.results.iter().copied())?;
         self.terminate()
     }
-
-    // Device instructions
-
-    fn capability(&self, id: UseId) -> Result<&'m InstructionSet> {
-        let module = self.module;
-        let count = module.uses.len();
-        let wanted = module.uses.get(id.index());
-        let set = wanted.and_then(|wanted| module.isas.get(wanted.isa.index()));
-        set.ok_or(Violation::NoSuch { what: "capability", index: id.0, count })
-    }
-
-    fn instruction(&self, target: UseId, opcode: u8) -> Result<&'m Instruction> {
-        let set = self.capability(target)?;
-        let count = set.instructions.len();
-        set.instruction(opcode).ok_or(Violation::NoSuch { what: "instruction", index: u32::from(opcode), count })
-    }
-
-    fn sent_name(&self, target: UseId, instruction: &Instruction) -> String {
-        let target = self.module.uses.get(target.index()).map_or("", |wanted| &wanted.name);
-        alloc::format!("{target}.{}", instruction.name)
-    }
-
-    fn send(&mut self, target: UseId, opcode: u8) -> Result {
-        let instruction = self.instruction(target, opcode)?;
-        let name = || self.sent_name(target, instruction);
-        let result = match instruction.results.as_deref() {
-            Some([result]) => result.ty,
-            Some(results) => return Err(Violation::NotOneResult { name: name(), results: results.len() }),
-            None => return Err(Violation::Streamed(name())),
-        };
-        let depth = self.pop_all(instruction.params.iter().map(|param| param.ty))?;
-        self.push(result, depth + 1)
-    }
-
-    fn send_set(&mut self, target: UseId, opcode: u8, dests: Dests<'m>) -> Result {
-        let instruction = self.instruction(target, opcode)?;
-        self.pop_all(instruction.params.iter().map(|param| param.ty))?;
-        self.end_statement()?;
-        let results = instruction.results.as_deref().unwrap_or_default();
-        self.assign_all(dests, results.iter().map(|result| result.ty))
-    }
-
-    fn try_set(&mut self, target: UseId, opcode: u8, dests: Dests<'m>) -> Result {
-        let instruction = self.instruction(target, opcode)?;
-        let Some(results) = instruction.results.as_deref() else {
-            return Err(Violation::Streamed(self.sent_name(target, instruction)));
-        };
-        self.pop_all(instruction.params.iter().map(|param| param.ty))?;
-        self.end_statement()?;
-        let mut types = Vec::with_capacity(results.len() + 1);
-        types.push(Type::I32);
-        types.extend(results.iter().map(|result| result.ty));
-        self.assign_all(dests, types.into_iter())
-    }
-
-    fn emit(&mut self, number: u8) -> Result {
-        let provided = self.module.provides.as_ref().ok_or(Violation::EmitWithoutSet)?;
-        let set = self.module.isas.get(provided.isa.index()).ok_or(Violation::EmitWithoutSet)?;
-        let count = set.events.len();
-        let missing = Violation::NoSuch { what: "event", index: u32::from(number), count };
-        let event = set.event(number).ok_or(missing)?;
-        self.pop_all(event.params.iter().map(|param| param.ty))?;
-        self.end_statement()
-    }
-}
-
-/// Whether the operator needs a linear memory.
-fn touches_memory(op: Op) -> bool {
-    op.info().form == Form::Memory
-        || matches!(op, Op::MemorySize | Op::MemoryGrow | Op::MemoryFill | Op::MemoryCopy | Op::StrAt)
 }

@@ -1,8 +1,9 @@
 //! Constructs: how control flows, and what is available where it joins.
 
-use super::body::{Body, Result};
+use super::body::Body;
 use super::error::Violation;
-use super::state::{Flow, join};
+use super::rule::{Result, ensure, refuse, some};
+use super::state::Flow;
 use super::tables::limit;
 use crate::instr::{ArmValues, Instr};
 use crate::{LocalId, Type, limits};
@@ -54,12 +55,9 @@ impl Body<'_> {
         if matches!(instr, Instr::Arm(_) | Instr::Default | Instr::End) {
             return Ok(());
         }
-        if matches!(self.frames.last(), Some(Frame { kind: Kind::Switch(_), .. })) {
-            return Err(Violation::Misplaced("switch"));
-        }
-        if self.flow.is_none() && *instr != Instr::Else {
-            return Err(Violation::AfterTerminator);
-        }
+        let before_arms = matches!(self.frames.last(), Some(Frame { kind: Kind::Switch(_), .. }));
+        ensure!(!before_arms, Violation::Misplaced("switch"));
+        ensure!(self.flow.is_some() || matches!(instr, Instr::Else), Violation::AfterTerminator);
         Ok(())
     }
 
@@ -77,7 +75,8 @@ impl Body<'_> {
 
     fn open(&mut self, kind: Kind, exit: Flow, base: usize) -> Result {
         limit("nested constructs", self.frames.len() + 1, limits::NESTING)?;
-        self.frames.push(Frame { kind, entry: self.flow.clone(), exit, base });
+        let entry = self.spare.copy(&self.flow);
+        self.frames.push(Frame { kind, entry, exit, base });
         Ok(())
     }
 
@@ -89,10 +88,20 @@ impl Body<'_> {
         self.open(Kind::If, None, 0)
     }
 
+    /// The local is assigned in the first branch only, which is why the state before it is kept.
+    pub fn open_if_as(&mut self, ty: Type, id: LocalId) -> Result {
+        self.pop_castable(ty)?;
+        self.end_statement()?;
+        let local = self.local(id)?;
+        self.fits(ty, local)?;
+        self.open(Kind::If, None, 0)?;
+        self.assign(id);
+        Ok(())
+    }
+
     pub fn open_cond(&mut self, ty: Type) -> Result {
-        if ty == Type::BufRef {
-            return Err(Violation::TypeNotAllowed { place: "a conditional expression", ty });
-        }
+        self.known(ty)?;
+        ensure!(ty != Type::BufRef, Violation::TypeNotAllowed { place: "a conditional expression", ty });
         self.open(Kind::CondTest(ty), None, self.operands.len())
     }
 
@@ -100,52 +109,55 @@ impl Body<'_> {
         match self.frames.last().map(|frame| frame.kind) {
             Some(Kind::CondTest(ty)) => {
                 self.close_tree(Type::Bool)?;
-                let flow = self.flow.clone();
-                self.replace(Kind::CondThen(ty), |frame| frame.entry = flow);
+                let flow = self.spare.copy(&self.flow);
+                self.replace(Kind::CondThen(ty), |frame| core::mem::replace(&mut frame.entry, flow));
             }
             Some(Kind::WhileTest) => {
                 self.pop(Type::Bool)?;
-                if !self.operands.is_empty() {
-                    return Err(Violation::LeftOver(self.operands.len()));
-                }
-                let flow = self.flow.clone();
-                self.replace(Kind::While, |frame| frame.exit = flow);
+                ensure!(self.operands.is_empty(), Violation::LeftOver(self.operands.len()));
+                let flow = self.spare.copy(&self.flow);
+                self.replace(Kind::While, |frame| core::mem::replace(&mut frame.exit, flow));
                 self.loops.push(self.frames.len() - 1);
             }
-            _ => return Err(Violation::Misplaced("test")),
+            _ => refuse!(Violation::Misplaced("test")),
         }
         Ok(())
     }
 
     /// Pops the one value of a `cond`'s part.
-    fn close_tree(&mut self, ty: Type) -> Result<usize> {
+    #[cfg_attr(test, track_caller)]
+    fn close_tree(&mut self, ty: Type) -> Result<u32> {
         let depth = self.pop(ty)?;
-        match self.operands.len() - self.base() {
-            0 => Ok(depth),
-            count => Err(Violation::LeftOver(count)),
-        }
+        let left = self.operands.len() - self.base();
+        ensure!(left == 0, Violation::LeftOver(left));
+        Ok(depth)
     }
 
-    fn replace(&mut self, kind: Kind, change: impl FnOnce(&mut Frame)) {
+    /// Changes the innermost construct; the state that falls out of the change is kept for reuse.
+    fn replace(&mut self, kind: Kind, change: impl FnOnce(&mut Frame) -> Flow) {
         if let Some(frame) = self.frames.last_mut() {
             frame.kind = kind;
-            change(frame);
+            let unused = change(frame);
+            self.spare.give(unused);
         }
     }
 
     pub fn open_else(&mut self) -> Result {
         let kind = match self.frames.last().map(|frame| frame.kind) {
-            Some(Kind::If) => Kind::Else,
+            Some(Kind::If) => {
+                self.branch_ends()?;
+                Kind::Else
+            }
             Some(Kind::CondThen(ty)) => {
                 self.close_tree(ty)?;
                 Kind::CondElse(ty)
             }
-            _ => return Err(Violation::Misplaced("else")),
+            _ => refuse!(Violation::Misplaced("else")),
         };
         let mut flow = self.flow.take();
         self.replace(kind, |frame| {
             core::mem::swap(&mut flow, &mut frame.entry);
-            frame.exit = frame.entry.take();
+            core::mem::replace(&mut frame.exit, frame.entry.take())
         });
         self.flow = flow;
         Ok(())
@@ -166,97 +178,117 @@ impl Body<'_> {
 
     pub fn open_for(&mut self, local: LocalId) -> Result {
         let ty = self.local(local)?;
-        if !matches!(ty, Type::I32 | Type::I64) {
-            return Err(Violation::NotAnInteger(ty));
-        }
+        ensure!(matches!(ty, Type::I32 | Type::I64), Violation::NotAnInteger(ty));
         self.pop(ty)?;
         self.pop(ty)?;
         self.end_statement()?;
         self.loops.push(self.frames.len());
-        self.open(Kind::For, self.flow.clone(), 0)?;
+        let exit = self.spare.copy(&self.flow);
+        self.open(Kind::For, exit, 0)?;
         self.assign(local);
         Ok(())
     }
 
-    fn enclosing_loop(&mut self, depth: u32) -> Result<&mut Frame> {
+    /// Where the depth-th enclosing loop stands among the frames.
+    #[cfg_attr(test, track_caller)]
+    fn enclosing_loop(&self, depth: u32) -> Result<usize> {
         let loops = self.loops.len();
         let index = loops.checked_sub(1).and_then(|last| last.checked_sub(depth as usize));
         let frame = index.and_then(|index| self.loops.get(index)).copied();
-        frame.and_then(|frame| self.frames.get_mut(frame)).ok_or(Violation::NoLoop { depth, loops })
+        Ok(some!(frame, Violation::NoLoop { depth, loops }))
     }
 
     pub fn leave_loop(&mut self, depth: u32) -> Result {
         self.end_statement()?;
+        let target = self.enclosing_loop(depth)?;
         let flow = self.flow.take();
-        join(&mut self.enclosing_loop(depth)?.exit, flow);
+        if let Some(frame) = self.frames.get_mut(target) {
+            self.spare.join(&mut frame.exit, flow);
+        }
         Ok(())
     }
 
     pub fn repeat_loop(&mut self, depth: u32) -> Result {
-        self.end_statement()?;
-        let flow = self.flow.take();
-        back_edge(self.enclosing_loop(depth)?, &flow)
+        let target = self.enclosing_loop(depth)?;
+        self.back_edge(target)?;
+        self.terminate()
+    }
+
+    /// Whatever the head of a loop has, a back-edge must bring.
+    #[cfg_attr(test, track_caller)]
+    fn back_edge(&self, target: usize) -> Result {
+        let head = self.frames.get(target).and_then(|frame| frame.entry.as_ref());
+        if let (Some(head), Some(flow)) = (head, &self.flow) {
+            let missing = head.first_missing_in(flow);
+            ensure!(missing.is_none(), Violation::LoopMoves(missing.unwrap_or(LocalId(0))));
+        }
+        Ok(())
     }
 
     // switch
 
     pub fn open_switch(&mut self) -> Result {
         let ty = self.pop_any(Type::I32)?.ty;
-        if !matches!(ty, Type::I32 | Type::I64) {
-            return Err(Violation::NotAnInteger(ty));
-        }
+        ensure!(matches!(ty, Type::I32 | Type::I64), Violation::NotAnInteger(ty));
         self.end_statement()?;
         self.open(Kind::Switch(ty), None, self.arms.len())?;
-        self.flow = None;
+        let unused = self.flow.take();
+        self.spare.give(unused);
         Ok(())
     }
 
     pub fn arm(&mut self, values: ArmValues<'_>) -> Result {
         let ty = match self.frames.last().map(|frame| frame.kind) {
             Some(Kind::Switch(ty) | Kind::Arm(ty)) => ty,
-            Some(Kind::Default) => return Err(Violation::AfterDefault),
-            _ => return Err(Violation::Misplaced("arm")),
+            Some(Kind::Default) => refuse!(Violation::AfterDefault),
+            _ => refuse!(Violation::Misplaced("arm")),
         };
-        if values.is_empty() {
-            return Err(Violation::EmptyArm);
-        }
+        self.branch_ends()?;
+        ensure!(!values.is_empty(), Violation::EmptyArm);
         for value in values.iter() {
-            if ty == Type::I32 && i32::try_from(value).is_err() {
-                return Err(Violation::ArmOutOfRange(value));
-            }
+            let fits = ty == Type::I64 || i32::try_from(value).is_ok();
+            ensure!(fits, Violation::ArmOutOfRange(value));
             self.arms.push(value);
         }
-        self.next_arm(Kind::Arm(ty))
+        self.next_arm(Kind::Arm(ty));
+        Ok(())
     }
 
     pub fn default(&mut self) -> Result {
         match self.frames.last().map(|frame| frame.kind) {
-            Some(Kind::Switch(_) | Kind::Arm(_)) => self.next_arm(Kind::Default),
-            Some(Kind::Default) => Err(Violation::AfterDefault),
-            _ => Err(Violation::Misplaced("default")),
+            Some(Kind::Switch(_) | Kind::Arm(_)) => {}
+            Some(Kind::Default) => refuse!(Violation::AfterDefault),
+            _ => refuse!(Violation::Misplaced("default")),
         }
+        self.branch_ends()?;
+        self.next_arm(Kind::Default);
+        Ok(())
     }
 
-    fn next_arm(&mut self, kind: Kind) -> Result {
-        let done = self.flow.take();
-        let mut entry = None;
-        self.replace(kind, |frame| {
-            join(&mut frame.exit, done);
-            entry = frame.entry.clone();
-        });
-        self.flow = entry;
+    /// A branch of statements ends here.
+    #[cfg_attr(test, track_caller)]
+    fn branch_ends(&self) -> Result {
+        ensure!(self.operands.is_empty(), Violation::LeftOver(self.operands.len()));
         Ok(())
+    }
+
+    fn next_arm(&mut self, kind: Kind) {
+        let done = self.flow.take();
+        if let Some(frame) = self.frames.last_mut() {
+            frame.kind = kind;
+            self.spare.join(&mut frame.exit, done);
+            self.flow = self.spare.copy(&frame.entry);
+        }
     }
 
     /// The switch's arm values must differ. They are sorted here, so an open switch costs no more
     /// than its values.
-    fn close_arms(&mut self, base: usize) -> Result {
+    fn close_arms(&mut self) -> Result {
+        let base = self.frames.last().map_or(0, |frame| frame.base);
         let values = self.arms.get_mut(base..).unwrap_or_default();
         values.sort_unstable();
-        let twin = values.windows(2).find(|pair| pair[0] == pair[1]);
-        if let Some(pair) = twin {
-            return Err(Violation::ArmTwice(pair[0]));
-        }
+        let twin = values.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+        ensure!(twin.is_none(), Violation::ArmTwice(twin.unwrap_or(0)));
         self.arms.truncate(base);
         Ok(())
     }
@@ -264,47 +296,48 @@ impl Body<'_> {
     // end
 
     pub fn end(&mut self) -> Result {
-        let kind = self.frames.last().map(|frame| frame.kind).ok_or(Violation::Misplaced("end"))?;
-        if let Kind::CondElse(ty) = kind {
-            let depth = self.close_tree(ty)?;
-            self.close();
-            return self.push(ty, depth + 1);
-        }
+        let kind = some!(self.frames.last().map(|frame| frame.kind), Violation::Misplaced("end"));
         match kind {
-            Kind::CondTest(_) | Kind::CondThen(_) | Kind::CondElse(_) | Kind::WhileTest => {
-                return Err(Violation::Unfinished);
+            Kind::CondElse(ty) => {
+                let depth = self.close_tree(ty)?;
+                self.close();
+                return self.push(ty, depth + 1);
             }
-            Kind::If | Kind::Else | Kind::Loop | Kind::While | Kind::For => {}
-            Kind::Switch(_) | Kind::Arm(_) | Kind::Default => {}
-        }
-        if !self.operands.is_empty() {
-            return Err(Violation::LeftOver(self.operands.len()));
-        }
-        match kind {
+            Kind::CondTest(_) | Kind::CondThen(_) | Kind::WhileTest => refuse!(Violation::Unfinished),
             Kind::Loop | Kind::While | Kind::For => {
-                if let Some(frame) = self.frames.last() {
-                    back_edge(frame, &self.flow)?;
-                }
+                self.branch_ends()?;
+                self.back_edge(self.frames.len() - 1)?;
                 self.loops.pop();
                 // Only the exits that the frame has collected lead out of a loop.
-                self.flow = None;
+                let unused = self.flow.take();
+                self.spare.give(unused);
             }
-            Kind::If | Kind::Switch(_) | Kind::Arm(_) => {
-                // Without `else` or `default` there is an edge past all branches.
-                self.replace(kind, |frame| join(&mut frame.exit, frame.entry.take()));
+            // Without `else` there is an edge past the branch.
+            Kind::If => {
+                self.branch_ends()?;
+                self.edge_past();
             }
-            Kind::Else
-            | Kind::Default
-            | Kind::CondTest(_)
-            | Kind::CondThen(_)
-            | Kind::CondElse(_)
-            | Kind::WhileTest => {}
-        }
-        if let (Kind::Switch(_) | Kind::Arm(_) | Kind::Default, Some(frame)) = (kind, self.frames.last()) {
-            self.close_arms(frame.base)?;
+            Kind::Else => self.branch_ends()?,
+            // Without `default` there is an edge past all arms.
+            Kind::Switch(_) | Kind::Arm(_) => {
+                self.branch_ends()?;
+                self.close_arms()?;
+                self.edge_past();
+            }
+            Kind::Default => {
+                self.branch_ends()?;
+                self.close_arms()?;
+            }
         }
         self.close();
         Ok(())
+    }
+
+    fn edge_past(&mut self) {
+        if let Some(frame) = self.frames.last_mut() {
+            let entry = frame.entry.take();
+            self.spare.join(&mut frame.exit, entry);
+        }
     }
 
     /// Takes the innermost construct away; control goes on where its exits join.
@@ -312,13 +345,8 @@ impl Body<'_> {
         if let Some(frame) = self.frames.pop() {
             let last = self.flow.take();
             self.flow = frame.exit;
-            join(&mut self.flow, last);
+            self.spare.join(&mut self.flow, last);
+            self.spare.give(frame.entry);
         }
     }
-}
-
-/// Whatever the head of a loop has, a back-edge must bring.
-fn back_edge(frame: &Frame, flow: &Flow) -> Result {
-    let (Some(head), Some(flow)) = (&frame.entry, flow) else { return Ok(()) };
-    head.first_missing_in(flow).map_or(Ok(()), |local| Err(Violation::LoopMoves(local)))
 }

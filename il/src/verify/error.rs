@@ -1,21 +1,21 @@
 //! Why a module is refused.
 
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::fmt;
 
 use crate::instr::DecodeError;
-use crate::leb::LebError;
-use crate::{Func, FuncId, LocalId, Module, Type};
+use crate::{FieldId, FuncId, GlobalId, IsaId, LocalId, Module, Type, TypeId};
 
 /// A refused module: which rule it breaks, where, and what to do about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VerifyError {
     /// The function; `None` if the module's tables are at fault.
     pub func: Option<FuncId>,
-    /// Its name.
+    /// The function's name.
     pub func_name: Option<String>,
-    /// Byte offset of the instruction in the function's body.
+    /// The global, if its initial value is at fault.
+    pub global: Option<GlobalId>,
+    /// Byte offset of the instruction in the function's body or the global's initial value.
     pub offset: u32,
     /// Source file, if the module carries names.
     pub file: Option<String>,
@@ -27,9 +27,23 @@ pub struct VerifyError {
     pub message: String,
 }
 
-/// The rules of a valid module, by how they are broken.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Violation {
+macro_rules! violations {
+    ($($(#[doc = $doc:literal])+ $name:ident
+        $({ $($(#[doc = $about:literal])+ $field:ident: $field_type:ty,)+ })? $(($($part:ty),+))?,)*) => {
+        /// The rules of a valid module, by how they are broken.
+        #[derive(Clone, PartialEq, Eq, Debug)]
+        pub enum Violation {
+            $($(#[doc = $doc])+ $name $({ $($(#[doc = $about])+ $field: $field_type,)+ })? $(($($part),+))?,)*
+        }
+
+        impl Violation {
+            /// Every rule: its name, and how it is broken.
+            pub const RULES: &[(&str, &str)] = &[$((stringify!($name), concat!($($doc),+)),)*];
+        }
+    };
+}
+
+violations! {
     /// More than [`crate::limits`] allow.
     Limit {
         /// Of what.
@@ -115,6 +129,42 @@ pub enum Violation {
     },
     /// A line table that does not ascend, or a name with control characters.
     BadNames(&'static str),
+    /// An operand of a device instruction that packets do not carry.
+    NotCarried(Type),
+    /// A struct that extends one behind it.
+    ParentAfter {
+        /// The struct.
+        child: TypeId,
+        /// What it extends.
+        parent: TypeId,
+    },
+    /// An array, function or capability type that refers to such a type that does not stand before it.
+    RefersAhead {
+        /// The definition.
+        from: TypeId,
+        /// What it refers to.
+        to: TypeId,
+    },
+    /// Two arrays, function or capability types of one shape.
+    SameType {
+        /// The first.
+        first: TypeId,
+        /// The other.
+        second: TypeId,
+    },
+    /// A `?buf` in a place that is not `mut`, and could not be read.
+    ImmutableBuf(&'static str),
+    /// A struct that is not frozen and extends one that is.
+    ThawsParent {
+        /// The struct.
+        child: TypeId,
+        /// What it extends.
+        parent: TypeId,
+    },
+    /// A `mut` field of a frozen struct.
+    FrozenMut(TypeId, FieldId),
+    /// A field of a frozen struct that cannot be shared.
+    FrozenField(TypeId, FieldId, Type),
 
     /// Bytes that are no instruction.
     Malformed(DecodeError),
@@ -167,6 +217,96 @@ pub enum Violation {
     NotOwned(LocalId),
     /// An assignment to an immutable global.
     Immutable(u32),
+    /// An assignment to an immutable field.
+    ImmutableField(TypeId, FieldId),
+    /// An assignment to an element of an immutable array.
+    ImmutableElement(TypeId),
+    /// A definition of another kind than the instruction needs.
+    WrongKind {
+        /// What is needed, e.g. `a struct`.
+        expected: &'static str,
+        /// What is there.
+        found: TypeId,
+    },
+    /// `null` of a type that has none.
+    NotNullable(Type),
+    /// A `?buf` read without taking it.
+    ReadsOptBuf,
+    /// `take` of a place that is no `?buf`.
+    TakesOther(Type),
+    /// An array of `?buf` filled with anything but `null`.
+    FillsWithBuf,
+    /// The length of what is no array.
+    NotAnArray(Type),
+    /// A number or buffer where a reference is needed.
+    NotAReference(Type),
+    /// A test or cast that can have no meaning.
+    NotCastable {
+        /// What is tested.
+        from: Type,
+        /// The type asked for.
+        to: Type,
+    },
+    /// The identity of a string.
+    StrIdentity,
+    /// `freeze` of what cannot be shared.
+    NotSendable(Type),
+    /// A function reference of a type that the function does not have.
+    FuncType {
+        /// The function.
+        func: FuncId,
+        /// The type of the reference.
+        expected: TypeId,
+    },
+    /// An instruction in a global's initial value that is not constant.
+    NotConstant,
+    /// A lane that the vector does not have.
+    Lane {
+        /// The lane.
+        lane: u8,
+        /// How many there are.
+        lanes: u8,
+    },
+    /// Something that neither a pure function nor a program may do.
+    Impure(&'static str),
+    /// An impure function called from a pure one or a program.
+    ImpureCall(String),
+    /// A tail call of a function with other results.
+    TailResults {
+        /// Results of this function.
+        expected: usize,
+        /// Results of the called one.
+        found: usize,
+    },
+    /// A tail call that borrows a buffer of the function that it replaces.
+    TailBorrows(LocalId),
+    /// Something of another instruction set than the capability's.
+    OtherSet {
+        /// The capability's set.
+        expected: IsaId,
+        /// The other one.
+        found: IsaId,
+    },
+    /// An instruction that the capability's type does not allow.
+    NotAllowed {
+        /// The capability's type.
+        ty: TypeId,
+        /// The instruction.
+        opcode: u8,
+    },
+    /// A value that is no capability where one is needed.
+    NotACapability(Type),
+    /// `own` outside a program.
+    OwnOutsideProgram,
+    /// `try` in an expression of an instruction that has results besides the status.
+    TryHasResults {
+        /// The instruction.
+        name: String,
+        /// How many results it has.
+        results: usize,
+    },
+    /// A program with results that is not waited for.
+    RunHasResults(String),
     /// `break` or `continue` beyond the outermost loop.
     NoLoop {
         /// The depth asked for.
@@ -188,8 +328,8 @@ pub enum Violation {
     CallsEntry(String),
     /// A streamed instruction where one that waits is needed.
     Streamed(String),
-    /// `fail` outside an op.
-    FailOutsideOp,
+    /// `fail` or `caller` outside an op.
+    OutsideOp(&'static str),
     /// `emit` in a module that provides no instruction set.
     EmitWithoutSet,
     /// A memory operator in a module without memory.
@@ -208,6 +348,9 @@ impl fmt::Display for VerifyError {
         if let Some(name) = &self.func_name {
             write!(f, "in `{name}`, byte {} of its body: ", self.offset)?;
         }
+        if let Some(global) = self.global {
+            write!(f, "in global {}, byte {} of its initial value: ", global.0, self.offset)?;
+        }
         f.write_str(&self.message)
     }
 }
@@ -217,9 +360,14 @@ impl core::error::Error for VerifyError {}
 impl VerifyError {
     /// An error in the module's tables.
     pub(super) fn table(module: &Module, kind: Violation) -> Self {
-        let file = module.names.as_ref().map(|names| names.file.clone());
+        let file = module.names.as_ref().and_then(|names| names.files.first()).cloned();
         let message = kind.describe(module, None);
-        VerifyError { func: None, func_name: None, offset: 0, file, line: None, kind, message }
+        VerifyError { func: None, func_name: None, global: None, offset: 0, file, line: None, kind, message }
+    }
+
+    /// An error at a byte of a global's initial value.
+    pub(super) fn global(module: &Module, global: GlobalId, offset: u32, kind: Violation) -> Self {
+        VerifyError { global: Some(global), offset, ..VerifyError::table(module, kind) }
     }
 
     /// An error at a byte of a body.
@@ -227,174 +375,12 @@ impl VerifyError {
         VerifyError {
             func: Some(func),
             func_name: Some(module.func_name(func)),
+            global: None,
             offset,
-            file: module.names.as_ref().map(|names| names.file.clone()),
+            file: module.file_of(func).map(String::from),
             line: module.line_at(func, offset),
             message: kind.describe(module, Some(func)),
             kind,
         }
     }
-}
-
-impl Violation {
-    fn describe(&self, module: &Module, func: Option<FuncId>) -> String {
-        let local = |id: LocalId| local_name(module, func, id);
-        match self {
-            Violation::Limit { what, count, limit } => {
-                format!("{count} {what}; at most {limit} are allowed: split it up")
-            }
-            Violation::NoSuch { what, index, count } => {
-                format!("there is no {what} {index}; the module has {count}")
-            }
-            Violation::BadName { what, name } => {
-                format!(
-                    "`{}` cannot be the name of {what}; use letters, digits and `_`, and no reserved word",
-                    name.escape_debug()
-                )
-            }
-            Violation::Duplicate { what, name } => {
-                format!("{what} `{}` stands twice; rename or remove one", name.escape_debug())
-            }
-            Violation::Order { isa, number } => {
-                format!("`{isa}`: number {number} is out of order; numbers ascend from 1")
-            }
-            Violation::TypeNotAllowed { place, ty } => format!("`{ty}` cannot be the type of {place}"),
-            Violation::Signature { role, expected, found } => {
-                format!("the function of {role} has the type `{found}`; it must have `{expected}`")
-            }
-            Violation::SharedEntry { name } => {
-                format!("`{name}` is an op or handler and cannot serve as anything else; give each its own function")
-            }
-            Violation::OpCount { expected, found } => {
-                format!(
-                    "the provided set has {expected} instructions but there are {found} ops; give each instruction one"
-                )
-            }
-            Violation::MemoryLimits { min, max } => {
-                format!("memory {min}..{max}: the first number must not exceed the second")
-            }
-            Violation::DataOutside { offset, bytes, memory } => {
-                format!(
-                    "data of {bytes} bytes at {offset} lies outside the memory, which starts with {memory} bytes; raise its first number of pages"
-                )
-            }
-            Violation::BadNames(why) => format!("the names section is wrong: {why}"),
-            Violation::Malformed(error) => malformed(*error),
-            Violation::Unfinished => "the body ends inside a construct or expression; close it with `end`".to_string(),
-            Violation::Misplaced(what) => format!("`{what}` cannot stand here; it belongs to no open construct"),
-            Violation::StatementInTree => {
-                "a statement stands inside an expression; move it in front of the expression".to_string()
-            }
-            Violation::AfterTerminator => "this is never reached; remove it, or what leaves before it".to_string(),
-            Violation::MissingReturn => "the function has results but its end is reached; `return` them".to_string(),
-            Violation::Mismatch { expected, found } => mismatch(*expected, *found),
-            Violation::MissingOperand(expected) => format!("an operand of type `{expected}` is missing"),
-            Violation::LeftOver(count) => {
-                format!("{count} operands are left over at the statement's end; assign or discard them")
-            }
-            Violation::NotOneResult { name, results } => {
-                format!(
-                    "`{name}` has {results} results, but one is needed inside an expression; make it a statement of its own"
-                )
-            }
-            Violation::DestCount { expected, found } => {
-                format!("{expected} values are assigned to {found} destinations; the numbers must agree")
-            }
-            Violation::DestTwice(id) => format!("`{}` is assigned twice at once; name it once", local(*id)),
-            Violation::Unset(id) => {
-                format!("`{}` is read before it is assigned on every path; assign it first", local(*id))
-            }
-            Violation::Moved(id) => {
-                format!(
-                    "`{}` has been moved (or was never assigned) on some path to here; assign it anew, or move it later",
-                    local(*id)
-                )
-            }
-            Violation::Borrowed(id) => {
-                format!("`{}` is moved while the same expression borrows it; split the expression", local(*id))
-            }
-            Violation::LoopMoves(id) => {
-                format!(
-                    "the loop moves `{}`, so its next turn would lack it; assign it anew before the turn ends",
-                    local(*id)
-                )
-            }
-            Violation::NotOwned(id) => {
-                format!(
-                    "`{}` is borrowed (`ref buf`) and can be neither moved nor assigned; take it as `buf`",
-                    local(*id)
-                )
-            }
-            Violation::Immutable(index) => {
-                let name = module.names.as_ref().and_then(|names| names.globals.get(*index as usize));
-                let name = name.cloned().unwrap_or_else(|| format!("global {index}"));
-                format!("`{name}` is immutable; declare it `global mut`")
-            }
-            Violation::NoLoop { depth, loops } => {
-                format!("there is no loop {depth} levels out; {loops} enclose this")
-            }
-            Violation::NotAnInteger(ty) => format!("an `i32` or `i64` is needed here, not `{ty}`"),
-            Violation::EmptyArm => "the arm has no values; give it one, or make it the default".to_string(),
-            Violation::ArmTwice(value) => format!("{value} stands in two arms; remove one"),
-            Violation::ArmOutOfRange(value) => format!("{value} does not fit `i32`; remove it"),
-            Violation::AfterDefault => "an arm follows the default; make the default the last".to_string(),
-            Violation::CallsEntry(name) => {
-                format!(
-                    "`{name}` is an op or handler and runs only when sent to; move its code into a function that both call"
-                )
-            }
-            Violation::Streamed(name) => {
-                format!(
-                    "`{name}` is streamed and answers nothing; send it as a plain statement, and `flush` to see failures"
-                )
-            }
-            Violation::FailOutsideOp => {
-                "`fail` stands outside an `op`; return a status instead and let the op fail".to_string()
-            }
-            Violation::EmitWithoutSet => "`emit` needs an instruction set that the module `provides`".to_string(),
-            Violation::NoMemory => "the module has no memory; declare one: `memory 1..1`".to_string(),
-        }
-    }
-}
-
-fn mismatch(expected: Type, found: Type) -> String {
-    let hint = match (expected, found) {
-        (Type::Buf, Type::BufRef) => ": a borrowed buffer cannot be given away; move it out of its local",
-        (Type::BufRef, Type::Buf) => ": keep the buffer in a local and borrow that",
-        _ => "",
-    };
-    format!("expected `{expected}`, found `{found}`{hint}")
-}
-
-fn malformed(error: DecodeError) -> String {
-    match error {
-        DecodeError::UnknownCode(code) => format!("{code:#04x} is no instruction; the module needs a newer version"),
-        DecodeError::Number(LebError::Truncated) => "the body ends inside an instruction".to_string(),
-        DecodeError::Number(LebError::TooLarge) => "a number is out of range".to_string(),
-        DecodeError::Number(LebError::NotShortest) => "a number is not encoded in its shortest form".to_string(),
-        DecodeError::UnknownType(code) => format!("{code} is no type"),
-        DecodeError::BadBool(byte) => format!("{byte} is no bool; expected 0 or 1"),
-    }
-}
-
-fn local_name(module: &Module, func: Option<FuncId>, id: LocalId) -> String {
-    let lists = module.names.as_ref().map(|names| &names.locals);
-    let name = func.and_then(|func| lists?.get(func.index())?.get(id.index()));
-    name.filter(|name| !name.is_empty()).cloned().unwrap_or_else(|| format!("local {}", id.0))
-}
-
-/// A function's type as in text.
-pub(super) fn signature_text(func: &Func) -> String {
-    signature(func.sig.params.iter().copied(), func.sig.results.iter().copied())
-}
-
-/// The type of a function from these to these.
-pub(super) fn signature(params: impl Iterator<Item = Type>, results: impl Iterator<Item = Type>) -> String {
-    let list = |types: &mut dyn Iterator<Item = Type>| {
-        let names: alloc::vec::Vec<&str> = types.map(Type::name).collect();
-        names.join(", ")
-    };
-    let (mut params, mut results) = (params, results);
-    let (params, results) = (list(&mut params), list(&mut results));
-    if results.is_empty() { format!("func({params})") } else { format!("func({params}) -> ({results})") }
 }

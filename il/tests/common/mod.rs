@@ -5,11 +5,11 @@ use std::borrow::Cow;
 
 use il::instr::{Instr, Writer};
 use il::isa::{Event, Field, Instruction, InstructionSet};
-use il::op::Op;
+use il::op::{Immediate, Op};
 use il::verify::Violation;
 use il::{
-    Const, Data, Export, Func, FuncId, Global, Handler, IsaId, LocalId, Memory, Module, Provides, Signature, StrId,
-    Type, Use, UseId,
+    Data, Export, Func, FuncId, Global, Handler, IsaId, LocalId, Memory, Module, Provides, Signature, StrId, Type, Use,
+    UseId,
 };
 
 /// A body under construction; every method appends one instruction.
@@ -51,7 +51,7 @@ impl Code {
         self.put(Instr::Take(LocalId(id)))
     }
     pub fn op(self, op: Op) -> Self {
-        self.put(Instr::Op(op, 0))
+        self.put(Instr::Op(op, Immediate::default()))
     }
     pub fn ret(self) -> Self {
         self.put(Instr::Return)
@@ -98,7 +98,12 @@ impl Code {
 /// A function with parameters, results and further locals.
 pub fn func(params: &[Type], results: &[Type], locals: &[Type], body: Code) -> Func {
     let sig = Signature { params: params.to_vec(), results: results.to_vec() };
-    Func { sig, locals: locals.to_vec(), body: body.bytes() }
+    Func { sig, pure: false, locals: locals.to_vec(), body: body.bytes() }
+}
+
+/// A global with its initial value.
+pub fn global(mutable: bool, ty: Type, init: Code) -> Global {
+    Global { mutable, ty, init: init.bytes() }
 }
 
 fn fields(types: &[Type]) -> Cow<'static, [Field]> {
@@ -140,10 +145,7 @@ pub fn device_module() -> Module {
         isas: vec![device_set()],
         uses: vec![Use { name: "device".into(), isa: IsaId(0) }],
         strings: vec!["why".into()],
-        globals: vec![
-            Global { mutable: true, init: Const::I32(7) },
-            Global { mutable: false, init: Const::Str(StrId(0)) },
-        ],
+        globals: vec![global(true, Type::I32, code().i32(7)), global(false, Type::Str, code().str(0))],
         memory: Some(Memory { min: 1, max: 2 }),
         funcs: vec![
             func(&[Type::I32], &[Type::I32], &[], code().get(0).ret()),

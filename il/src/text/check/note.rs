@@ -68,8 +68,9 @@ impl Context<'_, '_, '_> {
     pub(super) fn note_items(&mut self) {
         let Some(mut notes) = self.notes.take() else { return };
         let enums: BTreeMap<usize, Span> = self
-            .names
-            .values()
+            .scopes
+            .iter()
+            .flat_map(BTreeMap::values)
             .filter_map(|(entry, span)| if let Entry::Enum(id) = entry { Some((*id, *span)) } else { None })
             .collect();
         for (span, noted) in core::mem::take(&mut self.noted) {
@@ -79,7 +80,7 @@ impl Context<'_, '_, '_> {
                 Noted::Item(Entry::Global(id)) => {
                     let GlobalInfo { name, mutable, ty, .. } = &self.globals[id];
                     let word = if *mutable { "global mut" } else { "global" };
-                    let text = || format!("{word} {}: {}", name.text, type_text(*ty));
+                    let text = || format!("{word} {}: {}", name.text, self.shown(*ty));
                     notes.declared(span, name.span, Meaning::Global, text);
                 }
                 // How these are declared is theirs to say.
@@ -96,10 +97,28 @@ impl Context<'_, '_, '_> {
                     let definition = enums.get(&id).copied().unwrap_or(span);
                     notes.declared(span, definition, Meaning::Enum, String::new);
                 }
-                Noted::Item(Entry::Unsupported(_)) => {}
+                Noted::Item(Entry::Struct(at)) => {
+                    let Some(info) = self.types.structs.get(at) else { continue };
+                    notes.declared(span, info.decl.name.span, Meaning::Struct, String::new);
+                }
+                Noted::Item(Entry::Program(at)) => {
+                    let Some(info) = self.programs.get(at) else { continue };
+                    notes.declared(span, info.name.span, Meaning::Program, String::new);
+                }
+                Noted::Item(Entry::Unknown) => {}
             }
         }
         self.notes = Some(notes);
+    }
+
+    fn shown(&self, ty: Ty) -> String {
+        match ty {
+            Ty::Of(ty) => self.type_text(ty),
+            Ty::Int => "i32".into(),
+            Ty::Float => "f64".into(),
+            Ty::Null => "null".into(),
+            Ty::Nothing | Ty::Many | Ty::Error => "?".into(),
+        }
     }
 
     fn note_const(&self, notes: &mut Notes, span: Span, id: usize, meaning: Meaning) {
@@ -110,7 +129,7 @@ impl Context<'_, '_, '_> {
                 ConstState::Done(Some(value)) => (Ty::Of(value.ty()), format!(" = {}", value_text(value))),
                 _ => (info.ty.unwrap_or(Ty::Error), String::new()),
             };
-            format!("{word}{}: {}{value}", info.name.text, type_text(ty))
+            format!("{word}{}: {}{value}", info.name.text, self.shown(ty))
         });
     }
 }
@@ -132,6 +151,12 @@ impl Body<'_, '_, '_, '_> {
         match found {
             Found::Local(id) => self.note_local(span, *id),
             Found::Item(entry) => self.cx.note_item(span, *entry),
+            Found::Own(opcode) => {
+                let set = self.own_set().cloned();
+                if let Some((set, one)) = set.as_ref().and_then(|set| Some((set, set.instruction(*opcode)?))) {
+                    self.cx.note_instruction(span, set, one);
+                }
+            }
             Found::Nothing => {}
         }
     }
@@ -149,18 +174,10 @@ impl Body<'_, '_, '_, '_> {
             (false, false) => ("let ", Meaning::Local),
         };
         let (name, ty, definition) = (local.name, local.ty, local.span);
+        let ty = self.cx.shown(ty);
         if let Some(notes) = &mut self.cx.notes {
-            notes.declared(span, definition, meaning, || format!("{word}{name}: {}", type_text(ty)));
+            notes.declared(span, definition, meaning, || format!("{word}{name}: {ty}"));
         }
-    }
-}
-
-fn type_text(ty: Ty) -> String {
-    match ty {
-        Ty::Of(ty) => format!("{ty}"),
-        Ty::Int => "i32".into(),
-        Ty::Float => "f64".into(),
-        Ty::Nothing | Ty::Many | Ty::Error => "?".into(),
     }
 }
 
@@ -168,7 +185,9 @@ fn value_text(value: &Value) -> String {
     match value {
         Value::I32(value) => format!("{value}"),
         Value::I64(value) => format!("{value}"),
+        Value::F32(value) => format!("{value:?}"),
         Value::F64(value) => format!("{value:?}"),
+        Value::V128(low, high) => format!("v128({low}, {high})"),
         Value::Bool(value) => format!("{value}"),
         Value::Str(text) => format!("{text:?}"),
     }
