@@ -6,6 +6,8 @@ use std::path::Path;
 use il::text::Diagnostics;
 use il::{Module, VerifiedModule};
 
+use crate::imports::Imports;
+
 /// Why a command could not do its work.
 pub enum Failure {
     /// Errors in a text, with their places.
@@ -46,7 +48,9 @@ pub fn load(path: &Path) -> Result<(Module, Kind), Failure> {
         )
     })?;
     let name = path.display().to_string();
-    let module = il::text::compile(&name, &source, isa::ALL).map_err(Failure::Text)?;
+    let imports = Imports::of(path, &source);
+    let compiled = imports.with(false, |options| il::text::compile_with(&name, &source, options));
+    let module = compiled.map_err(Failure::Text)?;
     Ok((module, Kind::Text(source)))
 }
 

@@ -6,6 +6,7 @@
 
 mod doc;
 mod fmt;
+mod imports;
 mod input;
 mod lines;
 mod listing;
