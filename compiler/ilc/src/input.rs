@@ -6,7 +6,7 @@ use std::path::Path;
 use il::text::Diagnostics;
 use il::{Module, VerifiedModule};
 
-use crate::imports::Imports;
+use crate::imports::with_imports;
 
 /// Why a command could not do its work.
 pub enum Failure {
@@ -48,8 +48,7 @@ pub fn load(path: &Path) -> Result<(Module, Kind), Failure> {
         )
     })?;
     let name = path.display().to_string();
-    let imports = Imports::of(path, &source);
-    let compiled = imports.with(false, |options| il::text::compile_with(&name, &source, options));
+    let compiled = with_imports(&name, &source, false, |options| il::text::compile_with(&name, &source, options));
     let module = compiled.map_err(Failure::Text)?;
     Ok((module, Kind::Text(source)))
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use il::text::{Index, Place, Span, Symbol};
 use lsp_types::{Location, Position, Range, Uri};
 
-use crate::imports::Imports;
+use crate::imports::with_imports;
 use crate::lines::Lines;
 
 pub struct Document {
@@ -18,9 +18,8 @@ pub struct Document {
 impl Document {
     pub fn new(uri: Uri, text: String) -> Document {
         // A text that is in no file imports only from the standard library.
-        let file = file_path(&uri).unwrap_or_default();
-        let imports = Imports::of(&file, &text);
-        let index = imports.with(true, |options| il::text::index(&file.display().to_string(), &text, options));
+        let file = file_path(&uri).unwrap_or_default().display().to_string();
+        let index = with_imports(&file, &text, true, |options| il::text::index(&file, &text, options));
         Document { uri, text, index }
     }
 
