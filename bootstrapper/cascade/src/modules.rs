@@ -51,8 +51,7 @@ fn compile(path: &Path, bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
         .ok()
         .with_context(|| format!("`{}` is not UTF-8 text; a binary module is named .ilb", path.display()))?;
     let file = path.display().to_string();
-    let modules = il::library::Modules::beside(&file, &text);
-    let resolve = |path: &str| modules.find(path, |file| std::fs::read_to_string(file).ok());
+    let resolve = cascade::source::importer(&file, &text);
     let options = il::text::Options { known: isa::ALL, resolve: &resolve, tests: false };
     match il::text::compile_with(&file, &text, &options) {
         Ok(module) => Ok(il::binary::encode(&module)),

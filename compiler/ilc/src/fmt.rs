@@ -9,19 +9,17 @@ use crate::output::{print, write_over};
 
 /// Formats files in place, or with `check` only says which ones are not as they should be.
 pub fn files(inputs: &[PathBuf], check: bool) -> Result<(), Failure> {
-    let mut failures = Vec::new();
+    let failures: Vec<Failure> = texts(inputs)?.iter().filter_map(|path| file(path, check).err()).collect();
+    if failures.is_empty() { Ok(()) } else { Err(Failure::Several(failures)) }
+}
+
+/// The files that are named, and of folders every text below.
+pub fn texts(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for input in inputs {
-        if input.is_dir() {
-            if let Err(failure) = texts_below(input, &mut files) {
-                failures.push(failure);
-            }
-        } else {
-            files.push(input.clone());
-        }
+        if input.is_dir() { texts_below(input, &mut files)? } else { files.push(input.clone()) }
     }
-    failures.extend(files.iter().filter_map(|path| file(path, check).err()));
-    if failures.is_empty() { Ok(()) } else { Err(Failure::Several(failures)) }
+    Ok(files)
 }
 
 /// Standard input to standard output.

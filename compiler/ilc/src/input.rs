@@ -6,8 +6,6 @@ use std::path::Path;
 use il::text::Diagnostics;
 use il::{Module, VerifiedModule};
 
-use crate::imports::with_imports;
-
 /// Why a command could not do its work.
 pub enum Failure {
     /// Errors in a text, with their places.
@@ -33,8 +31,8 @@ pub enum Kind {
     Binary,
 }
 
-/// Reads a text or module: by its contents, not by its name.
-pub fn load(path: &Path) -> Result<(Module, Kind), Failure> {
+/// Reads a text or module: by its contents, not by its name. A text's `test` blocks are compiled if asked for.
+pub fn load(path: &Path, tests: bool) -> Result<(Module, Kind), Failure> {
     let bytes = fs::read(path).map_err(|error| Failure::message(path, &explain(path, &error)))?;
     if bytes.starts_with(&il::binary::MAGIC) {
         let module = il::binary::decode(&bytes).map_err(|error| Failure::message(path, &error.to_string()))?;
@@ -48,8 +46,9 @@ pub fn load(path: &Path) -> Result<(Module, Kind), Failure> {
         )
     })?;
     let name = path.display().to_string();
-    let compiled = with_imports(&name, &source, false, |options| il::text::compile_with(&name, &source, options));
-    let module = compiled.map_err(Failure::Text)?;
+    let resolve = cascade::source::importer(&name, &source);
+    let options = il::text::Options { known: isa::ALL, resolve: &resolve, tests };
+    let module = il::text::compile_with(&name, &source, &options).map_err(Failure::Text)?;
     Ok((module, Kind::Text(source)))
 }
 
@@ -67,7 +66,7 @@ pub fn read_text(path: &Path) -> Result<String, Failure> {
 
 /// Reads a text or module, and verifies it.
 pub fn load_verified(path: &Path) -> Result<VerifiedModule, Failure> {
-    let (module, kind) = load(path)?;
+    let (module, kind) = load(path, false)?;
     il::verify(module).map_err(|error| match (kind, error.line) {
         (Kind::Text(source), Some(line)) => {
             let name = path.display().to_string();

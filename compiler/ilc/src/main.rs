@@ -6,13 +6,13 @@
 
 mod doc;
 mod fmt;
-mod imports;
 mod input;
 mod lines;
 mod listing;
 mod lsp;
 mod messages;
 mod output;
+mod testing;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -115,6 +115,18 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// Run the `test` blocks of texts, each in a system of its own with devices that exist only there.
+    Test {
+        /// Texts (`.il`), or folders, of which every text is taken.
+        #[arg(required = true)]
+        inputs: Vec<PathBuf>,
+        /// Only tests whose names hold this text; may be given several times.
+        #[arg(short, long, value_name = "TEXT")]
+        filter: Vec<String>,
+        /// Seconds of real time that one test may take.
+        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        timeout: u32,
+    },
     /// Serve an editor over standard input and output (language server protocol).
     Lsp {
         /// What some editors pass: there is no other way anyhow.
@@ -155,7 +167,7 @@ fn main() -> ExitCode {
         Color::Always => true,
         Color::Never => false,
     };
-    match run(cli.command) {
+    match run(cli.command, cli.message_format) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             messages::report(&failure, cli.message_format, color);
@@ -164,18 +176,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
+fn run(command: Command, format: messages::Format) -> Result<(), Failure> {
     match command {
         Command::Build { input, output, emit } => build(&input, output, emit),
         Command::Check { inputs } => check(&inputs),
         Command::Dis { input } => {
-            let (module, _) = load(&input)?;
+            let (module, _) = load(&input, false)?;
             let listing = il::disasm::module(&module);
             print(&il::text::format("", &listing).unwrap_or(listing))
         }
         Command::Fmt { stdin: true, check, .. } => fmt::stdin(check),
         Command::Fmt { inputs, check, stdin: false } => fmt::files(&inputs, check),
         Command::Doc { inputs, output, all } => doc::write(&inputs, output.as_deref(), all),
+        Command::Test { inputs, filter, timeout } => {
+            testing::run(&inputs, &filter, u64::from(timeout) * 1000, format == messages::Format::Json)
+        }
         Command::Lsp { .. } => lsp::serve(),
         Command::Explain { code } => explain(code.as_deref()),
         Command::Completions { shell } => {

@@ -209,7 +209,8 @@ instructions! {
     0x22 Loop "loop" Construct "→";
     /// Opens a loop whose condition stands between it and `test`.
     0x23 While "while" Construct "→";
-    /// Counts the local (`i32` or `i64`) from start to below end, signed; both are computed once.
+    /// Counts the local (`i32` or `i64`) from start to below end, signed; both are computed once. Each turn assigns the
+    /// local anew: the count is kept apart from it.
     0x24 For(local: local) "for" Construct "start, end →";
     /// Chooses an arm. Without `default`, no arm may be chosen.
     0x25 Switch "switch" Construct "i32 or i64 →";

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use il::text::{Index, Place, Span, Symbol};
+use cascade::source::importer;
+use il::text::{Index, Options, Place, Span, Symbol};
 use lsp_types::{Location, Position, Range, Uri};
 
-use crate::imports::with_imports;
 use crate::lines::Lines;
 
 pub struct Document {
@@ -19,7 +19,8 @@ impl Document {
     pub fn new(uri: Uri, text: String) -> Document {
         // A text that is in no file imports only from the standard library.
         let file = file_path(&uri).unwrap_or_default().display().to_string();
-        let index = with_imports(&file, &text, true, |options| il::text::index(&file, &text, options));
+        let resolve = importer(&file, &text);
+        let index = il::text::index(&file, &text, &Options { known: isa::ALL, resolve: &resolve, tests: true });
         Document { uri, text, index }
     }
 
@@ -61,18 +62,8 @@ pub fn range(lines: &Lines<'_>, span: Span) -> Range {
 
 /// The path of a `file://` address.
 fn file_path(uri: &Uri) -> Option<PathBuf> {
-    let path = uri.as_str().strip_prefix("file://")?;
-    let mut bytes = Vec::new();
-    let mut rest = path.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-        bytes.push((digit(rest.next())? * 16 + digit(rest.next())?) as u8);
-    }
-    String::from_utf8(bytes).ok().map(PathBuf::from)
+    let path = uri.as_str().starts_with("file:").then(|| uri.path().as_estr().decode().into_string().ok())?;
+    path.map(|path| PathBuf::from(path.into_owned()))
 }
 
 /// The `file://` address of a path.
