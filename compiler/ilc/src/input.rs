@@ -46,7 +46,7 @@ pub fn load(path: &Path, tests: bool) -> Result<(Module, Kind), Failure> {
         )
     })?;
     let name = path.display().to_string();
-    let resolve = cascade::source::importer(cascade::source::folder(path));
+    let resolve = cascade::source::importer(&name, &source);
     let options = il::text::Options { known: isa::ALL, resolve: &resolve, tests };
     let module = il::text::compile_with(&name, &source, &options).map_err(Failure::Text)?;
     Ok((module, Kind::Text(source)))

@@ -132,7 +132,8 @@ impl Bench {
         let run = Run { plan, modules, key_events: 0 };
         let mut kept = tempfile::tempfile().map_err(failure)?;
         let (terminal, output) =
-            StreamTerminal::new(std::io::empty(), kept.try_clone().map_err(failure)?, Size::default).map_err(failure)?;
+            StreamTerminal::new(std::io::empty(), kept.try_clone().map_err(failure)?, Size::default)
+                .map_err(failure)?;
         let size = run.plan.display;
         let devices = Devices {
             screen: Box::new(Headless::new(size.width, size.height).0),

@@ -199,11 +199,42 @@ fn names_are_changed_everywhere() {
     assert!(edits.iter().all(|edit| edit["newText"] == "double"));
     assert_eq!(editor.at("textDocument/prepareRename", 4, 12), range(4, 10, 15));
 
-    for (line, character, name) in [(4, 12, "if"), (4, 12, "1x"), (4, 12, ""), (4, 30, "print"), (3, 0, "x")] {
+    for (line, character, name) in
+        [(4, 12, "if"), (4, 12, "1x"), (4, 12, ""), (4, 30, "print"), (3, 0, "x"), (3, 13, "start")]
+    {
         let refused = editor.request("textDocument/rename", rename(line, character, name));
         assert!(refused.is_err(), "{name} at {line}:{character}");
     }
     assert!(editor.at("textDocument/prepareRename", 4, 30).is_null(), "an instruction");
+}
+
+#[test]
+fn imports_are_followed() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("lsp imports");
+    std::fs::create_dir_all(folder.join("lib")).unwrap();
+    std::fs::write(folder.join("lib/a.il"), "module lib.a\n\n/// Lots.\nexport func many() -> i32 { return 1 }\n")
+        .unwrap();
+    let address = |file: &str| format!("file://{}/{file}", folder.to_str().unwrap().replace(' ', "%20"));
+    let text = "import lib.a { many }\nimport std.text { repeat }\n\
+        export func f() -> str { return repeat(\"x\", many()) }\nfunc g() { wrong() }\n";
+
+    let mut editor = Editor::initialized();
+    let document = json!({ "uri": address("main.il"), "languageId": "il", "version": 1, "text": text });
+    editor.tell("textDocument/didOpen", json!({ "textDocument": document }));
+    let Message::Notification(note) = editor.message() else { panic!("expected a notification") };
+    assert_eq!(note.params["diagnostics"].as_array().map(Vec::len), Some(1), "{note:?}");
+    let mut at = |method: &str, character: u32| {
+        let position = json!({ "line": 2, "character": character });
+        editor.ask(method, json!({ "textDocument": { "uri": address("main.il") }, "position": position }))
+    };
+    let line = text.lines().nth(2).unwrap();
+    let (many, repeat) = (line.find("many").unwrap() as u32, line.find("repeat").unwrap() as u32);
+    assert_eq!(at("textDocument/hover", many)["contents"]["value"], "```il\nexport func many() -> i32\n```\n\nLots.");
+    let definition = at("textDocument/definition", many);
+    assert_eq!((&definition["uri"], &definition["range"]), (&json!(address("lib/a.il")), &range(3, 12, 16)));
+    let text = at("textDocument/hover", repeat)["contents"]["value"].as_str().unwrap_or("").to_owned();
+    assert!(text.contains("func repeat(s: str, times: i32) -> str"), "{text}");
+    assert!(at("textDocument/definition", repeat).is_null(), "the library is in no file");
 }
 
 #[test]

@@ -253,7 +253,10 @@ impl<'f> Body<'_, '_, 'f, '_> {
     /// `new S { f: e, .. }`
     pub(super) fn new_struct(&mut self, name: Name<'f>, fields: &'f [(Name<'f>, Expr<'f>)], span: Span) -> Typed {
         let id = match self.cx.entry(name.text) {
-            Some(Entry::Struct(at)) => self.cx.types.structs[at].id,
+            Some(Entry::Struct(at)) => {
+                self.cx.note_item(name.span, Entry::Struct(at));
+                self.cx.types.structs[at].id
+            }
             Some(Entry::Unknown) => None,
             Some(entry) => {
                 let message = format!("`{}` is {}, not a struct", name.text, entry.describe());
@@ -479,6 +482,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         let text = path.text();
         match self.cx.entry(&text) {
             Some(Entry::Func(id)) => {
+                self.cx.note_item(path.span, Entry::Func(id));
                 self.impure(span, "refers to a function");
                 self.func_value(FuncId(id as u32), span)
             }

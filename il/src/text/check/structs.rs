@@ -62,7 +62,10 @@ impl<'f> Context<'_, 'f, '_> {
         let (module, name) = (info.module, info.decl.parent?);
         self.module = module;
         match self.entry(name.text) {
-            Some(Entry::Struct(parent)) => Some(parent),
+            Some(Entry::Struct(parent)) => {
+                self.note_item(name.span, Entry::Struct(parent));
+                Some(parent)
+            }
             Some(Entry::Unknown) => None,
             Some(entry) => {
                 let message = format!("`{}` is {}, not a struct", name.text, entry.describe());
@@ -132,6 +135,7 @@ impl<'f> Context<'_, 'f, '_> {
             let info = &mut self.types.structs[at];
             info.fields.push(StructField { mutable: field.mutable, storage });
             info.by_name.entry(name.text).or_insert(number);
+            self.note_field(name.text, StructField { mutable: field.mutable, storage }, name.span);
         }
     }
 
