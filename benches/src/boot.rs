@@ -20,6 +20,7 @@ const BOOTS: usize = 5;
 
 /// Adds the rows.
 pub fn measure(table: &mut Table) -> Result<()> {
+    table.section("Boot", "QEMU emulates (TCG); medians of 5 boots.");
     let image = std::env::var_os("CASCADE_IMAGE").map(PathBuf::from).context("run this by `cargo xtask bench`")?;
     let folder = tempfile::tempdir()?;
     let empty = empty_guest(folder.path())?;

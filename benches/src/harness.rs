@@ -12,6 +12,9 @@ use cascade::platform::{HostedOptions, HostedPlatform};
 use compiler::Options;
 use il::VerifiedModule;
 
+/// What a measured VM may hold: the collector's largest live set, several times.
+const QUOTA_BYTES: u64 = 4 << 30;
+
 /// The hosted platform, one for the whole run.
 pub fn platform() -> &'static HostedPlatform {
     static PLATFORM: std::sync::OnceLock<&'static HostedPlatform> = std::sync::OnceLock::new();
@@ -33,17 +36,22 @@ pub fn program(text: &str) -> Result<Arc<Program>> {
 
 /// Runs `main` of a program that needs nobody; packets that it sends are dropped unread.
 pub fn run_alone(program: &Arc<Program>) -> Result<()> {
-    let account = Account::new(64 << 20);
+    run_export(program, "main", &[]).map(drop)
+}
+
+/// Runs an exported function in a VM of its own that needs nobody; gives its results in packet form.
+pub fn run_export(program: &Arc<Program>, name: &str, words: &[u64]) -> Result<Vec<u64>> {
+    let account = Account::new(QUOTA_BYTES);
     let mut instance =
         Instance::new(platform(), program.clone(), account, DEFAULT_STACK_BYTES).map_err(|e| anyhow!("{e}"))?;
     for slot in 0..instance.slots() {
         instance.open_slot(slot, 0, 0);
     }
-    let main = program.module().export("main").context("no main")?;
-    let mut step = instance.enter(main, &[], &mut []).map_err(|status| anyhow!("{status}"))?;
+    let func = program.module().export(name).with_context(|| format!("no `{name}`"))?;
+    let mut step = instance.enter(func, words, &mut []).map_err(|status| anyhow!("{status}"))?;
     loop {
         step = match step {
-            Step::Done(_) => return Ok(()),
+            Step::Done(reply) => return Ok(reply.words),
             Step::Yield => {
                 platform().interrupt_word().store(0, Ordering::Relaxed);
                 instance.resume(0)

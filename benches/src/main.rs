@@ -1,15 +1,23 @@
 //! The measured claims: `cargo xtask bench` prints ours beside a peer, measured in one run.
 //!
 //! `--write` also renews `docs/benchmarks.md`. Figures are medians; only ratios mean much on a busy machine.
+//! A peer that is not installed is shown as absent; one of ours that fails is an error, after all was measured.
 
 mod boot;
 mod channels;
 mod code;
+mod collector;
+mod eight;
 mod emission;
+mod engines;
 mod harness;
+mod ours;
 mod peers;
 mod table;
+mod throughput;
 mod timing;
+mod toolchain;
+mod worker;
 
 use std::fs;
 use std::path::Path;
@@ -17,24 +25,48 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use table::Table;
 
+type Part = (&'static str, fn(&mut Table, &Path) -> Result<()>);
+
+/// What can be measured by itself; the folder is for what the peers' tools build.
+const PARTS: [Part; 5] = [
+    ("base", base),
+    ("code", eight::measure),
+    ("compiling", throughput::measure),
+    ("collector", collector::measure),
+    ("boot", |table, _| boot::measure(table)),
+];
+const USAGE: &str = "usage: cargo xtask bench [--write] [PART..]
+  --write  also renew docs/benchmarks.md; then all is measured
+  PART     base, code, compiling, collector, boot; without any, all";
+
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let write = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => false,
-        ["--write"] => true,
-        _ => bail!("usage: cargo xtask bench [--write]\n  --write  also renew docs/benchmarks.md"),
-    };
+    let (write, wanted): (Vec<_>, Vec<_>) = arguments.iter().map(String::as_str).partition(|word| *word == "--write");
+    let known = |word: &&str| PARTS.iter().any(|(name, _)| name == word);
+    if !wanted.iter().all(known) || (!write.is_empty() && !wanted.is_empty()) {
+        bail!("{USAGE}");
+    }
+    let folder = tempfile::tempdir()?;
     let mut table = Table::default();
-    emission::measure(&mut table)?;
-    channels::measure(&mut table)?;
-    code::measure(&mut table)?;
-    boot::measure(&mut table)?;
+    for (_, measure) in PARTS.iter().filter(|(name, _)| wanted.is_empty() || wanted.contains(name)) {
+        measure(&mut table, folder.path())?;
+    }
     println!("{table}");
-    if write {
+    if !table.failures().is_empty() {
+        bail!("ours failed:\n  {}", table.failures().join("\n  "));
+    }
+    if !write.is_empty() {
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/benchmarks.md");
         fs::write(page, format!("{INTRODUCTION}\n{table}"))?;
     }
     Ok(())
+}
+
+fn base(table: &mut Table, _: &Path) -> Result<()> {
+    table.section("The base", "Medians of several runs.");
+    emission::measure(table)?;
+    channels::measure(table)?;
+    code::measure(table)
 }
 
 const INTRODUCTION: &str = "# Measurements

@@ -7,6 +7,8 @@
 
 use core::mem::offset_of;
 
+use il::{Hierarchy, Storage, Type, TypeId};
+
 /// What a VM's code sees of the base. One per IL VM.
 #[repr(C)]
 #[derive(Debug)]
@@ -33,7 +35,8 @@ pub struct VmCtx {
     pub nursery_start: u64,
     /// Bytes of the nursery.
     pub nursery_bytes: u64,
-    /// Array of [`CapSlot`], one a `use`, then one more: the VM's own events, if it provides a set.
+    /// Array of [`CapSlot`]: one a `use`, then the VM's own events, if it provides a set, then those that
+    /// it received or made. A capability as a value is `slot << 1 | 1`. The array never moves: room for all is reserved.
     pub caps: u64,
     /// Array of addresses of objects: one `str` a literal (`Module::strings`), then one function reference a
     /// (function, type) pair that `func.ref` names, in the compiler's order; all immortal.
@@ -42,7 +45,9 @@ pub struct VmCtx {
     pub empty_str: u64,
     /// Address of an immortal empty `buf`: never freed, its length is 0.
     pub empty_buf: u64,
-    /// Arguments of the exit under way.
+    /// Who sent the request under way (`i32`, zero-extended), set by the base before it enters an `op`.
+    pub caller: u64,
+    /// Arguments of the exit under way. Those that [`Exit::info`] calls references are roots meanwhile.
     pub exit_args: [u64; 8],
     /// Arguments and results of an entry; status and results of a device instruction.
     /// Integers zero-extended, floats by bits, `str`, `buf` and references by address; a `v128` takes two, low half first.
@@ -89,6 +94,29 @@ pub const FROZEN: u32 = 1 << 2;
 pub const IMMORTAL: u32 = 1 << 3;
 /// Bytes of [`ObjectHeader`], the offset of what follows it.
 pub const OBJECT_DATA: i32 = size_of::<ObjectHeader>() as i32;
+/// Objects of at most so many bytes are allocated by generated code, from the nursery.
+pub const INLINE_BYTES: u64 = 1 << 10;
+/// Stands for the set of the VM that a program runs in, where a slot is named.
+pub const OWN_SLOT: u64 = 0xffff_ffff;
+/// Bytes from one global's slot to the next.
+pub const GLOBAL_BYTES: u64 = 16;
+
+/// The type word of a definition's objects, without flags. Frozen objects have another.
+pub fn type_word(hierarchy: &Hierarchy, id: TypeId) -> u32 {
+    (1 + hierarchy.numbers(id).0) << KIND_SHIFT
+}
+
+/// Bytes of an array (or, of bytes, a `str`), header included; a multiple of 8.
+pub const fn array_bytes(element_bytes: u32, len: u32) -> u64 {
+    (OBJECT_DATA as u64 + element_bytes as u64 * len as u64).next_multiple_of(8)
+}
+
+/// Whether objects of this definition may hold a `buf`: such are allocated by [`Exit::Alloc`] only.
+pub fn holds_bufs(hierarchy: &Hierarchy, id: TypeId) -> bool {
+    let is_buf = |storage: Storage| storage == Storage::Value(Type::OptBuf);
+    hierarchy.array(id).is_some_and(|array| is_buf(array.element))
+        || hierarchy.fields(id).iter().any(|field| is_buf(field.storage))
+}
 
 /// A `buf` in memory: this header, then the bytes.
 #[repr(C, align(16))]
@@ -103,21 +131,68 @@ pub struct BufHeader {
 /// Offset of a `buf`'s bytes from its address.
 pub const BUF_DATA: i32 = size_of::<BufHeader>() as i32;
 
+/// What an argument or answer of an exit is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Bits, or an address that no collection changes.
+    Word,
+    /// A reference as in a local: 0, a capability, or the address of an object.
+    Reference,
+}
+
+/// One line of the table of exits.
+#[derive(Clone, Copy, Debug)]
+pub struct ExitInfo {
+    /// The exit.
+    pub exit: Exit,
+    /// Its name.
+    pub name: &'static str,
+    /// Its arguments, in the order of [`VmCtx::exit_args`].
+    pub args: &'static [(&'static str, Kind)],
+    /// What the exit routine returns; a word that means nothing where this is none.
+    pub answer: Option<Kind>,
+    /// Whether a collection may happen before it returns. At all others code keeps references in registers.
+    pub collects: bool,
+}
+
 macro_rules! exits {
-    ($($(#[$doc:meta])* $code:literal $name:ident ($($arg:ident),*);)*) => {
+    ($($(#[$doc:meta])* $code:literal $name:ident ($($arg:ident $(: $kind:ident)?),*) $(-> $answer:ident)? $([$collects:ident])?;)*) => {
         /// Why a VM left its stack. The arguments named stand in [`VmCtx::exit_args`], in order.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[repr(u64)]
         pub enum Exit { $($(#[$doc])* $name = $code,)* }
         impl Exit {
-            /// All exits: (exit, name, names of its arguments).
-            pub const ALL: &[(Exit, &str, &[&str])] = &[$((Exit::$name, stringify!($name), &[$(stringify!($arg)),*]),)*];
+            /// The whole table, by ascending code from 1.
+            pub const TABLE: &[ExitInfo] = &[$(ExitInfo {
+                exit: Exit::$name,
+                name: stringify!($name),
+                args: &[$((stringify!($arg), exits!(@kind $($kind)?))),*],
+                answer: exits!(@answer $($answer)?),
+                collects: exits!(@collects $($collects)?),
+            },)*];
             /// The exit with this code.
             pub const fn from_code(code: u64) -> Option<Exit> {
                 match code { $($code => Some(Exit::$name),)* _ => None }
             }
+            /// This exit's line of the table.
+            pub const fn info(self) -> &'static ExitInfo {
+                &Exit::TABLE[self as usize - 1]
+            }
         }
+        const _: () = {
+            let mut at = 0;
+            while at < Exit::TABLE.len() {
+                assert!(Exit::TABLE[at].exit as usize == at + 1, "codes are contiguous from 1");
+                at += 1;
+            }
+        };
     };
+    (@kind) => { Kind::Word };
+    (@kind $kind:ident) => { Kind::$kind };
+    (@answer) => { None };
+    (@answer $kind:ident) => { Some(Kind::$kind) };
+    (@collects) => { false };
+    (@collects collects) => { true };
 }
 
 exits! {
@@ -131,50 +206,73 @@ exits! {
     /// Submit the open packet, whose last instruction's head lies at address `head` (the base fills in
     /// its tag), and wait for the reply: `values[0]` is the status, `values[1..]` the results: each
     /// defined also on failure: zero, false, the empty str or the empty buf. Returns the status.
-    /// A `str` result is an owned reference.
-    4 Call(slot, head);
+    4 Call(slot, head) -> Word [collects];
     /// Submit and wait until all was executed. Returns the sticky status or 0.
-    5 Flush(slot);
+    5 Flush(slot) -> Word;
     /// Run one handler; returns when one has run.
-    6 Wait();
+    6 Wait() [collects];
     /// Run handlers for ever; never returns.
-    7 WaitForever();
+    7 WaitForever() [collects];
     /// Answer the current request with `status`. The code then returns from the `op`.
     8 Fail(status);
-    /// End the VM: `kind` is a `TrapKind`, `message` the address of a `str` or 0.
-    9 Trap(kind, message);
-    /// End the VM: a device instruction outside `try` failed with `status`.
+    /// End the VM: `kind` is a `TrapKind`, `message` a `str` or 0.
+    9 Trap(kind, message: Reference);
+    /// End the VM: a device instruction outside `try` failed with `status`. `slot` is [`OWN_SLOT`] for one of the
+    /// program's own set.
     10 DeviceTrap(slot, opcode, status);
     /// Returns the address of a zeroed `buf` of `len` bytes (i32, unsigned); traps on quota.
-    11 BufNew(len);
+    11 BufNew(len) -> Word [collects];
     /// Frees a `buf` (not null; freeing the empty one does nothing).
     12 BufFree(buf);
-    /// Frees a `str` whose count has reached 0.
-    13 StrFree(str);
-    /// Returns a new `str`; borrows its arguments.
-    14 StrConcat(left, right);
+    /// Returns a new object: `ty` is its type word ([`type_word`]), `len` what its header says (i32, unsigned), `bytes` its
+    /// size, header included. Its contents are written before anything else happens: all of them, so the base
+    /// need not zero what lies outside the nursery either. Traps on quota, and beyond `limits::ARRAY_ELEMENTS`.
+    13 Alloc(ty, len, bytes) -> Reference [collects];
+    /// Returns a new `str`.
+    14 StrConcat(left: Reference, right: Reference) -> Reference [collects];
     /// Bytes `from..to` (i32 each, as unsigned); traps outside, or inside a character.
-    15 StrSlice(str, from, to);
+    15 StrSlice(str: Reference, from, to) -> Reference [collects];
     /// The text of an `i32` (sign-extended).
-    16 StrFromI32(value);
+    16 StrFromI32(value) -> Reference [collects];
     /// The text of an `i64`.
-    17 StrFromI64(value);
+    17 StrFromI64(value) -> Reference [collects];
     /// The text of an `f64` (its bits).
-    18 StrFromF64(value);
+    18 StrFromF64(value) -> Reference [collects];
     /// `true` or `false`.
-    19 StrFromBool(value);
+    19 StrFromBool(value) -> Reference [collects];
     /// A copy of `len` bytes of the linear memory; traps on bad UTF-8 or range.
-    20 StrAt(address, len);
+    20 StrAt(address, len) -> Reference [collects];
     /// 1 if the bytes are equal, else 0.
-    21 StrEq(left, right);
+    21 StrEq(left: Reference, right: Reference) -> Word;
     /// Grows the memory by `pages`; returns the old size in pages, or 0xffff_ffff.
-    22 MemoryGrow(pages);
+    22 MemoryGrow(pages) -> Word [collects];
     /// `memory_fill`; traps on range before writing.
     23 MemoryFill(address, value, len);
     /// `memory_copy`; overlapping is fine; traps on range before writing.
     24 MemoryCopy(to, from, len);
     /// `copy` between buffers; overlapping is fine; traps on range before writing.
     25 BufCopy(to, to_offset, from, from_offset, len);
+    /// The text of an `f32` (its bits).
+    26 StrFromF32(value) -> Reference [collects];
+    /// A reference is about to be stored in an object outside the nursery whose `REMEMBERED` flag is not set: sets it.
+    27 Remember(object: Reference);
+    /// 1 if the value is of the definition `def` (an index of the module's type table), else 0. The value is a
+    /// capability, a frozen object, or an array; never null.
+    28 IsType(value: Reference, def) -> Word;
+    /// `freeze`; returns the object in shared memory, the same one if it lies there already. Not null.
+    29 Freeze(object: Reference) -> Reference [collects];
+    /// A capability of its own with the rights of definition `def`; traps if that cannot be.
+    30 Attenuate(cap: Reference, def) -> Reference [collects];
+    /// Kills a capability that `Attenuate` made; traps otherwise.
+    31 Revoke(cap: Reference);
+    /// Run program `program` (an index of the module's programs) in the VM behind the slot and wait. Its arguments
+    /// stand in `values` from 0, status and results as for `Call`. Returns the status.
+    32 Run(slot, program) -> Word [collects];
+    /// The same, not waiting: a program without results.
+    33 RunSend(slot, program) [collects];
+    /// Execute instruction `opcode` of the set `isa` (an index of the module's sets) in the VM that this program runs in.
+    /// Its operands stand in `values` from 0, status and results as for `Call`. Returns the status.
+    34 Own(isa, opcode) -> Word [collects];
 }
 
 macro_rules! offsets {
@@ -202,6 +300,16 @@ offsets! {
     MEMORY_BYTES = VmCtx.memory_bytes;
     /// [`VmCtx::globals`]
     GLOBALS = VmCtx.globals;
+    /// [`VmCtx::heap_cursor`]
+    HEAP_CURSOR = VmCtx.heap_cursor;
+    /// [`VmCtx::heap_limit`]
+    HEAP_LIMIT = VmCtx.heap_limit;
+    /// [`VmCtx::nursery_start`]
+    NURSERY_START = VmCtx.nursery_start;
+    /// [`VmCtx::nursery_bytes`]
+    NURSERY_BYTES = VmCtx.nursery_bytes;
+    /// [`VmCtx::caller`]
+    CALLER = VmCtx.caller;
     /// [`VmCtx::caps`]
     CAPS = VmCtx.caps;
     /// [`VmCtx::literals`]
@@ -222,10 +330,10 @@ offsets! {
     SLOT_ATTACHMENTS = CapSlot.attachments;
     /// [`CapSlot::attached`]
     SLOT_ATTACHED = CapSlot.attached;
-    /// [`StrHeader::refs`]
-    STR_REFS = StrHeader.refs;
-    /// [`StrHeader::len`]
-    STR_LEN = StrHeader.len;
+    /// [`ObjectHeader::ty`]
+    OBJECT_TYPE = ObjectHeader.ty;
+    /// [`ObjectHeader::len`]
+    OBJECT_LEN = ObjectHeader.len;
     /// [`BufHeader::len`]
     BUF_LEN = BufHeader.len;
 }

@@ -5,10 +5,11 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use il::FuncId;
 use il::trap::TrapKind;
+use il::{FuncId, TypeId};
 
 use crate::error::LinkError;
+use crate::maps::StackMaps;
 
 /// What lies in a range of code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Hash)]
@@ -17,6 +18,10 @@ pub enum Symbol {
     Func(FuncId),
     /// Its System V entry.
     Entry(FuncId),
+    /// Code that gives some of the globals their initial values, by number from 0.
+    Init(u32),
+    /// The System V entry that runs all of these.
+    InitEntry,
     /// A helper of this module's code that leaves the VM and keeps all registers.
     Stub(Stub),
 }
@@ -29,10 +34,10 @@ pub enum Stub {
     Yield,
     /// `Exit::Room`
     Room,
-    /// `Exit::StrFree`
-    StrFree,
     /// `Exit::BufFree`
     BufFree,
+    /// `Exit::Remember`
+    Remember,
 }
 
 /// One range of code.
@@ -85,12 +90,20 @@ pub struct Compiled {
     /// What lies where.
     pub sections: Vec<Section>,
     /// Code offsets of System V entries `fn(*mut VmCtx)`: of `main` and all other exports, of
-    /// handlers and of `op`s; by function. An entry ends in `Exit::Done` and never returns.
+    /// handlers, `op`s, programs and tests; by function. An entry ends in `Exit::Done` and never returns.
     pub entries: Vec<(FuncId, u32)>,
     /// Instructions that trap, and why.
     pub traps: Vec<(u32, TrapKind)>,
     /// Code offset, byte offset in the body: each holds up to the next entry.
     pub lines: Vec<(u32, u32)>,
+    /// Code offset of the System V entry that gives all globals their initial values, in slots that are zero before;
+    /// it runs once, before any other entry. `None` if there are no globals.
+    pub init_entry: Option<u32>,
+    /// What `func.ref` names, in the order of the objects in [`crate::abi::VmCtx::literals`]: (function, type). The
+    /// object of each holds the address of [`Symbol::Func`] of its function.
+    pub func_refs: Vec<(FuncId, TypeId)>,
+    /// Where frames hold references while they wait for a call to return.
+    pub stack_maps: StackMaps,
 }
 
 impl Compiled {

@@ -23,10 +23,12 @@ mod error;
 mod image;
 mod listing;
 mod lower;
+mod maps;
 mod options;
 
 pub use compile::{Compilation, compile};
 pub use error::{CompileError, LinkError};
 pub use image::{Compiled, Location, Relocation, RelocationKind, Section, Stub, Symbol};
 pub use listing::{asm, clif};
+pub use maps::{FrameMap, StackMaps};
 pub use options::{Bounds, Cpu, GUARD_REGION_BYTES, Opt, Options};

@@ -14,6 +14,7 @@ mod hierarchy;
 pub mod instr;
 pub mod isa;
 pub mod leb;
+pub mod library;
 pub mod limits;
 mod module;
 pub mod op;

@@ -4,6 +4,8 @@
 //! text form, verifier rule, disassembly and reference page come from this table; only the
 //! lowering (`compiler`) and the interpreter give each its meaning by hand.
 
+mod meaning;
+
 use crate::trap::TrapKind;
 use crate::types::Type;
 

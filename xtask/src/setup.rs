@@ -1,13 +1,24 @@
 //! Set-up: what is missing is installed, or the exact command is printed.
 
 use std::io::IsTerminal;
+use std::path::Path;
 
 use anyhow::bail;
 
 use crate::shell::{self, command};
 
 const QEMU: &str = "qemu-system-x86_64";
-const INSTALL: [&str; 4] = ["install", "-y", "--no-install-recommends", "qemu-system-x86"];
+const INSTALL: [&str; 3] = ["install", "-y", "--no-install-recommends"];
+const QEMU_PACKAGE: &str = "qemu-system-x86";
+/// What the measurements compare with: a file or program that tells whether it is there, and its Debian package.
+const PEERS: [(&str, &str); 6] = [
+    ("clang", "clang"),
+    ("wasm-ld", "lld"),
+    ("/usr/lib/wasm32-wasi/libc.a", "wasi-libc"),
+    ("node", "nodejs"),
+    ("mono", "mono-runtime"),
+    ("mcs", "mono-mcs"),
+];
 
 /// Makes sure that everything outside the source tree is there.
 ///
@@ -37,6 +48,24 @@ pub fn rust_components() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Makes sure that the peers of `cargo xtask bench` are there.
+///
+/// # Errors
+/// If one is missing and cannot be installed from here; names the packages.
+pub fn peers() -> anyhow::Result<()> {
+    let there = |name: &str| Path::new(name).is_file() || shell::has(name);
+    let missing: Vec<&str> = PEERS.iter().filter(|(name, _)| !there(name)).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("  peers to measure against are missing: {}", missing.join(", "));
+    if !shell::has("apt-get") || (!is_root() && !can_sudo()) {
+        bail!("as an administrator, install what Debian calls {}", missing.join(" "));
+    }
+    apt_get(&["update"])?;
+    apt_get(&[INSTALL.as_slice(), &missing].concat())
+}
+
 fn qemu() -> anyhow::Result<()> {
     if shell::has(QEMU) {
         return Ok(());
@@ -49,12 +78,12 @@ fn qemu() -> anyhow::Result<()> {
     }
     if !is_root() && !can_sudo() {
         bail!(
-            "QEMU must be installed, which needs an administrator\n  run: sudo apt-get update && sudo apt-get {}",
+            "QEMU must be installed, which needs an administrator\n  run: sudo apt-get update && sudo apt-get {} {QEMU_PACKAGE}",
             INSTALL.join(" ")
         );
     }
     apt_get(&["update"])?;
-    apt_get(&INSTALL)?;
+    apt_get(&[INSTALL.as_slice(), &[QEMU_PACKAGE]].concat())?;
     if !shell::has(QEMU) {
         bail!("apt-get installed no `{QEMU}`");
     }

@@ -21,29 +21,6 @@ impl Failure {
     pub fn message(path: &Path, message: &str) -> Failure {
         Failure::Plain(format!("{}: {message}", path.display()))
     }
-
-    /// Says it all on standard error.
-    pub fn report(&self, color: bool) {
-        let count = self.show(color);
-        if count > 1 {
-            eprintln!("\nerror: {count} errors; `ilc explain CODE` says more about each kind");
-        }
-    }
-
-    /// Shows the errors; returns how many there are.
-    fn show(&self, color: bool) -> usize {
-        match self {
-            Failure::Text(errors) => {
-                eprintln!("{}\n", errors.render(color));
-                errors.len()
-            }
-            Failure::Plain(message) => {
-                eprintln!("error: {message}");
-                1
-            }
-            Failure::Several(failures) => failures.iter().map(|failure| failure.show(color)).sum(),
-        }
-    }
 }
 
 /// What a file turned out to be.
@@ -54,8 +31,8 @@ pub enum Kind {
     Binary,
 }
 
-/// Reads a text or module: by its contents, not by its name.
-pub fn load(path: &Path) -> Result<(Module, Kind), Failure> {
+/// Reads a text or module: by its contents, not by its name. A text's `test` blocks are compiled if asked for.
+pub fn load(path: &Path, tests: bool) -> Result<(Module, Kind), Failure> {
     let bytes = fs::read(path).map_err(|error| Failure::message(path, &explain(path, &error)))?;
     if bytes.starts_with(&il::binary::MAGIC) {
         let module = il::binary::decode(&bytes).map_err(|error| Failure::message(path, &error.to_string()))?;
@@ -69,13 +46,27 @@ pub fn load(path: &Path) -> Result<(Module, Kind), Failure> {
         )
     })?;
     let name = path.display().to_string();
-    let module = il::text::compile(&name, &source, isa::ALL).map_err(Failure::Text)?;
+    let resolve = cascade::source::importer(cascade::source::folder(path));
+    let options = il::text::Options { known: isa::ALL, resolve: &resolve, tests };
+    let module = il::text::compile_with(&name, &source, &options).map_err(Failure::Text)?;
     Ok((module, Kind::Text(source)))
 }
 
-/// The same, verified.
+/// Reads a text.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
+    let bytes = fs::read(path).map_err(|error| Failure::message(path, &explain(path, &error)))?;
+    if bytes.starts_with(&il::binary::MAGIC) {
+        return Err(Failure::message(path, "this is a module, a text is wanted (`ilc dis` makes one)"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::message(path, &format!("this is not a text: byte {at} is not UTF-8"))
+    })
+}
+
+/// Reads a text or module, and verifies it.
 pub fn load_verified(path: &Path) -> Result<VerifiedModule, Failure> {
-    let (module, kind) = load(path)?;
+    let (module, kind) = load(path, false)?;
     il::verify(module).map_err(|error| match (kind, error.line) {
         (Kind::Text(source), Some(line)) => {
             let name = path.display().to_string();
@@ -85,7 +76,8 @@ pub fn load_verified(path: &Path) -> Result<VerifiedModule, Failure> {
     })
 }
 
-fn explain(path: &Path, error: &std::io::Error) -> String {
+/// Why a file cannot be read, and what to do.
+pub fn explain(path: &Path, error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound if path.extension().is_none() => {
             "there is no such file; texts end in `.il`, modules in `.ilb`".into()

@@ -4,8 +4,15 @@
 //! Exit codes: 0 success, 1 the module or a file is at fault, 2 wrong usage.
 #![forbid(unsafe_code)]
 
+mod doc;
+mod fmt;
 mod input;
+mod lines;
+mod listing;
+mod lsp;
+mod messages;
 mod output;
+mod testing;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +21,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use il::text::Code;
 
 use input::{Failure, load, load_verified};
+use messages::Format;
 use output::{print, write_file};
 
 const EXAMPLES: &str = "\
@@ -28,9 +36,14 @@ Examples:
     ilc build hello.il -o hello.ilb    compile to a module, which `cascade run` and `cascade boot` take
     ilc build hello.il --emit clif     show the code generator's input (or `asm`: its output)
     ilc dis hello.ilb                  show a module as text
+    ilc fmt .                          format every text below this folder
+    ilc fmt --check hello.il           fail if it is not formatted
+    ilc check hello.il --message-format json
+                                       errors for other programs, one JSON object a line
+    ilc doc lib.il -o docs             pages from its `///` comments
     ilc explain IL0200                 what an error means, and what to do
 
-Exit codes: 0 success, 1 a module or file is at fault, 2 wrong usage.";
+Errors go to standard error. Exit codes: 0 success, 1 a module or file is at fault (or not formatted), 2 wrong usage.";
 
 /// Compiles the IL: text to modules, checks, listings.
 #[derive(Parser)]
@@ -41,6 +54,9 @@ struct Cli {
     /// Colours in errors.
     #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
     color: Color,
+    /// How errors are said, on standard error.
+    #[arg(long, value_enum, default_value_t = Format::Human, global = true, value_name = "FORMAT")]
+    message_format: Format,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -75,6 +91,48 @@ enum Command {
         /// A module (`.ilb`) or text (`.il`).
         input: PathBuf,
     },
+    /// Format texts in place: indentation, blanks and columns of comments; line breaks stay yours.
+    Fmt {
+        /// Texts (`.il`), or folders, of which every text is taken.
+        #[arg(required_unless_present = "stdin")]
+        inputs: Vec<PathBuf>,
+        /// Write nothing; fail if a text is not formatted.
+        #[arg(long)]
+        check: bool,
+        /// Format standard input to standard output.
+        #[arg(long, conflicts_with = "inputs")]
+        stdin: bool,
+    },
+    /// Make Markdown of a module's items and their `///` comments.
+    Doc {
+        /// Texts (`.il`).
+        #[arg(required = true)]
+        inputs: Vec<PathBuf>,
+        /// The folder for a page a module and a list of them; without it, standard output.
+        #[arg(short, long, value_name = "FOLDER")]
+        output: Option<PathBuf>,
+        /// What is not exported too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Run the `test` blocks of texts, each in a system of its own with devices that exist only there.
+    Test {
+        /// Texts (`.il`), or folders, of which every text is taken.
+        #[arg(required = true)]
+        inputs: Vec<PathBuf>,
+        /// Only tests whose names hold this text; may be given several times.
+        #[arg(short, long, value_name = "TEXT")]
+        filter: Vec<String>,
+        /// Seconds of real time that one test may take.
+        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        timeout: u32,
+    },
+    /// Serve an editor over standard input and output (language server protocol).
+    Lsp {
+        /// What some editors pass: there is no other way anyhow.
+        #[arg(long, hide = true)]
+        stdio: bool,
+    },
     /// Explain an error code, or list all of them.
     Explain {
         /// As printed in brackets: IL0200.
@@ -84,6 +142,11 @@ enum Command {
     Completions {
         /// For which shell.
         shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, e.g. `ilc man ~/.local/share/man/man1`.
+    Man {
+        /// The folder for them.
+        folder: PathBuf,
     },
 }
 
@@ -104,37 +167,54 @@ fn main() -> ExitCode {
         Color::Always => true,
         Color::Never => false,
     };
-    match run(cli.command) {
+    match run(cli.command, cli.message_format) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            failure.report(color);
+            messages::report(&failure, cli.message_format, color);
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
+fn run(command: Command, format: messages::Format) -> Result<(), Failure> {
     match command {
         Command::Build { input, output, emit } => build(&input, output, emit),
         Command::Check { inputs } => check(&inputs),
         Command::Dis { input } => {
-            let (module, _) = load(&input)?;
-            print(&il::disasm::module(&module))
+            let (module, _) = load(&input, false)?;
+            let listing = il::disasm::module(&module);
+            print(&il::text::format("", &listing).unwrap_or(listing))
         }
+        Command::Fmt { stdin: true, check, .. } => fmt::stdin(check),
+        Command::Fmt { inputs, check, stdin: false } => fmt::files(&inputs, check),
+        Command::Doc { inputs, output, all } => doc::write(&inputs, output.as_deref(), all),
+        Command::Test { inputs, filter, timeout } => {
+            testing::run(&inputs, &filter, u64::from(timeout) * 1000, format == messages::Format::Json)
+        }
+        Command::Lsp { .. } => lsp::serve(),
         Command::Explain { code } => explain(code.as_deref()),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "ilc", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ilc", &mut script);
+            print(&String::from_utf8_lossy(&script))
         }
+        Command::Man { folder } => manual(&folder),
     }
+}
+
+/// A page of the manual for the command, and one for every subcommand.
+fn manual(folder: &Path) -> Result<(), Failure> {
+    let fail = |error: std::io::Error| Failure::message(folder, &format!("cannot be written: {error}"));
+    std::fs::create_dir_all(folder).map_err(fail)?;
+    clap_mangen::generate_to(Cli::command(), folder).map_err(fail)
 }
 
 fn build(input: &Path, output: Option<PathBuf>, emit: Emit) -> Result<(), Failure> {
     let module = load_verified(input)?;
     let (bytes, ending) = match emit {
         Emit::Ilb => (il::binary::encode(&module), "ilb"),
-        Emit::Clif => (listing(input, &module, compiler::clif)?.into_bytes(), "clif"),
-        Emit::Asm => (listing(input, &module, compiler::asm)?.into_bytes(), "asm"),
+        Emit::Clif => (listing(input, &module, listing::clif)?.into_bytes(), "clif"),
+        Emit::Asm => (listing(input, &module, listing::asm)?.into_bytes(), "asm"),
     };
     // A listing is for reading: it goes to the terminal unless a file is named.
     match output {
@@ -144,17 +224,13 @@ fn build(input: &Path, output: Option<PathBuf>, emit: Emit) -> Result<(), Failur
     }
 }
 
-type Lister = fn(&il::VerifiedModule, il::FuncId, &compiler::Options) -> Result<String, compiler::CompileError>;
+type Lister = fn(&listing::Source<'_>, &compiler::Options) -> Result<String, compiler::CompileError>;
 
 fn listing(input: &Path, module: &il::VerifiedModule, lister: Lister) -> Result<String, Failure> {
-    let options = compiler::Options::detect();
-    let mut text = String::new();
-    for index in 0..module.funcs.len() {
-        let listed = lister(module, il::FuncId(index as u32), &options);
-        text.push_str(&listed.map_err(|error| Failure::message(input, &error.to_string()))?);
-        text.push('\n');
-    }
-    Ok(text)
+    // A binary module is no text: its lines are then shown by number only.
+    let text = std::fs::read_to_string(input).ok();
+    let source = listing::Source { module, text: text.as_deref() };
+    lister(&source, &compiler::Options::detect()).map_err(|error| Failure::message(input, &error.to_string()))
 }
 
 fn check(inputs: &[PathBuf]) -> Result<(), Failure> {

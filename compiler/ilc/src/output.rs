@@ -26,6 +26,11 @@ pub fn write_file(input: &Path, path: &Path, bytes: &[u8]) -> Result<(), Failure
     })
 }
 
+/// Writes a file anew.
+pub fn write_over(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    fs::write(path, bytes).map_err(|error| Failure::message(path, &format!("cannot be written: {error}")))
+}
+
 /// Prints text on standard output.
 pub fn print(text: &str) -> Result<(), Failure> {
     to_stdout(text.as_bytes())

@@ -1,27 +1,10 @@
 //! The command line, through its front door: what is written, what is said, how it exits.
 
+mod common;
+
 use std::path::PathBuf;
-use std::process::{Command, Output};
 
-struct Run {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn ilc(args: &[&str]) -> Run {
-    let Output { status, stdout, stderr } =
-        Command::new(env!("CARGO_BIN_EXE_ilc")).args(args).output().expect("ilc starts");
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Run { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
-}
-
-/// A file of its own in the tests' folder.
-fn file(name: &str, contents: &[u8]) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&path, contents).expect("the tests' folder is writable");
-    path
-}
+use common::{file, ilc};
 
 const HELLO: &[u8] = b"use console: cascade.console@1\nexport func main() { console.write(\"hello\\n\") }\n";
 
@@ -75,6 +58,12 @@ fn wrong_usage_exits_with_2_and_help_teaches() {
     assert!(help.code == 0 && help.out.contains("export func main") && help.out.contains("Exit codes"), "{}", help.out);
     for shell in ["bash", "zsh", "fish"] {
         assert!(ilc(&["completions", shell]).out.contains("ilc"));
+    }
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("man");
+    assert_eq!(ilc(&["man", folder.to_str().unwrap()]).code, 0);
+    for command in ["ilc", "ilc-build", "ilc-check", "ilc-dis", "ilc-fmt", "ilc-doc", "ilc-lsp", "ilc-explain"] {
+        let page = std::fs::read_to_string(folder.join(format!("{command}.1"))).unwrap_or_default();
+        assert!(page.contains(".SH SYNOPSIS"), "{command}: {page}");
     }
     assert!(ilc(&["explain", "il0200"]).out.contains("conversion"));
     assert_eq!(ilc(&["explain", "IL9999"]).code, 1);

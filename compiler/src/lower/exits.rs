@@ -1,5 +1,7 @@
 //! Leaving the VM: direct exits for what is wanted, stubs for what is rare.
 
+use alloc::vec::Vec;
+
 use cranelift_codegen::ir::{
     AbiParam, ExtFuncData, ExternalName, FuncRef, InstBuilder, SigRef, Signature, TrapCode, UserExternalName, Value,
     types,
@@ -21,6 +23,13 @@ pub(super) struct Callees {
     stubs: HashMap<Stub, FuncRef>,
 }
 
+impl Callees {
+    /// The stubs that the function refers to.
+    pub fn stubs(&self) -> Vec<Stub> {
+        self.stubs.keys().copied().collect()
+    }
+}
+
 impl Symbol {
     /// How the symbol is named in CLIF.
     pub fn to_name(self) -> UserExternalName {
@@ -28,6 +37,8 @@ impl Symbol {
             Symbol::Func(id) => UserExternalName::new(0, id.0),
             Symbol::Entry(id) => UserExternalName::new(1, id.0),
             Symbol::Stub(stub) => UserExternalName::new(2, stub as u32),
+            Symbol::Init(number) => UserExternalName::new(3, number),
+            Symbol::InitEntry => UserExternalName::new(4, 0),
         }
     }
 
@@ -37,6 +48,8 @@ impl Symbol {
             0 => Symbol::Func(FuncId(name.index)),
             1 => Symbol::Entry(FuncId(name.index)),
             2 => Symbol::Stub(*Stub::ALL.iter().find(|stub| **stub as u32 == name.index)?),
+            3 => Symbol::Init(name.index),
+            4 => Symbol::InitEntry,
             _ => return None,
         })
     }
@@ -44,15 +57,15 @@ impl Symbol {
 
 impl Stub {
     /// All stubs.
-    pub const ALL: [Stub; 4] = [Stub::Yield, Stub::Room, Stub::StrFree, Stub::BufFree];
+    pub const ALL: [Stub; 4] = [Stub::Yield, Stub::Room, Stub::BufFree, Stub::Remember];
 
     /// The exit that the stub takes.
     pub const fn exit(self) -> Exit {
         match self {
             Stub::Yield => Exit::Yield,
             Stub::Room => Exit::Room,
-            Stub::StrFree => Exit::StrFree,
             Stub::BufFree => Exit::BufFree,
+            Stub::Remember => Exit::Remember,
         }
     }
 
@@ -61,7 +74,7 @@ impl Stub {
         match self {
             Stub::Yield => 0,
             Stub::Room => 3,
-            Stub::StrFree | Stub::BufFree => 1,
+            Stub::BufFree | Stub::Remember => 1,
         }
     }
 
@@ -105,7 +118,12 @@ impl Lowering<'_, '_> {
         };
         let address = self.ctx_constant(abi::offset::EXIT);
         let code = self.b.ins().iconst(types::I64, exit as i64);
-        let call = self.b.ins().call_indirect(signature, address, &[self.ctx, code]);
+        let arguments = [self.ctx, code];
+        let call = if exit.info().collects {
+            self.across(|this| this.b.ins().call_indirect(signature, address, &arguments))
+        } else {
+            self.b.ins().call_indirect(signature, address, &arguments)
+        };
         self.b.inst_results(call).first().copied().unwrap_or(code)
     }
 
@@ -121,7 +139,6 @@ impl Lowering<'_, '_> {
             None => {
                 let reference = import(&mut self.b, Symbol::Stub(stub), stub.signature());
                 self.callees.stubs.insert(stub, reference);
-                self.facts.stubs.insert(stub);
                 reference
             }
         };
@@ -130,10 +147,6 @@ impl Lowering<'_, '_> {
             *to = *from;
         }
         self.b.ins().call(reference, &values[..=args.len().min(3)]);
-    }
-
-    pub(super) fn word_const(&mut self, value: u64) -> Value {
-        self.b.ins().iconst(types::I64, value as i64)
     }
 
     // Statements that are exits.

@@ -1,55 +1,73 @@
 //! Lowering: one function body to CLIF, in one pass over its instructions.
 //!
 //! - Every IL function is a CLIF function of `CallConv::Tail` whose first parameter is the
-//!   [`crate::abi::VmCtx`]; integers are themselves, `bool` is an `i8` of 0 or 1, `str` and `buf` are addresses.
+//!   [`crate::abi::VmCtx`]; numbers are themselves, `bool` is an `i8` of 0 or 1, `v128` an `i8x16`, references and
+//!   `buf` are words.
 //! - The operand stack exists only here: its entries are CLIF values, each with what is known of it
 //!   (`operand`). Between statements it is empty.
 //! - Locals are variables; SSA form comes from the frontend.
-//! - Who owns a `str` or `buf` is known at every point (`refs`), so each is released exactly once
+//! - A collection moves objects, so a reference that lives across a call lies in the frame meanwhile and is a
+//!   new value afterwards (`roots`). Calls that cannot collect leave references where they are.
+//! - Who owns a `buf` is known at every point (`bufs`), so each is freed exactly once
 //!   on every path that leaves a function. A trap leaks: the base frees a VM's memory whole.
 
+mod bufs;
+mod calls;
+mod caps;
+mod casts;
 mod control;
 mod device;
+mod dispatch;
 mod exits;
 mod flags;
+mod globals;
+mod locals;
 mod memory;
+mod objects;
 mod operand;
 mod ops;
-mod refs;
+mod roots;
 mod scan;
+mod vectors;
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use cranelift_codegen::ir::immediates::Ieee64;
+use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{
-    AbiParam, BlockArg, FuncRef, InstBuilder, Signature, SourceLoc, StackSlot, StackSlotData, StackSlotKind,
-    Type as Clif, Value, types,
+    AbiParam, BlockArg, FuncRef, InstBuilder, MemFlagsData, Signature, SourceLoc, StackSlot, Type as Clif, Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
-use cranelift_frontend::{FunctionBuilder, Variable};
-use hashbrown::{HashMap, HashSet};
-use il::instr::{Dests, Instr, Reader};
-use il::{Const, Func, FuncId, GlobalId, LocalId, Module, StrId, Type};
+use cranelift_frontend::FunctionBuilder;
+use hashbrown::HashMap;
+use il::instr::{Instr, Reader};
+use il::{Func, FuncId, GlobalId, Hierarchy, Module, StrId, Type, TypeId};
 
 use crate::abi;
 use crate::error::CompileError;
-use crate::image::{Stub, Symbol};
+use crate::image::Stub;
 use crate::options::Bounds;
 use control::{Control, Epilogue};
 use exits::Callees;
 use flags::Regions;
+use locals::Local;
 use operand::{Hold, Operand};
 use scan::Facts;
 
 pub(crate) use exits::{exit_signature, import};
+pub(crate) use scan::func_refs;
 
 /// The CLIF type that carries an IL type.
 pub(crate) fn clif_type(ty: Type) -> Clif {
     match ty {
         Type::I32 => types::I32,
-        Type::I64 | Type::Str | Type::Buf | Type::BufRef => types::I64,
+        Type::I64 => types::I64,
+        Type::F32 => types::F32,
         Type::F64 => types::F64,
+        Type::V128 => types::I8X16,
         Type::Bool => types::I8,
+        Type::Buf | Type::BufRef | Type::OptBuf => types::I64,
+        Type::Str | Type::Any | Type::OptStr | Type::OptAny | Type::Ref(_) | Type::Opt(_) => types::I64,
     }
 }
 
@@ -62,6 +80,11 @@ pub(crate) fn clif_signature(sig: &il::Signature) -> Signature {
     out
 }
 
+/// How many 64-bit words a value takes in `VmCtx::values` and in packets (of a `str` or `buf`: besides its bytes).
+pub(crate) fn words(ty: Type) -> u32 {
+    if ty == Type::V128 { 2 } else { 1 }
+}
+
 /// What one function's lowering may choose.
 #[derive(Clone, Copy)]
 pub(crate) struct Choices {
@@ -69,15 +92,35 @@ pub(crate) struct Choices {
     pub bounds: Bounds,
     /// Whether rounding has instructions.
     pub rounds: bool,
+    /// Whether vectors have the instructions that they need.
+    pub vectors: bool,
     /// Facts about the target that the frontend wants.
     pub frontend: TargetFrontendConfig,
 }
 
+/// What lowering knows of the whole module.
+#[derive(Clone, Copy)]
+pub(crate) struct Program<'m> {
+    pub module: &'m Module,
+    pub hierarchy: &'m Hierarchy,
+    /// Where the object of each function reference stands, after the literals.
+    pub func_refs: &'m HashMap<(FuncId, TypeId), u32>,
+}
+
+/// What lowering found out about a function.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// Stubs that its code refers to.
+    pub stubs: Vec<Stub>,
+}
+
 /// The state of one function's lowering.
 pub(crate) struct Lowering<'m, 'b> {
+    program: Program<'m>,
     module: &'m Module,
+    /// The function, or, while globals are initialised, the one after the last.
     id: FuncId,
-    func: &'m Func,
+    func: &'b Func,
     choices: Choices,
     b: FunctionBuilder<'b>,
     /// Byte offset of the instruction being lowered.
@@ -92,52 +135,64 @@ pub(crate) struct Lowering<'m, 'b> {
     regions: Regions,
     callees: Callees,
     funcs: HashMap<FuncId, FuncRef>,
-    /// Values that are known to be `str`s which are never freed.
-    immortal: HashSet<Value>,
+    /// Frame slots for references that wait for a call to return: of locals by colour, of operands by depth.
+    local_slots: Vec<StackSlot>,
+    operand_slots: HashMap<usize, StackSlot>,
     facts: Facts,
-}
-
-#[derive(Clone, Copy)]
-struct Local {
-    ty: Type,
-    place: Place,
-    /// Whether the local holds a reference of its own, to be released.
-    owns: bool,
-}
-
-/// Where a local lives until registers are allocated.
-#[derive(Clone, Copy)]
-enum Place {
-    Variable(Variable),
-    /// In the frame, because SSA form would cost memory in locals times blocks.
-    Frame(StackSlot),
 }
 
 /// CLIF instructions of a function. The code generator's memory grows with them, by about 750 bytes
 /// each, and a hostile module must not exhaust it.
 const FUNCTION_INSTRUCTIONS: usize = 100_000;
 
-/// Above this product of locals and blocks, a function's locals live in its frame.
-const SSA_LIMIT: usize = 1 << 22;
-
 type Result<T = ()> = core::result::Result<T, CompileError>;
 
 /// Lowers the body of `id` into the builder's function, whose signature is set.
-pub(crate) fn lower(module: &Module, id: FuncId, choices: Choices, builder: FunctionBuilder<'_>) -> Result<Facts> {
+pub(crate) fn lower(
+    program: Program<'_>,
+    id: FuncId,
+    choices: Choices,
+    builder: FunctionBuilder<'_>,
+) -> Result<Outcome> {
     let unverified = |expected| CompileError::Unverified { func: id, offset: 0, expected };
-    let func = module.funcs.get(id.index()).ok_or(unverified("a function of the module"))?;
+    let func = program.module.funcs.get(id.index()).ok_or(unverified("a function of the module"))?;
     let facts = scan::scan(func).ok_or(unverified("a body that decodes"))?;
-    let mut lowering = Lowering::new(module, id, func, choices, facts, builder)?;
+    if facts.vectors && !choices.vectors {
+        return Err(CompileError::NoVectors { func: id, name: program.module.func_name(id) });
+    }
+    if facts.too_many_roots {
+        return Err(CompileError::TooLarge { func: id, name: program.module.func_name(id) });
+    }
+    let mut lowering = Lowering::new(program, id, func, choices, facts, builder)?;
     lowering.prologue();
     lowering.body()?;
     lowering.finish()
 }
 
+/// Lowers the initial values of some globals into the builder's function.
+pub(crate) fn lower_inits(
+    program: Program<'_>,
+    globals: Range<u32>,
+    choices: Choices,
+    builder: FunctionBuilder<'_>,
+) -> Result<Outcome> {
+    let id = FuncId(program.module.funcs.len() as u32);
+    let func = Func::default();
+    let mut lowering = Lowering::new(program, id, &func, choices, Facts::default(), builder)?;
+    for global in globals.map(GlobalId) {
+        let init = program.module.globals.get(global.index()).map_or(&[][..], |global| &global.init);
+        lowering.instructions(init)?;
+        lowering.init_global(global)?;
+    }
+    lowering.fall_off_the_end()?;
+    lowering.finish()
+}
+
 impl<'m, 'b> Lowering<'m, 'b> {
     fn new(
-        module: &'m Module,
+        program: Program<'m>,
         id: FuncId,
-        func: &'m Func,
+        func: &'b Func,
         choices: Choices,
         facts: Facts,
         mut b: FunctionBuilder<'b>,
@@ -150,7 +205,8 @@ impl<'m, 'b> Lowering<'m, 'b> {
         let ctx = b.block_params(entry).first().copied().ok_or(unverified)?;
         let regions = Regions::declare(&mut b);
         Ok(Lowering {
-            module,
+            program,
+            module: program.module,
             id,
             func,
             choices,
@@ -165,102 +221,42 @@ impl<'m, 'b> Lowering<'m, 'b> {
             regions,
             callees: Callees::default(),
             funcs: HashMap::new(),
-            immortal: HashSet::new(),
+            local_slots: Vec::new(),
+            operand_slots: HashMap::new(),
             facts,
         })
     }
 
-    /// Declares the locals: parameters hold what was passed, the others nothing.
-    fn prologue(&mut self) {
-        self.b.set_srcloc(SourceLoc::new(0));
-        let entry = self.b.current_block();
-        let passed: Vec<Value> = entry.map_or(Vec::new(), |block| self.b.block_params(block).to_vec());
-        let types = self.func.sig.params.iter().chain(&self.func.locals);
-        for (index, ty) in types.copied().enumerate() {
-            let place = self.place(clif_type(ty));
-            let param = if index < self.func.sig.params.len() { passed.get(index + 1).copied() } else { None };
-            let owns = match ty {
-                Type::Buf => true,
-                // A parameter that is never assigned stays the caller's reference.
-                Type::Str => param.is_none() || self.facts.assigned.contains(&LocalId(index as u32)),
-                Type::I32 | Type::I64 | Type::F64 | Type::Bool | Type::BufRef => false,
-            };
-            let local = Local { ty, place, owns };
-            self.locals.push(local);
-            let value = match param {
-                Some(value) => value,
-                None => self.nothing(ty),
-            };
-            if ty == Type::Str && owns && param.is_some() {
-                self.retain(value);
-            }
-            self.write(local, value);
-        }
-        if self.facts.calls {
-            self.deadline_check();
-        }
-    }
-
-    fn place(&mut self, ty: Clif) -> Place {
-        let locals = self.func.sig.params.len() + self.func.locals.len();
-        if locals.saturating_mul(self.facts.blocks) > SSA_LIMIT {
-            Place::Frame(self.b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3)))
-        } else {
-            Place::Variable(self.b.declare_var(ty))
-        }
-    }
-
-    fn read(&mut self, local: Local) -> Value {
-        match local.place {
-            Place::Variable(var) => self.b.use_var(var),
-            Place::Frame(slot) => self.b.ins().stack_load(types::I64, clif_type(local.ty), slot, 0),
-        }
-    }
-
-    fn write(&mut self, local: Local, value: Value) {
-        match local.place {
-            Place::Variable(var) => self.b.def_var(var, value),
-            Place::Frame(slot) => {
-                self.b.ins().stack_store(types::I64, value, slot, 0);
-            }
-        }
-    }
-
-    /// What a local of this type holds before it is assigned, and a failed operation yields.
-    fn nothing(&mut self, ty: Type) -> Value {
-        match ty {
-            Type::F64 => self.b.ins().f64const(0.0),
-            Type::Str => self.empty_str(),
-            Type::I32 | Type::I64 | Type::Bool | Type::Buf | Type::BufRef => self.b.ins().iconst(clif_type(ty), 0),
-        }
-    }
-
     fn body(&mut self) -> Result {
-        let mut reader = Reader::new(&self.func.body);
-        loop {
-            self.offset = reader.offset();
-            let instr = reader.next().map_err(|_| self.unverified("an instruction"))?;
-            let Some(instr) = instr else { break };
-            self.b.set_srcloc(SourceLoc::new(self.offset));
-            self.instr(instr)?;
-            if self.b.func.dfg.num_insts() > FUNCTION_INSTRUCTIONS {
-                return Err(CompileError::TooLarge { func: self.id, name: self.module.func_name(self.id) });
-            }
-        }
+        self.instructions(&self.func.body)?;
         if !self.ended {
             self.fall_off_the_end()?;
         }
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Facts> {
+    fn instructions(&mut self, body: &[u8]) -> Result {
+        let mut reader = Reader::new(body);
+        loop {
+            self.offset = reader.offset();
+            let instr = reader.next().map_err(|_| self.unverified("an instruction"))?;
+            let Some(instr) = instr else { return Ok(()) };
+            self.b.set_srcloc(SourceLoc::new(self.offset));
+            self.instr(instr)?;
+            if self.b.func.dfg.num_insts() > FUNCTION_INSTRUCTIONS {
+                return Err(CompileError::TooLarge { func: self.id, name: self.module.func_name(self.id) });
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<Outcome> {
         if !self.controls.is_empty() {
             return Err(self.unverified("the end of every block"));
         }
         self.emit_epilogue();
-        let Lowering { b, facts, choices, .. } = self;
+        let Lowering { b, callees, choices, .. } = self;
         b.finalize(choices.frontend);
-        Ok(facts)
+        Ok(Outcome { stubs: callees.stubs() })
     }
 
     fn instr(&mut self, instr: Instr<'_>) -> Result {
@@ -272,20 +268,80 @@ impl<'m, 'b> Lowering<'m, 'b> {
                 let value = self.b.ins().f64const(Ieee64::with_bits(bits));
                 self.push(Operand::plain(value, Type::F64));
             }
+            Instr::F32Const(bits) => {
+                let value = self.b.ins().f32const(Ieee32::with_bits(bits));
+                self.push(Operand::plain(value, Type::F32));
+            }
+            Instr::Null(ty) => self.push_int(types::I64, 0, ty),
             Instr::StrConst(id) => {
                 let value = self.literal(id)?;
-                self.push(Operand { value, ty: Type::Str, hold: Hold::Literal(id) });
+                self.push(Operand::held(value, Type::Str, Hold::Literal(id)));
             }
             Instr::Get(local) => self.get(local)?,
             Instr::Take(local) => self.take(local)?,
             Instr::GlobalGet(global) => self.global_get(global)?,
-            Instr::Op(op, offset) => self.op(op, offset)?,
-            Instr::Call(func) => self.call_in_tree(func)?,
-            Instr::Send(target, opcode) => self.send_in_tree(target, opcode)?,
+            Instr::GlobalTake(global) => self.global_take(global)?,
+            Instr::StructNew(ty) => self.struct_new(ty)?,
+            Instr::FieldGet(ty, field) => self.field_get(ty, field)?,
+            Instr::FieldTake(ty, field) => self.field_take(ty, field)?,
+            Instr::ArrayNew(ty) => self.array_new(ty)?,
+            Instr::ArrayOf(ty, count) => self.array_of(ty, count)?,
+            Instr::ArrayGet(ty) => self.array_get(ty)?,
+            Instr::ArrayTake(ty) => self.array_take(ty)?,
+            Instr::ArrayLen => self.array_len()?,
+            Instr::RefEq => self.same_object(true)?,
+            Instr::RefNe => self.same_object(false)?,
+            Instr::Is(ty) => self.is(ty)?,
+            Instr::As(ty) => self.cast(ty)?,
+            Instr::Freeze => self.freeze()?,
+            Instr::FuncRef(func, ty) => self.reference_to(func, ty)?,
+            Instr::Op(op, immediate) => self.op(op, immediate)?,
+            Instr::Shuffle(lanes) => self.shuffle(lanes)?,
+            Instr::Call(func) => {
+                let results = self.call(func)?;
+                self.push_one(results)?;
+            }
+            Instr::CallRef(ty) => {
+                let results = self.call_reference(ty)?;
+                self.push_one(results)?;
+            }
+            Instr::Cap(target, ty) => self.capability(target, ty),
+            Instr::Attenuate(ty) => self.attenuate(ty)?,
+            Instr::Caller => self.caller(),
+            Instr::Send(target, opcode) => {
+                let results = self.send(target, opcode)?;
+                self.push_one(results)?;
+            }
+            Instr::Try(target, opcode) => {
+                let results = self.try_send(target, opcode)?;
+                self.push_one(results)?;
+            }
+            Instr::SendTo(ty, opcode) => {
+                let results = self.send_to(ty, opcode)?;
+                self.push_one(results)?;
+            }
+            Instr::TryTo(ty, opcode) => {
+                let results = self.try_send_to(ty, opcode)?;
+                self.push_one(results)?;
+            }
+            Instr::Own(opcode) => {
+                let results = self.own(opcode)?;
+                self.push_one(results)?;
+            }
+            Instr::OwnTry(opcode) => {
+                let results = self.try_own(opcode)?;
+                self.push_one(results)?;
+            }
             Instr::Set(dests) => self.set(dests)?,
             Instr::GlobalSet(global) => self.global_set(global)?,
+            Instr::FieldSet(ty, field) => self.field_set(ty, field)?,
+            Instr::ArraySet(ty) => self.array_set(ty)?,
             Instr::CallSet(func, dests) => {
                 let results = self.call(func)?;
+                self.assign_all(dests, results)?;
+            }
+            Instr::CallRefSet(ty, dests) => {
+                let results = self.call_reference(ty)?;
                 self.assign_all(dests, results)?;
             }
             Instr::SendSet(target, opcode, dests) => {
@@ -296,17 +352,47 @@ impl<'m, 'b> Lowering<'m, 'b> {
                 let results = self.try_send(target, opcode)?;
                 self.assign_all(dests, results)?;
             }
+            Instr::SendToSet(ty, opcode, dests) => {
+                let results = self.send_to(ty, opcode)?;
+                self.assign_all(dests, results)?;
+            }
+            Instr::TryToSet(ty, opcode, dests) => {
+                let results = self.try_send_to(ty, opcode)?;
+                self.assign_all(dests, results)?;
+            }
+            Instr::OwnSet(opcode, dests) => {
+                let results = self.own(opcode)?;
+                self.assign_all(dests, results)?;
+            }
+            Instr::OwnTrySet(opcode, dests) => {
+                let results = self.try_own(opcode)?;
+                self.assign_all(dests, results)?;
+            }
+            Instr::RunSet(target, program, dests) => {
+                let results = self.run(target, program)?;
+                self.assign_all(dests, results)?;
+            }
+            Instr::RunTrySet(target, program, dests) => {
+                let results = self.try_run(target, program)?;
+                self.assign_all(dests, results)?;
+            }
+            Instr::RunSend(target, program) => self.run_send(target, program)?,
             Instr::Emit(number) => self.emit_event(number)?,
             Instr::Wait => self.wait(),
             Instr::WaitForever => self.wait_forever(),
             Instr::Flush(target) => self.flush(target),
+            Instr::FlushCap => self.flush_capability()?,
+            Instr::Revoke => self.revoke()?,
             Instr::Fail => self.fail()?,
             Instr::Return => self.return_results()?,
+            Instr::ReturnCall(func) => self.return_call(func)?,
+            Instr::ReturnCallRef(ty) => self.return_call_reference(ty)?,
             Instr::Trap(why) => self.trap(why)?,
             Instr::Assert(why) => self.assert(why)?,
             Instr::Cond(ty) => self.begin_cond(ty),
             Instr::Test => self.test()?,
             Instr::If => self.begin_if()?,
+            Instr::IfAs(ty, local) => self.begin_if_as(ty, local)?,
             Instr::Else => self.otherwise()?,
             Instr::Loop => self.begin_loop(),
             Instr::While => self.begin_while(),
@@ -325,120 +411,12 @@ impl<'m, 'b> Lowering<'m, 'b> {
         CompileError::Unverified { func: self.id, offset: self.offset, expected }
     }
 
-    // Locals and globals.
-
-    fn local(&self, id: LocalId) -> Result<Local> {
-        self.locals.get(id.index()).copied().ok_or(self.unverified("a local"))
-    }
-
-    fn get(&mut self, id: LocalId) -> Result {
-        let local = self.local(id)?;
-        let value = self.read(local);
-        let (ty, hold) = match local.ty {
-            Type::Buf => (Type::BufRef, Hold::Plain),
-            Type::Str => (Type::Str, Hold::Borrowed),
-            ty => (ty, Hold::Plain),
-        };
-        self.push(Operand { value, ty, hold });
-        Ok(())
-    }
-
-    fn take(&mut self, id: LocalId) -> Result {
-        let local = self.local(id)?;
-        if local.ty != Type::Buf {
-            return Err(self.unverified("a `buf` local"));
-        }
-        let value = self.read(local);
-        let gone = self.nothing(Type::Buf);
-        self.write(local, gone);
-        self.push(Operand { value, ty: Type::Buf, hold: Hold::Owned });
-        Ok(())
-    }
-
-    fn set(&mut self, dests: Dests<'_>) -> Result {
-        let values = self.pop_many(dests.len())?;
-        self.assign_all(dests, values)
-    }
-
-    /// Assigns all values at once: none is dropped before all are owned.
-    fn assign_all(&mut self, dests: Dests<'_>, values: Vec<Operand>) -> Result {
-        if dests.len() != values.len() {
-            return Err(self.unverified("as many destinations as values"));
-        }
-        let mut settled = Vec::with_capacity(values.len());
-        for (dest, operand) in dests.iter().zip(values) {
-            let value = if dest.is_some() { self.settle(operand) } else { operand.value };
-            settled.push((dest, operand, value));
-        }
-        for (dest, operand, value) in settled {
-            match dest {
-                Some(id) => self.assign(id, value)?,
-                None => self.discard(operand),
-            }
+    fn push_one(&mut self, results: Vec<Operand>) -> Result {
+        match results.as_slice() {
+            [result] => self.push(*result),
+            _ => return Err(self.unverified("exactly one result")),
         }
         Ok(())
-    }
-
-    fn assign(&mut self, id: LocalId, value: Value) -> Result {
-        let local = self.local(id)?;
-        if local.owns {
-            let old = self.read(local);
-            self.write(local, value);
-            self.release(old, local.ty);
-        } else {
-            self.write(local, value);
-        }
-        Ok(())
-    }
-
-    fn global_get(&mut self, id: GlobalId) -> Result {
-        let global = self.module.globals.get(id.index()).ok_or(self.unverified("a global"))?;
-        let ty = global.init.ty();
-        if !global.mutable {
-            return self.push_const(global.init);
-        }
-        let (base, offset) = self.global_place(id);
-        let value = self.b.ins().load(clif_type(ty), self.regions.globals, base, offset);
-        let hold = if ty == Type::Str {
-            // A call later in the tree could assign the global and free what is on the stack.
-            self.retain(value);
-            Hold::Owned
-        } else {
-            Hold::Plain
-        };
-        self.push(Operand { value, ty, hold });
-        Ok(())
-    }
-
-    fn push_const(&mut self, value: Const) -> Result {
-        self.instr(match value {
-            Const::I32(value) => Instr::I32Const(value),
-            Const::I64(value) => Instr::I64Const(value),
-            Const::F64(bits) => Instr::F64Const(bits),
-            Const::Bool(value) => Instr::BoolConst(value),
-            Const::Str(id) => Instr::StrConst(id),
-        })
-    }
-
-    fn global_set(&mut self, id: GlobalId) -> Result {
-        let operand = self.pop()?;
-        let value = self.settle(operand);
-        let (base, offset) = self.global_place(id);
-        let flags = self.regions.globals;
-        if operand.ty == Type::Str {
-            let old = self.b.ins().load(types::I64, flags, base, offset);
-            self.b.ins().store(flags, value, base, offset);
-            self.release(old, Type::Str);
-        } else {
-            let word = self.word(value, operand.ty);
-            self.b.ins().store(flags, word, base, offset);
-        }
-        Ok(())
-    }
-
-    fn global_place(&mut self, id: GlobalId) -> (Value, i32) {
-        let base = self.ctx_constant(abi::offset::GLOBALS);
-        self.table_place(base, u64::from(id.0) * 8)
     }
 
     /// `base + bytes` as an address and a 32-bit offset.
@@ -459,65 +437,42 @@ impl<'m, 'b> Lowering<'m, 'b> {
         if self.module.strings.get(id.index()).is_none() {
             return Err(self.unverified("a literal"));
         }
+        Ok(self.immortal(u64::from(id.0)))
+    }
+
+    /// An entry of the table of literals and function references.
+    fn immortal(&mut self, index: u64) -> Value {
         let table = self.ctx_constant(abi::offset::LITERALS);
-        let (base, offset) = self.table_place(table, u64::from(id.0) * 8);
-        let value = self.b.ins().load(types::I64, self.regions.constant, base, offset);
-        self.immortal.insert(value);
-        Ok(value)
+        let (base, offset) = self.table_place(table, index * 8);
+        self.b.ins().load(types::I64, self.regions.constant, base, offset)
     }
 
-    fn empty_str(&mut self) -> Value {
-        let value = self.ctx_constant(abi::offset::EMPTY_STR);
-        self.immortal.insert(value);
-        value
-    }
-
-    /// A value as the 64-bit word that stands for it in packets, globals and `VmCtx::values`.
+    /// A value, of one word, as the word that stands for it in packets and `VmCtx::values`.
     fn word(&mut self, value: Value, ty: Type) -> Value {
-        match ty {
-            Type::I32 | Type::Bool => self.b.ins().uextend(types::I64, value),
-            Type::I64 | Type::F64 | Type::Str | Type::Buf | Type::BufRef => value,
-        }
-    }
-
-    // Calls.
-
-    fn call_in_tree(&mut self, func: FuncId) -> Result {
-        let results = self.call(func)?;
-        match results.as_slice() {
-            [result] => self.push(*result),
-            _ => return Err(self.unverified("a function of one result")),
-        }
-        Ok(())
-    }
-
-    /// Calls a function with the operands on the stack. It borrows `str`s and takes `buf`s.
-    fn call(&mut self, id: FuncId) -> Result<Vec<Operand>> {
-        let callee = self.module.funcs.get(id.index()).ok_or(self.unverified("a function"))?;
-        let args = self.pop_many(callee.sig.params.len())?;
-        let mut values = Vec::with_capacity(args.len() + 1);
-        values.push(self.ctx);
-        for arg in &args {
-            values.push(self.canonical(*arg));
-        }
-        let func = self.func_ref(id, &callee.sig);
-        let call = self.b.ins().call(func, &values);
-        let results: Vec<Value> = self.b.inst_results(call).to_vec();
-        for (arg, param) in args.into_iter().zip(&callee.sig.params) {
-            if *param != Type::Buf {
-                self.discard(arg);
+        match clif_type(ty) {
+            types::F32 => {
+                let bits = self.b.ins().bitcast(types::I32, MemFlagsData::new(), value);
+                self.b.ins().uextend(types::I64, bits)
             }
+            types::F64 => self.b.ins().bitcast(types::I64, MemFlagsData::new(), value),
+            types::I64 => value,
+            _ => self.b.ins().uextend(types::I64, value),
         }
-        Ok(results.into_iter().zip(&callee.sig.results).map(|(value, ty)| Operand::fresh(value, *ty)).collect())
     }
 
-    fn func_ref(&mut self, id: FuncId, sig: &il::Signature) -> FuncRef {
-        if let Some(known) = self.funcs.get(&id) {
-            return *known;
+    /// A value as one or two words.
+    fn value_words(&mut self, value: Value, ty: Type) -> [Option<Value>; 2] {
+        if ty != Type::V128 {
+            return [Some(self.word(value, ty)), None];
         }
-        let reference = exits::import(&mut self.b, Symbol::Func(id), clif_signature(sig));
-        self.funcs.insert(id, reference);
-        reference
+        let lanes = self.lanes(value, types::I64X2);
+        let low = self.b.ins().extractlane(lanes, 0);
+        let high = self.b.ins().extractlane(lanes, 1);
+        [Some(low), Some(high)]
+    }
+
+    fn word_const(&mut self, value: u64) -> Value {
+        self.b.ins().iconst(types::I64, value as i64)
     }
 
     fn jump(&mut self, block: cranelift_codegen::ir::Block, args: &[Value]) {
@@ -531,11 +486,9 @@ impl<'m, 'b> Lowering<'m, 'b> {
         let (slow, on) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(slow);
         self.b.ins().brif(word, slow, &[], on, &[]);
-        self.b.switch_to_block(slow);
-        self.b.seal_block(slow);
+        self.enter(slow);
         self.call_stub(Stub::Yield, &[]);
         self.jump(on, &[]);
-        self.b.switch_to_block(on);
-        self.b.seal_block(on);
+        self.enter(on);
     }
 }

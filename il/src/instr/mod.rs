@@ -34,12 +34,14 @@
 //! what follows a terminator is refused (`fail` answers the request and returns from the `op`).
 
 mod codec;
+mod rule;
 
 use crate::leb;
 use crate::op::{Immediate, Op};
 use crate::types::{FieldId, FuncId, GlobalId, LocalId, ProgramId, StrId, Type, TypeId, UseId};
 
 pub use codec::{DecodeError, Reader, Writer, write_type};
+pub use rule::Family;
 
 /// Where an instruction may stand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -211,7 +213,8 @@ instructions! {
     0x22 Loop "loop" Construct "→";
     /// Opens a loop whose condition stands between it and `test`.
     0x23 While "while" Construct "→";
-    /// Counts the local (`i32` or `i64`) from start to below end, signed; both are computed once.
+    /// Counts the local (`i32` or `i64`) from start to below end, signed; both are computed once. Each turn assigns the
+    /// local anew: the count is kept apart from it.
     0x24 For(local: local) "for" Construct "start, end →";
     /// Chooses an arm. Without `default`, no arm may be chosen.
     0x25 Switch "switch" Construct "i32 or i64 →";

@@ -1,0 +1,530 @@
+//! Devices and programs (reference, chapter "Devices"): how instructions are packed, and how a machine
+//! stops for what is answered outside of it.
+//!
+//! Each slot has one open packet. An instruction is appended to it whole, head first; if it does not
+//! fit, the machine stops before it and the packet has to be taken. One that waits stops after it.
+
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use il::instr::Dests;
+use il::isa::{EVENT_BASE, Field, Instruction, InstructionSet};
+use il::packet::{Builder, Head, MAX_ATTACHMENTS, MAX_WORDS, Value as Word};
+use il::trap::{Status, TrapKind};
+use il::{FuncId, ProgramId, Type, TypeDef, TypeId, UseId};
+
+use crate::heap::{Handle, Object};
+use crate::machine::{Activation, Machine, Return};
+use crate::outcome::{Datum, Outcome, Packet, Trap};
+use crate::value::Value;
+
+/// Most activations at once: `main` in a wait, and a handler or `op` above it.
+const MAX_ACTIVATIONS: usize = 2;
+
+/// The sending end of a channel.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Slot {
+    open: bool,
+    /// Whether a closed slot was given room.
+    scratch: bool,
+    words: Vec<u64>,
+    pub attachments: Vec<Handle>,
+}
+
+/// Where a device instruction's status and results go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Deliver<'m> {
+    /// The one result onto the operand stack; failure traps.
+    Push,
+    /// To locals; failure traps.
+    Set(Dests<'m>),
+    /// The status onto the operand stack.
+    PushStatus,
+    /// Status first, to locals.
+    SetStatus(Dests<'m>),
+    /// Nothing comes back.
+    None,
+}
+
+impl Deliver<'_> {
+    fn takes_status(self) -> bool {
+        match self {
+            Deliver::Push | Deliver::Set(_) | Deliver::None => false,
+            Deliver::PushStatus | Deliver::SetStatus(_) => true,
+        }
+    }
+}
+
+/// An instruction on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Sending<'m> {
+    slot: usize,
+    opcode: u16,
+    operands: Vec<Value>,
+    /// For one that waits.
+    answer: Option<Answer<'m>>,
+}
+
+/// What is expected back.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer<'m> {
+    /// What failed, for reports.
+    name: alloc::string::String,
+    results: Vec<Type>,
+    to: Deliver<'m>,
+}
+
+/// Why an activation stands still.
+#[derive(Clone, Debug)]
+pub(crate) enum Stop<'m> {
+    Done,
+    Room {
+        sending: Sending<'m>,
+        words: usize,
+        attachments: usize,
+    },
+    /// The request's head is word `head` of the open packet.
+    Call {
+        slot: usize,
+        opcode: u8,
+        head: usize,
+        answer: Answer<'m>,
+    },
+    Own {
+        opcode: u8,
+        operands: Packet,
+        answer: Answer<'m>,
+    },
+    Run {
+        slot: usize,
+        program: ProgramId,
+        operands: Packet,
+        answer: Answer<'m>,
+    },
+    Flush {
+        slot: usize,
+    },
+    Wait,
+    WaitForever,
+    Fail(u16),
+    OutOfFuel,
+}
+
+type Stopped<'m> = Result<Option<Stop<'m>>, Trap>;
+
+fn types(fields: &[Field]) -> Vec<Type> {
+    fields.iter().map(|field| field.ty).collect()
+}
+
+impl<'m> Machine<'m> {
+    // Instructions.
+
+    /// `send` and `try`, of a wanted capability.
+    pub(crate) fn send(&mut self, target: UseId, opcode: u8, to: Deliver<'m>) -> Stopped<'m> {
+        let module = self.module;
+        let wanted = module.uses.get(target.index()).ok_or_else(|| Trap::broken("a capability"))?;
+        let instruction = self.instruction(module.isas.get(wanted.isa.index()), opcode)?;
+        let operands = self.pop_values(instruction.params.len())?;
+        self.dispatch(target.index(), &wanted.name, instruction, operands, to)
+    }
+
+    /// The same through the capability below the operands.
+    pub(crate) fn send_to(&mut self, ty: TypeId, opcode: u8, to: Deliver<'m>) -> Stopped<'m> {
+        let module = self.module;
+        let Some(TypeDef::Cap(def)) = module.type_def(ty) else { return Err(Trap::broken("a capability type")) };
+        let instruction = self.instruction(module.isas.get(def.isa.index()), opcode)?;
+        let operands = self.pop_values(instruction.params.len())?;
+        let slot = self.pop_cap()?;
+        let name = module.uses.get(slot).map_or("?", |wanted| &wanted.name);
+        self.dispatch(slot, name, instruction, operands, to)
+    }
+
+    fn instruction(&self, set: Option<&'m InstructionSet>, opcode: u8) -> Result<&'m Instruction, Trap> {
+        set.and_then(|set| set.instruction(opcode)).ok_or_else(|| Trap::broken("an instruction of the set"))
+    }
+
+    pub(crate) fn pop_cap(&mut self) -> Result<usize, Trap> {
+        match self.pop_value()? {
+            Value::Cap(slot) => Ok(slot as usize),
+            _ => Err(Trap::broken("a capability")),
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        slot: usize,
+        owner: &str,
+        instruction: &Instruction,
+        operands: Vec<Value>,
+        to: Deliver<'m>,
+    ) -> Stopped<'m> {
+        let answer = instruction.results.as_deref().map(|results| Answer {
+            name: format!("{owner}.{}", instruction.name),
+            results: types(results),
+            to,
+        });
+        self.pack(Sending { slot, opcode: u16::from(instruction.opcode), operands, answer })
+    }
+
+    pub(crate) fn emit(&mut self, number: u8) -> Stopped<'m> {
+        let module = self.module;
+        let set = module.provides.as_ref().and_then(|provided| module.isas.get(provided.isa.index()));
+        let event = set.and_then(|set| set.event(number)).ok_or_else(|| Trap::broken("an event"))?;
+        let operands = self.pop_values(event.params.len())?;
+        let (slot, opcode) = (module.uses.len(), EVENT_BASE + u16::from(number));
+        self.pack(Sending { slot, opcode, operands, answer: None })
+    }
+
+    /// An instruction of the set on which the program under way runs.
+    pub(crate) fn own(&mut self, opcode: u8, to: Deliver<'m>) -> Stopped<'m> {
+        let (module, code) = (self.module, self.frame()?.code);
+        let program = module.programs.iter().find(|program| program.func.index() == code);
+        let set = program.and_then(|program| module.isas.get(program.isa.index()));
+        let instruction = self.instruction(set, opcode)?;
+        let values = self.pop_values(instruction.params.len())?;
+        let operands = Packet::of(&self.data(values)?);
+        let results = instruction.results.as_deref().unwrap_or_default();
+        let answer = Answer { name: format!("own.{}", instruction.name), results: types(results), to };
+        Ok(Some(Stop::Own { opcode, operands, answer }))
+    }
+
+    /// A program for the VM behind a capability.
+    pub(crate) fn run_program(&mut self, target: UseId, program: ProgramId, to: Deliver<'m>) -> Stopped<'m> {
+        let module = self.module;
+        let Some(code) = module.programs.get(program.index()) else { return Err(Trap::broken("a program")) };
+        let sig = module.sig(code.func).ok_or_else(|| Trap::broken("a function"))?;
+        let values = self.pop_values(sig.params.len())?;
+        let operands = Packet::of(&self.data(values)?);
+        let answer = Answer { name: format!("run {}", code.name), results: sig.results.clone(), to };
+        Ok(Some(Stop::Run { slot: target.index(), program, operands, answer }))
+    }
+
+    /// What has no channels yet fails with this status.
+    pub(crate) fn not_supported(&mut self, what: &str) -> Trap {
+        failed(what, Status::NotSupported as u16)
+    }
+
+    // Packets.
+
+    /// Appends an instruction to its slot's packet, or asks for room.
+    fn pack(&mut self, sending: Sending<'m>) -> Stopped<'m> {
+        let (mut words, mut attachments) = (1, 0);
+        for operand in &sending.operands {
+            words += match operand {
+                Value::V128(_) => 2,
+                Value::Object(handle) => 1 + self.text_bytes(*handle)?.div_ceil(8),
+                _ => 1,
+            };
+            attachments += usize::from(matches!(operand, Value::Buf(_)));
+        }
+        if words > MAX_WORDS {
+            let message = format!("an instruction of {words} words does not fit a packet of {MAX_WORDS}");
+            return Err(Trap { kind: TrapKind::Device, message, status: Some(Status::OutOfRange as u16) });
+        }
+        let slot = self.slots.get(sending.slot).ok_or_else(|| Trap::broken("a capability"))?;
+        let full = slot.words.len() + words > MAX_WORDS || slot.attachments.len() + attachments > MAX_ATTACHMENTS;
+        if full || !slot.open && !slot.scratch {
+            return Ok(Some(Stop::Room { sending, words, attachments }));
+        }
+        self.append(sending)
+    }
+
+    fn text_bytes(&self, handle: Handle) -> Result<usize, Trap> {
+        match self.heap.get(handle) {
+            Some(Object::Str(text)) => Ok(text.len()),
+            Some(Object::Struct { .. } | Object::Array { .. } | Object::Buf(_)) | None => Err(Trap::broken("a `str`")),
+        }
+    }
+
+    fn append(&mut self, sending: Sending<'m>) -> Stopped<'m> {
+        let Sending { slot: index, opcode, operands, answer } = sending;
+        let slot = self.slots.get_mut(index).ok_or_else(|| Trap::broken("a capability"))?;
+        let head = slot.words.len();
+        let mut builder = Builder::default();
+        builder.begin(opcode, 0);
+        for operand in operands {
+            builder.push(match operand {
+                Value::I32(value) => Word::I32(value),
+                Value::I64(value) => Word::I64(value),
+                Value::F32(bits) => Word::F32(f32::from_bits(bits)),
+                Value::F64(bits) => Word::F64(f64::from_bits(bits)),
+                Value::V128(bytes) => Word::V128(u128::from_le_bytes(bytes)),
+                Value::Bool(value) => Word::Bool(value),
+                Value::Buf(handle) => {
+                    slot.attachments.push(handle);
+                    Word::Buf(slot.attachments.len() as u32 - 1)
+                }
+                Value::Object(handle) => match self.heap.get(handle) {
+                    Some(Object::Str(text)) => Word::Str(text),
+                    _ => return Err(Trap::broken("a `str`")),
+                },
+                Value::Null | Value::Func(..) | Value::Cap(_) => return Err(Trap::broken("an operand that travels")),
+            });
+        }
+        builder.end().map_err(|_| Trap::broken("an instruction that fits"))?;
+        slot.words.extend(builder.words);
+        Ok(answer.map(|answer| Stop::Call { slot: index, opcode: opcode as u8, head, answer }))
+    }
+
+    /// Values as they leave the machine; buffers leave it for good.
+    fn data(&mut self, values: Vec<Value>) -> Result<Vec<Datum>, Trap> {
+        let datum = |value| {
+            Ok(match value {
+                Value::I32(value) => Datum::I32(value),
+                Value::I64(value) => Datum::I64(value),
+                Value::F32(bits) => Datum::F32(bits),
+                Value::F64(bits) => Datum::F64(bits),
+                Value::V128(bytes) => Datum::V128(bytes),
+                Value::Bool(value) => Datum::Bool(value),
+                Value::Buf(handle) => Datum::Buf(self.heap.take_buf(handle).unwrap_or_default()),
+                Value::Object(handle) => match self.heap.get(handle) {
+                    Some(Object::Str(text)) => Datum::Str(text.clone()),
+                    _ => return Err(Trap::broken("a value that travels")),
+                },
+                Value::Null | Value::Func(..) | Value::Cap(_) => return Err(Trap::broken("a value that travels")),
+            })
+        };
+        values.into_iter().map(datum).collect()
+    }
+
+    /// Pushes a value that enters the machine.
+    fn push_datum(&mut self, datum: Datum) -> Result<(), Trap> {
+        let value = match datum {
+            Datum::I32(value) => Value::I32(value),
+            Datum::I64(value) => Value::I64(value),
+            Datum::F32(bits) => Value::F32(bits),
+            Datum::F64(bits) => Value::F64(bits),
+            Datum::V128(bytes) => Value::V128(bytes),
+            Datum::Bool(value) => Value::Bool(value),
+            Datum::Str(text) => Value::Object(self.make(Object::Str(text))?),
+            Datum::Buf(bytes) => Value::Buf(self.make(Object::Buf(bytes))?),
+        };
+        self.stack.push(value);
+        Ok(())
+    }
+
+    fn push_zero(&mut self, ty: Type) -> Result<(), Trap> {
+        match Value::zero(ty) {
+            Some(value) => {
+                self.stack.push(value);
+                Ok(())
+            }
+            None if ty == Type::Str => self.push_datum(Datum::Str(Default::default())),
+            None => self.push_datum(Datum::Buf(vec![])),
+        }
+    }
+
+    // From outside.
+
+    /// Starts an activation of any function with these arguments, which must be of its types; above one that
+    /// waits, if there is one.
+    ///
+    /// # Errors
+    /// `NoSuchInstruction` if there is no such function, `BadOperand` if the arguments do not fit, `Quota` if they
+    /// cannot be paid for, `Busy` if the machine is in the middle of something else.
+    pub fn call(&mut self, func: FuncId, args: &[Datum]) -> Result<Outcome, Status> {
+        if let Some(report) = &self.dead {
+            return Ok(Outcome::Trap(report.clone()));
+        }
+        let waits = |activation: &Activation<'_>| matches!(activation.stop, Some(Stop::Wait | Stop::WaitForever));
+        if self.activations.len() >= MAX_ACTIVATIONS || !self.activations.iter().all(waits) {
+            return Err(Status::Busy);
+        }
+        let params = &self.module.sig(func).ok_or(Status::NoSuchInstruction)?.params;
+        let bottom = self.stack.len();
+        for arg in args {
+            self.push_datum(arg.clone()).map_err(|_| Status::Quota)?;
+        }
+        let values = self.stack.split_off(bottom);
+        let fits =
+            params.len() == values.len() && params.iter().zip(&values).all(|(ty, value)| self.has_type(*value, *ty));
+        if !fits {
+            return Err(Status::BadOperand);
+        }
+        self.activations.push(Activation { func, stop: None });
+        Ok(match self.enter_frame(func, values, Return::Leave) {
+            Ok(()) => self.run(),
+            Err(trap) => self.die(trap),
+        })
+    }
+
+    /// [`Machine::call`] with arguments in packet form.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn enter(&mut self, func: FuncId, args: Packet) -> Result<Outcome, Status> {
+        let params = &self.module.sig(func).ok_or(Status::NoSuchInstruction)?.params;
+        let args = args.values(params.iter().copied())?;
+        self.call(func, &args)
+    }
+
+    /// Goes on after any outcome but `Call`, `Own`, `Run`, `Done`, `WaitForever` and `Trap`; `status` is the sticky one
+    /// after `Flush`, else 0. After any other outcome nothing happens, and `None` is returned.
+    pub fn resume(&mut self, status: u16) -> Option<Outcome> {
+        let activation = self.activations.last_mut()?;
+        let stop = activation.stop.take()?;
+        let next = match stop {
+            Stop::Room { sending, .. } => {
+                if let Some(slot) = self.slots.get_mut(sending.slot) {
+                    slot.scratch = true;
+                }
+                self.pack(sending)
+            }
+            Stop::Flush { slot } if status != 0 => {
+                let name = self.module.uses.get(slot).map_or("?", |wanted| &wanted.name);
+                Err(failed(name, status))
+            }
+            Stop::Flush { .. } | Stop::Wait | Stop::OutOfFuel => Ok(None),
+            Stop::Fail(_) => self.leave_failed(),
+            Stop::Call { .. } | Stop::Own { .. } | Stop::Run { .. } | Stop::WaitForever | Stop::Done => {
+                activation.stop = Some(stop);
+                return None;
+            }
+        };
+        Some(self.go_on(next))
+    }
+
+    /// After `fail`: the results that the `op` returns are not looked at.
+    fn leave_failed(&mut self) -> Stopped<'m> {
+        let func = FuncId(self.frame()?.code as u32);
+        let results = self.module.sig(func).map_or(&[][..], |sig| &sig.results);
+        for ty in results {
+            self.push_zero(*ty)?;
+        }
+        let values = self.pop_values(results.len())?;
+        Ok(self.leave_frame(values)?.then_some(Stop::Done))
+    }
+
+    /// Goes on after `Call`, `Own` or `Run`; after any other outcome nothing happens, and `None` is returned. A reply that
+    /// does not fit the instruction's results counts as `DeviceError`, one that cannot be paid for as `Quota`.
+    pub fn resume_call(&mut self, reply: Result<Packet, Status>) -> Option<Outcome> {
+        let activation = self.activations.last_mut()?;
+        let answer = match activation.stop.take()? {
+            Stop::Call { answer, .. } | Stop::Own { answer, .. } | Stop::Run { answer, .. } => answer,
+            other => {
+                activation.stop = Some(other);
+                return None;
+            }
+        };
+        let next = self.answer(answer, reply).map(|()| None);
+        Some(self.go_on(next))
+    }
+
+    fn answer(&mut self, answer: Answer<'m>, reply: Result<Packet, Status>) -> Result<(), Trap> {
+        let bottom = self.stack.len();
+        let values =
+            reply.and_then(|reply| reply.values(answer.results.iter().copied()).map_err(|_| Status::DeviceError));
+        let stored = values.and_then(|values| {
+            values.into_iter().try_for_each(|value| self.push_datum(value)).map_err(|_| Status::Quota)
+        });
+        let status = stored.map_or_else(|status| status as u16, |()| 0);
+        if status != 0 {
+            if !answer.to.takes_status() {
+                return Err(failed(&answer.name, status));
+            }
+            self.stack.truncate(bottom);
+            for ty in &answer.results {
+                self.push_zero(*ty)?;
+            }
+        }
+        let results = self.stack.split_off(bottom);
+        self.deliver(answer.to, status, &results)
+    }
+
+    fn go_on(&mut self, next: Stopped<'m>) -> Outcome {
+        match next {
+            Ok(None) => self.run(),
+            Ok(Some(stop)) => self.stop(stop),
+            Err(trap) => self.die(trap),
+        }
+    }
+
+    /// Notes why the innermost activation stands still, and says so.
+    pub(crate) fn stop(&mut self, stop: Stop<'m>) -> Outcome {
+        if let Stop::Done = stop {
+            return self.done();
+        }
+        let main = self.module.export("main");
+        let Some(activation) = self.activations.last_mut() else {
+            return self.die(Trap::broken("an activation"));
+        };
+        if matches!(stop, Stop::Wait | Stop::WaitForever) && Some(activation.func) != main {
+            return self.die(TrapKind::WaitInHandler.into());
+        }
+        let outcome = match &stop {
+            Stop::Done => Outcome::Done(vec![]),
+            Stop::Room { sending, words, attachments } => {
+                Outcome::Room { slot: sending.slot, words: *words, attachments: *attachments }
+            }
+            Stop::Call { slot, opcode, .. } => Outcome::Call { slot: *slot, opcode: *opcode },
+            Stop::Own { opcode, operands, .. } => Outcome::Own { opcode: *opcode, operands: operands.clone() },
+            Stop::Run { slot, program, operands, .. } => {
+                Outcome::Run { slot: *slot, program: *program, operands: operands.clone() }
+            }
+            Stop::Flush { slot } => Outcome::Flush { slot: *slot },
+            Stop::Wait => Outcome::Wait,
+            Stop::WaitForever => Outcome::WaitForever,
+            Stop::Fail(status) => Outcome::Fail(*status),
+            Stop::OutOfFuel => Outcome::OutOfFuel,
+        };
+        activation.stop = Some(stop);
+        outcome
+    }
+
+    fn done(&mut self) -> Outcome {
+        let ended = self.activations.pop();
+        let results = ended.and_then(|ended| self.module.sig(ended.func)).map_or(0, |sig| sig.results.len());
+        let results = self.pop_values(results).and_then(|values| self.data(values));
+        results.map_or_else(|trap| self.die(trap), Outcome::Done)
+    }
+
+    // Slots.
+
+    /// Opens a slot: from now on its packets can be submitted.
+    pub fn open_slot(&mut self, slot: usize) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.open = true;
+        }
+    }
+
+    /// Closes a slot: the next instruction sent through it surfaces as `Room`. The open packet is dropped.
+    pub fn close_slot(&mut self, slot: usize) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            *slot = Slot::default();
+        }
+    }
+
+    /// How many slots there are: one a `use`, and one for the VM's own events.
+    pub fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Moves a slot's open packet out, leaving an empty one.
+    pub fn take_packet(&mut self, slot: usize) -> Packet {
+        let Some(slot) = self.slots.get_mut(slot) else { return Packet::default() };
+        slot.scratch = false;
+        let words = core::mem::take(&mut slot.words);
+        let attachments = core::mem::take(&mut slot.attachments);
+        let attachments = attachments.into_iter().map(|handle| self.heap.take_buf(handle).unwrap_or_default());
+        Packet { words, attachments: attachments.collect() }
+    }
+
+    /// While stopped in `Call`, before its packet is taken: gives the last instruction its tag.
+    pub fn set_tag(&mut self, tag: u32) {
+        let Some(Stop::Call { slot, head, .. }) =
+            self.activations.last().and_then(|activation| activation.stop.clone())
+        else {
+            return;
+        };
+        if let Some(word) = self.slots.get_mut(slot).and_then(|slot| slot.words.get_mut(head)) {
+            *word = Head { tag, ..Head::unpack(*word) }.pack();
+        }
+    }
+}
+
+fn failed(what: &str, status: u16) -> Trap {
+    let why = Status::from_code(status).map_or("unknown status", Status::describe);
+    let message = format!("`{what}` failed with status {status}: {why}");
+    Trap { kind: TrapKind::Device, message, status: Some(status) }
+}
