@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test file uses its share
 
 pub mod corpus;
+pub mod hostile;
 pub mod limits;
 
 use std::borrow::Cow;

@@ -128,7 +128,8 @@ impl<'f> Context<'_, 'f, '_> {
             self.limit(name.text.len(), limits::NAME_BYTES, "bytes of a name", name.span);
             let first = id.and_then(|id| self.find_field(id, name.text)).map(|(_, _, span)| span);
             if let Some(first) = first {
-                let report = Report::new(Code::Duplicate, name.span, format!("the field `{}` is declared twice", name.text));
+                let report =
+                    Report::new(Code::Duplicate, name.span, format!("the field `{}` is declared twice", name.text));
                 self.report(report.label("declared again").also(first, "first declared here"));
             }
             let storage = self.storage(&field.ty, field.mutable).unwrap_or(Storage::Value(Type::I32));
