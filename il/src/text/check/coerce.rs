@@ -44,6 +44,10 @@ impl Body<'_, '_, '_, '_> {
                 self.use_buf(id, false, span);
                 Typed::new(Ty::Of(want), Kind::Get(id), span)
             }
+            (Ty::Of(Type::Buf), kind) if want == Type::BufRef => {
+                let owned = Typed::new(ty, kind, span);
+                Typed::new(Ty::Of(want), Kind::Lend(Box::new(owned)), span)
+            }
             (Ty::Of(own), Kind::Buf(id)) if self.cx.types.is_subtype(own, want) => {
                 self.use_buf(id, true, span);
                 Typed::new(Ty::Of(want), Kind::Take(id), span)
@@ -84,10 +88,6 @@ impl Body<'_, '_, '_, '_> {
             (Ty::Of(Type::BufRef), Type::Buf) => {
                 Report::new(Code::Borrowed, span, "this `buf` is borrowed (`ref buf`): only its owner can give it away")
                     .hint("take it as `buf` in the parameter list, or copy it into a new one")
-            }
-            (Ty::Of(Type::Buf), Type::BufRef) => {
-                Report::new(Code::Mismatch, span, "only a local `buf` can be borrowed")
-                    .hint("put it in a local first: `let b = ..`")
             }
             _ => {
                 let (wanted, found) = (self.cx.type_text(want), self.cx.describe(typed));

@@ -83,7 +83,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
     /// An operand of an operator: a `buf` local is lent, for no operator takes one away.
     pub(super) fn operand(&mut self, expr: &'f Expr<'f>, hint: Option<Type>) -> Typed {
         let typed = self.infer(expr, hint);
-        if let (Kind::Buf(_), Ty::Of(Type::Buf)) = (&typed.kind, typed.ty) { self.coerce(typed, Type::BufRef) } else { typed }
+        if typed.ty == Ty::Of(Type::Buf) { self.coerce(typed, Type::BufRef) } else { typed }
     }
 
     fn infix(

@@ -130,9 +130,6 @@ impl<'f> Body<'_, '_, 'f, '_> {
     fn operator_hint(&self, form: Form, text: &str, args: &[Typed], candidates: &[&OpInfo]) -> String {
         let types: Vec<Ty> = args.iter().map(|arg| arg.ty).collect();
         match (text, &types[..]) {
-            (_, types) if types.contains(&Ty::Of(Type::Buf)) => {
-                return "put the `buf` in a local first: `let b = ..`".into();
-            }
             ("+", types) if types.contains(&Ty::Of(Type::Str)) => {
                 return "join strings with `concat(a, b)`; `str(n)` makes one of a number".into();
             }

@@ -54,6 +54,12 @@ impl Body<'_, '_, '_, '_> {
             }
             Kind::Call { callee, tries, args } => Kind::Call { callee, tries, args: self.simplify_all(args) },
             Kind::Reordered(instr, args) => self.reorder(instr, args),
+            Kind::Lend(owned) => {
+                let local = self.temporary(owned.ty, span);
+                self.emit_root(*owned);
+                self.writer.set(&[Some(local)]);
+                Kind::Get(local)
+            }
             Kind::Cond(parts) => return self.simplify_cond(*parts, ty, span),
             Kind::IfLet(inner) => return self.simplify_if_let(*inner, ty, span),
             kind => kind,
