@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use il::op::Op;
 use il::text::{Code, Options, Source};
+use il::trap::TrapKind;
 use il::{FuncId, VerifiedModule};
 use interp::{Limits, Machine, Outcome};
 
@@ -167,6 +169,20 @@ fn every_code_has_an_example() {
         if !matches!(code, Code::TooDeep | Code::Rejected) {
             let found = shown.iter().any(|block| block.refused_with() == Some(code.name()));
             assert!(found, "{} has no example in {}", code.name(), page.display());
+        }
+    }
+}
+
+/// A meaning says of each trap when it is raised. Memory accesses and quotas are spoken of once for all.
+#[test]
+fn meanings_say_when_operators_trap() {
+    for info in Op::TABLE {
+        let meaning = info.op.meaning();
+        for kind in TrapKind::ALL {
+            let spoken_of = *kind == TrapKind::Quota || info.form.has_offset() && *kind == TrapKind::MemoryOutOfBounds;
+            let named = meaning.contains(&format!("`{kind:?}`"));
+            let raised = info.traps.contains(kind);
+            assert!(named == raised || spoken_of && raised, "{}: {kind:?} in \"{meaning}\"", info.name);
         }
     }
 }

@@ -150,8 +150,6 @@ impl<'f> Context<'_, 'f, '_> {
     }
 
     pub(super) fn declare_use(&mut self, name: Name<'f>, isa: &IsaPath<'f>, wants: Option<&'f [Name<'f>]>) {
-        let entry = Entry::Use(self.uses.len());
-        self.declare_name(name, entry);
         let set = self.set(isa);
         for want in wants.into_iter().flatten() {
             let Some(set) = &set else { break };
@@ -161,9 +159,35 @@ impl<'f> Context<'_, 'f, '_> {
                 self.report(report);
             }
         }
-        let wants = wants.map(|wants| wants.iter().map(|want| want.text).collect());
+        let wants: Option<BTreeSet<&'f str>> = wants.map(|wants| wants.iter().map(|want| want.text).collect());
+        // The modules of a build are one VM: what several of them want by one name is one capability.
+        let same = self.wanted_elsewhere(name, set.as_deref());
+        self.declare_name(name, Entry::Use(same.unwrap_or(self.uses.len())));
+        if let Some(info) = same.and_then(|same| self.uses.get_mut(same)) {
+            info.wants = match (info.wants.take(), wants) {
+                (Some(ours), Some(theirs)) => Some(ours.into_iter().chain(theirs).collect()),
+                (None, _) | (_, None) => None,
+            };
+            return;
+        }
         let (instructions, events) = (BTreeSet::new(), BTreeSet::new());
         self.uses.push(UseInfo { name: name.text, set, wants, instructions, events, shared: false });
+    }
+
+    /// The capability of this name and set that another module of the build wants.
+    fn wanted_elsewhere(&mut self, name: Name<'f>, set: Option<&InstructionSet>) -> Option<usize> {
+        let at = self.uses.iter().position(|info| info.name == name.text)?;
+        let (ours, theirs) = (self.uses[at].set.as_ref()?.path(), set?.path());
+        if ours == theirs {
+            return Some(at);
+        }
+        // Within one module, that the name stands twice says more.
+        if self.entry(name.text).is_none() {
+            let message = format!("another module of this build wants `{ours}` by this name, not `{theirs}`");
+            let report = Report::new(Code::Import, name.span, message);
+            self.report(report.hint("give one of them another name"));
+        }
+        None
     }
 
     /// Checks a name against the list of what is wanted, if there is one.
