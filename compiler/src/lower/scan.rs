@@ -1,6 +1,7 @@
 //! What lowering wants to know about a body before it starts.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use cranelift_codegen::ir::{Type as Clif, types};
 use hashbrown::{HashMap, HashSet};
@@ -22,6 +23,9 @@ pub(crate) struct Facts {
     /// Locals that are assigned results of float arithmetic. Their NaNs are settled where the bits show instead of
     /// where they are assigned, so that a loop over them need not look at each.
     pub raw_locals: HashMap<LocalId, Raw>,
+    /// `while`s, by offset, whose condition is short: where it stands in the body. Such are turned: tested once before
+    /// the loop and again at its end, so that a turn takes one branch.
+    pub turned: HashMap<u32, Range<u32>>,
     /// Whether it uses operators on vectors.
     pub vectors: bool,
     /// Where each local that is a reference lives, by ascending start.
@@ -84,6 +88,9 @@ const SPILL_LIMIT: usize = 10_000;
 /// Above so many, the stack maps alone would take more than some 50 MiB.
 const ROOT_LIMIT: usize = 4_000_000;
 
+/// Conditions of at most so many bytes are worth having twice.
+const TURNED_BYTES: u32 = 40;
+
 /// Reads the body once; `None` if it does not decode.
 pub(crate) fn scan(func: &Func) -> Option<Facts> {
     let mut facts = Facts::default();
@@ -96,6 +103,12 @@ pub(crate) fn scan(func: &Func) -> Option<Facts> {
         let Some(instr) = reader.next().ok()? else { break };
         conds.next(offset, instr, &mut facts.deciding);
         ranges.next(offset, instr, &mut facts.loop_locals);
+        if instr == Instr::Test
+            && let Some((at, start)) = ranges.innermost_while()
+            && offset - start <= TURNED_BYTES
+        {
+            facts.turned.insert(at, start..offset);
+        }
         raw = follow(instr, raw, &mut facts.raw_locals);
         facts.calls |= matches!(instr, Instr::Call(_) | Instr::CallSet(..) | Instr::CallRef(_) | Instr::CallRefSet(..))
             || matches!(instr, Instr::ReturnCall(_) | Instr::ReturnCallRef(_));
@@ -182,6 +195,8 @@ fn may_collect(instr: Instr<'_>) -> bool {
 /// A loop that is being read.
 struct Loop {
     at: u32,
+    /// Where the condition of a `while` begins.
+    condition: Option<u32>,
     /// Locals that live before it and are read inside: they live to its end.
     extend: Vec<u32>,
 }
@@ -234,11 +249,19 @@ impl Ranges {
             Instr::If | Instr::Cond(_) | Instr::Switch => self.open.push(false),
             Instr::Loop | Instr::While | Instr::For(_) => {
                 self.open.push(true);
-                self.loops.push(Loop { at: offset, extend: Vec::new() });
+                // The instruction is one byte.
+                let condition = (instr == Instr::While).then_some(offset + 1);
+                self.loops.push(Loop { at: offset, condition, extend: Vec::new() });
             }
             Instr::End => self.end(offset),
             _ => {}
         }
+    }
+
+    /// The `while` that is the innermost construct: where it stands, and where its condition begins.
+    fn innermost_while(&self) -> Option<(u32, u32)> {
+        let innermost = self.loops.last().filter(|_| self.open.last() == Some(&true))?;
+        Some((innermost.at, innermost.condition?))
     }
 
     fn end(&mut self, offset: u32) {
