@@ -172,6 +172,7 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
             return;
         }
         let owned = self.local(id).buf.is_some() && self.bufs.len() <= limits::BUFS;
+        self.note_local(name.span, id);
         let Some(scope) = self.scopes.last_mut() else { return };
         if owned {
             scope.bufs.push(id);

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use crate::instr::{Dests, Instr, Reader, Writer};
 use crate::types::{
-    ArrayDef, CapDef, FuncId, GlobalId, IsaId, LocalId, ProgramId, Signature, Storage, StrId, StructDef, StructField, Type,
-    TypeDef, TypeId, UseId,
+    ArrayDef, CapDef, FuncId, GlobalId, IsaId, LocalId, ProgramId, Signature, Storage, StrId, StructDef, StructField,
+    Type, TypeDef, TypeId, UseId,
 };
 use crate::{Func, Module};
 
@@ -97,9 +97,7 @@ trait Map {
             Instr::TryTo(id, opcode) => Instr::TryTo(self.def(id), opcode),
             Instr::TryToSet(id, opcode, dests) => Instr::TryToSet(self.def(id), opcode, dests),
             Instr::RunSet(id, program, dests) => Instr::RunSet(self.capability(id), self.program(program), dests),
-            Instr::RunTrySet(id, program, dests) => {
-                Instr::RunTrySet(self.capability(id), self.program(program), dests)
-            }
+            Instr::RunTrySet(id, program, dests) => Instr::RunTrySet(self.capability(id), self.program(program), dests),
             Instr::RunSend(id, program) => Instr::RunSend(self.capability(id), self.program(program)),
             Instr::Flush(id) => Instr::Flush(self.capability(id)),
             Instr::Trap(id) => Instr::Trap(self.string(id)),
@@ -359,7 +357,8 @@ impl<'m> Linker<'m> {
     }
 
     fn module(mut self, old: &Module) -> Module {
-        let mut module = Module { name: old.name.clone(), memory: old.memory, data: old.data.clone(), ..Module::default() };
+        let mut module =
+            Module { name: old.name.clone(), memory: old.memory, data: old.data.clone(), ..Module::default() };
         self.structs();
         module.globals = only(&old.globals, &self.globals);
         for global in &mut module.globals {
