@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use il::Module;
 use il::instr::{Instr, Reader};
 use il::op::Op;
-use il::Module;
 
 mod common;
 
@@ -24,7 +24,13 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 fn compile(name: &str, source: &str) -> Result<Module, String> {
-    il::text::compile(name, source, isa::ALL).map_err(|all| all.to_string())
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let resolve = |path: &str| {
+        let text = fs::read_to_string(root.join(format!("{}.il", path.replace('.', "/")))).ok()?;
+        Some(il::text::Source { file: format!("{path}.il"), text })
+    };
+    let options = il::text::Options { known: isa::ALL, resolve: &resolve, tests: true };
+    il::text::compile_with(name, source, &options).map_err(|all| all.to_string())
 }
 
 /// The required sections: what the module's identity covers.
@@ -79,6 +85,8 @@ fn samples_survive() {
     let mut found = Vec::new();
     sources(&root.join("../samples"), &mut found);
     sources(&root.join("tests/text"), &mut found);
+    sources(&root.join("std"), &mut found);
+    sources(&root.join("../benches"), &mut found);
     assert!(!found.is_empty());
     for path in found {
         let source = fs::read_to_string(&path).unwrap();

@@ -159,35 +159,38 @@ impl<'f> Context<'_, 'f, '_> {
                 self.report(report);
             }
         }
-        let wants: Option<BTreeSet<&'f str>> = wants.map(|wants| wants.iter().map(|want| want.text).collect());
-        // The modules of a build are one VM: what several of them want by one name is one capability.
-        let same = self.wanted_elsewhere(name, set.as_deref());
-        self.declare_name(name, Entry::Use(same.unwrap_or(self.uses.len())));
-        if let Some(info) = same.and_then(|same| self.uses.get_mut(same)) {
-            info.wants = match (info.wants.take(), wants) {
-                (Some(ours), Some(theirs)) => Some(ours.into_iter().chain(theirs).collect()),
-                (None, _) | (_, None) => None,
-            };
-            return;
+        let wants: Option<BTreeSet<&str>> = wants.map(|wants| wants.iter().map(|want| want.text).collect());
+        if let Some(at) = self.uses.iter().position(|old| old.name == name.text && old.module != self.module) {
+            return self.share_use(at, name, set, wants);
         }
+        let entry = Entry::Use(self.uses.len());
+        self.declare_name(name, entry);
         let (instructions, events) = (BTreeSet::new(), BTreeSet::new());
-        self.uses.push(UseInfo { name: name.text, set, wants, instructions, events, shared: false });
+        let module = self.module;
+        self.uses.push(UseInfo { module, name: name.text, set, wants, instructions, events, shared: false });
+        self.limit(self.uses.len(), limits::USES, "wanted capabilities", name.span);
     }
 
-    /// The capability of this name and set that another module of the build wants.
-    fn wanted_elsewhere(&mut self, name: Name<'f>, set: Option<&InstructionSet>) -> Option<usize> {
-        let at = self.uses.iter().position(|info| info.name == name.text)?;
-        let (ours, theirs) = (self.uses[at].set.as_ref()?.path(), set?.path());
-        if ours == theirs {
-            return Some(at);
-        }
-        // Within one module, that the name stands twice says more.
-        if self.entry(name.text).is_none() {
-            let message = format!("another module of this build wants `{ours}` by this name, not `{theirs}`");
+    /// Modules that want the same capability by the same name get one.
+    fn share_use(
+        &mut self,
+        at: usize,
+        name: Name<'f>,
+        set: Option<Rc<InstructionSet>>,
+        wants: Option<BTreeSet<&'f str>>,
+    ) {
+        self.declare_name(name, Entry::Use(at));
+        let (Some(own), Some(set)) = (&self.uses[at].set, set) else { return };
+        if own.path() != set.path() {
+            let message = format!("`{}` is a `{}` in another module of this build", name.text, own.path());
             let report = Report::new(Code::Import, name.span, message);
-            self.report(report.hint("give one of them another name"));
+            return self.report(report.hint("give one of the two another name"));
         }
-        None
+        let info = &mut self.uses[at];
+        info.wants = info.wants.take().zip(wants).map(|(mut all, more)| {
+            all.extend(more);
+            all
+        });
     }
 
     /// Checks a name against the list of what is wanted, if there is one.
