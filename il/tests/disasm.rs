@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use il::Module;
 use il::instr::{Instr, Reader};
 use il::op::Op;
-use il::Module;
 
 mod common;
 

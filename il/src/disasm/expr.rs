@@ -446,9 +446,7 @@ impl Exprs<'_> {
             }
             _ => {
                 let closed = |class: Class| matches!(class, Class::Of(_) | Class::Unknown);
-                let told = expected.or_else(|| {
-                    (closed(self.class(yes)) || closed(self.class(no))).then_some(ty)
-                });
+                let told = expected.or_else(|| (closed(self.class(yes)) || closed(self.class(no))).then_some(ty));
                 let test = self.condition(test);
                 let (yes, no) = (self.choice(yes, ty, told), self.choice(no, ty, told));
                 (format!("if {test} {{ {yes} }} else {{ {no} }}"), IF)

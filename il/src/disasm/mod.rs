@@ -253,8 +253,7 @@ impl Page<'_> {
     fn initial(&mut self, global: &crate::Global) -> String {
         let nowhere = Func::default();
         let value = tree::initial(self.module, &global.init);
-        let mut exprs =
-            expr::Exprs { module: self.module, types: self.types, func: &nowhere, names: &mut self.names };
+        let mut exprs = expr::Exprs { module: self.module, types: self.types, func: &nowhere, names: &mut self.names };
         let Some(value) = value else { return format!(": {}", exprs.type_text(global.ty)) };
         let ty = match exprs.needs_type(&value, global.ty) {
             true => format!(": {}", exprs.type_text(global.ty)),
@@ -277,7 +276,8 @@ impl Page<'_> {
                     self.ops(provides, &mut out);
                 }
             } else if let Some(handler) = handler {
-                let set = module.uses.get(handler.source.index()).and_then(|wanted| module.isas.get(wanted.isa.index()));
+                let set =
+                    module.uses.get(handler.source.index()).and_then(|wanted| module.isas.get(wanted.isa.index()));
                 let event = set.and_then(|set| set.event(handler.event));
                 let event = event.map_or_else(|| format!("e{}", handler.event), |event| event.name.to_string());
                 let head = format!("on {}.{event}", self.names.capability(handler.source));
@@ -364,8 +364,11 @@ impl Page<'_> {
                 let _ = writeln!(out, "\n{head} {{\n{body}}}");
             }
             None => {
-                let _ =
-                    writeln!(out, "\n{head} {{\n  // This body has no text; its instructions are:\n{}}}", listing(func));
+                let _ = writeln!(
+                    out,
+                    "\n{head} {{\n  // This body has no text; its instructions are:\n{}}}",
+                    listing(func)
+                );
             }
         }
     }

@@ -53,13 +53,7 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(
-        module: &'a Module,
-        types: &'a Hierarchy,
-        func: &'a Func,
-        names: &'a mut Names,
-        block: &Block,
-    ) -> Self {
+    fn new(module: &'a Module, types: &'a Hierarchy, func: &'a Func, names: &'a mut Names, block: &Block) -> Self {
         let mut assigned = BTreeMap::new();
         count_assignments(block, &mut assigned);
         Writer {
@@ -85,7 +79,9 @@ impl<'a> Writer<'a> {
             Some(Type::Bool) => "= false",
             Some(Type::Str) => "= \"\"",
             Some(Type::Buf | Type::BufRef) => "= buf(0)",
-            Some(ty) if ty.is_nullable() => return self.line(1, &format!("var {name}: {} = null", self.exprs.type_text(ty))),
+            Some(ty) if ty.is_nullable() => {
+                return self.line(1, &format!("var {name}: {} = null", self.exprs.type_text(ty)));
+            }
             // What cannot be made from nothing has no text ahead of its value.
             Some(ty) => return self.line(1, &format!("// {name}: {}", self.exprs.type_text(ty))),
         };
