@@ -181,7 +181,7 @@ pub(crate) fn lower_inits(
     let mut lowering = Lowering::new(program, id, &func, choices, Facts::default(), builder)?;
     for global in globals.map(GlobalId) {
         let init = program.module.globals.get(global.index()).map_or(&[][..], |global| &global.init);
-        lowering.instructions(init)?;
+        lowering.instructions_from(init, 0)?;
         lowering.init_global(global)?;
     }
     lowering.fall_off_the_end()?;
@@ -228,17 +228,18 @@ impl<'m, 'b> Lowering<'m, 'b> {
     }
 
     fn body(&mut self) -> Result {
-        self.instructions(&self.func.body)?;
+        self.instructions_from(&self.func.body, 0)?;
         if !self.ended {
             self.fall_off_the_end()?;
         }
         Ok(())
     }
 
-    fn instructions(&mut self, body: &[u8]) -> Result {
-        let mut reader = Reader::new(body);
+    /// Lowers a body's instructions from an offset on.
+    fn instructions_from(&mut self, body: &[u8], start: u32) -> Result {
+        let mut reader = Reader::new(body.get(start as usize..).unwrap_or_default());
         loop {
-            self.offset = reader.offset();
+            self.offset = start + reader.offset();
             let instr = reader.next().map_err(|_| self.unverified("an instruction"))?;
             let Some(instr) = instr else { return Ok(()) };
             self.b.set_srcloc(SourceLoc::new(self.offset));
