@@ -416,13 +416,7 @@ fn nans_are_canonical_wherever_their_bits_show() {
     build.func("neg", &floats, &[Type::F64], &[], &with(&[op(Op::F64Neg)]));
     build.func("bits", &floats, &[Type::I64], &[], &with(&[op(Op::I64Bits)]));
     build.func("sum", &floats, &[Type::F64], &[], &with(&[get(0), op(Op::F64Add)]));
-    build.func(
-        "copysign",
-        &floats,
-        &[Type::F64],
-        &[],
-        &with(&[Instr::F64Const(1 << 63), op(Op::F64Copysign)]),
-    );
+    build.func("copysign", &floats, &[Type::F64], &[], &with(&[Instr::F64Const(1 << 63), op(Op::F64Copysign)]));
     for options in all_options() {
         let mut vm = Vm::with(build.module.clone(), &options);
         for args in [[0, 0], [0, 1 << 63], [0xfff8_0000_0000_0077, 0]] {

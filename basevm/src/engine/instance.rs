@@ -16,7 +16,8 @@ use super::guest::{Go, Guest, Stopped};
 use super::trace::{self, Place};
 use super::{LoadError, Packet, PlatformRef, Program, Step, TrapReport, exits, values};
 use crate::buf::{Account, Buf};
-use crate::heap::Statistics;
+use crate::heap::{Config, Statistics};
+use crate::platform::Nanos;
 use crate::service::Reply;
 
 /// Most activations on one stack: `main` in a wait, and a handler or `op` above it.
@@ -87,7 +88,21 @@ impl Instance {
         account: Arc<Account>,
         stack_bytes: usize,
     ) -> Result<Instance, LoadError> {
-        let guest = Guest::new(platform, &program, &account, stack_bytes)?;
+        Instance::with_heap(platform, program, account, stack_bytes, Config::with_clock(platform))
+    }
+
+    /// The same, with a heap that behaves as told.
+    ///
+    /// # Errors
+    /// As [`Instance::new`].
+    pub fn with_heap(
+        platform: PlatformRef,
+        program: Arc<Program>,
+        account: Arc<Account>,
+        stack_bytes: usize,
+        heap: Config,
+    ) -> Result<Instance, LoadError> {
+        let guest = Guest::new(platform, &program, &account, stack_bytes, heap)?;
         let activations = Vec::with_capacity(MAX_ACTIVATIONS);
         let mut instance = Instance { program, account, guest, activations, dead: None };
         instance.initialise()?;
@@ -131,6 +146,11 @@ impl Instance {
     /// What collections of its heap have cost so far.
     pub fn heap_statistics(&self) -> Statistics {
         self.guest.statistics()
+    }
+
+    /// How long each collection took since this was last asked, in order; see [`Config::keep_pauses`].
+    pub fn take_pauses(&mut self) -> Vec<Nanos> {
+        self.guest.take_pauses()
     }
 
     /// Collects its heap (or the nursery only) now, wherever it is stopped.

@@ -4,6 +4,8 @@
 //! object's header. The base is asked where that does not say enough: of frozen objects, whose numbers are the
 //! base's; of arrays that may be of a narrower type; of capabilities. It answers without collecting.
 
+use core::mem::Discriminant;
+
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use il::trap::TrapKind;
@@ -126,6 +128,9 @@ impl Lowering<'_, '_> {
 
     /// The test of a value that is not null; ends with a jump to `done`.
     fn test_present(&mut self, test: &Deciding, value: Value, from: Type, to: Type) {
+        if from != Type::Any && self.family(from) != self.family(to) {
+            return self.decide_test(test, false);
+        }
         match (to, to.def().and_then(|id| self.module.type_def(id))) {
             (Type::Str, _) => {
                 self.rule_out_capabilities(test, value, from);
@@ -150,6 +155,11 @@ impl Lowering<'_, '_> {
             (Type::Ref(id), Some(TypeDef::Cap(_))) => self.test_capability(test, value, id),
             _ => self.decide_test(test, false),
         }
+    }
+
+    /// What sort of thing values of a type are; no value is of two.
+    fn family(&self, ty: Type) -> Option<Discriminant<TypeDef>> {
+        ty.def().and_then(|id| self.module.type_def(id)).map(core::mem::discriminant)
     }
 
     fn decide_test(&mut self, test: &Deciding, answer: bool) {

@@ -137,7 +137,7 @@ pub(crate) struct Lowering<'m, 'b> {
     funcs: HashMap<FuncId, FuncRef>,
     /// Frame slots for references that wait for a call to return: of locals by colour, of operands by depth.
     local_slots: Vec<StackSlot>,
-    operand_slots: Vec<StackSlot>,
+    operand_slots: HashMap<usize, StackSlot>,
     facts: Facts,
 }
 
@@ -222,7 +222,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
             callees: Callees::default(),
             funcs: HashMap::new(),
             local_slots: Vec::new(),
-            operand_slots: Vec::new(),
+            operand_slots: HashMap::new(),
             facts,
         })
     }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
-use cranelift_codegen::ir::{Block, InstBuilder, Type as Clif, Value, types};
+use cranelift_codegen::ir::{Block, InstBuilder, StackSlot, Type as Clif, Value, types};
 use cranelift_frontend::Variable;
 use il::{StrId, Type};
 
@@ -17,7 +17,15 @@ pub(super) struct Operand {
     pub ty: Type,
     pub hold: Hold,
     /// For a reference that a collection may have met on the stack: what holds its present value.
-    pub home: Option<Variable>,
+    pub home: Option<Home>,
+}
+
+/// What holds an operand that may have moved.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Home {
+    Variable(Variable),
+    /// In the frame from now on: deep stacks would otherwise be stored again and again.
+    Frame(StackSlot),
 }
 
 /// What is known of a value besides its type.
@@ -78,8 +86,10 @@ impl Lowering<'_, '_> {
     }
 
     fn at_home(&mut self, mut operand: Operand) -> Operand {
-        if let Some(home) = operand.home.take() {
-            operand.value = self.b.use_var(home);
+        match operand.home.take() {
+            None => {}
+            Some(Home::Variable(home)) => operand.value = self.b.use_var(home),
+            Some(Home::Frame(slot)) => operand.value = self.b.ins().stack_load(types::I64, types::I64, slot, 0),
         }
         operand
     }

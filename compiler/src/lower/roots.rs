@@ -5,7 +5,7 @@
 //! costs the hot path nothing, and calls that cannot collect (see [`crate::abi::ExitInfo::collects`]) need none of it.
 //!
 //! - A local lives on if the call lies in its range (`scan`). Outside its range its value is stale, and nobody looks.
-//! - An operand lives on if it is on the stack. From then on a variable holds it (`Operand::home`).
+//! - An operand lives on if it is on the stack. From then on it has a home (`Operand::home`).
 //! - Where that would make too much code, the locals that are references live in the frame for good.
 
 use alloc::vec::Vec;
@@ -16,6 +16,10 @@ use il::LocalId;
 
 use super::Lowering;
 use super::locals::Place;
+use super::operand::Home;
+
+/// References up to this depth of the operand stack are in variables.
+const VARIABLES: usize = 6;
 
 /// What is in the frame during one call.
 struct Spilled {
@@ -43,36 +47,50 @@ impl Lowering<'_, '_> {
         call
     }
 
-    /// Gives each reference on the operand stack a variable.
+    /// Gives each reference on the operand stack a home.
     pub(super) fn house_operands(&mut self) {
         for at in 0..self.stack.len() {
             let Some(operand) = self.stack.get(at).copied() else { return };
             if !operand.moves() || operand.home.is_some() {
                 continue;
             }
-            let home = self.b.declare_var(types::I64);
-            self.b.def_var(home, operand.value);
+            let home = if at < VARIABLES {
+                let home = self.b.declare_var(types::I64);
+                self.b.def_var(home, operand.value);
+                Home::Variable(home)
+            } else {
+                let slot = self.operand_slot(at);
+                self.b.ins().stack_store(types::I64, operand.value, slot, 0);
+                Home::Frame(slot)
+            };
             if let Some(operand) = self.stack.get_mut(at) {
                 operand.home = Some(home);
             }
         }
     }
 
+    fn operand_slot(&mut self, depth: usize) -> StackSlot {
+        if let Some(slot) = self.operand_slots.get(&depth) {
+            return *slot;
+        }
+        let slot = self.frame_slot(types::I64);
+        self.operand_slots.insert(depth, slot);
+        slot
+    }
+
     fn spill(&mut self) -> Spilled {
         self.house_operands();
         let mut spilled = Spilled { variables: Vec::new(), frame: Vec::new() };
         self.spill_locals(&mut spilled);
-        let homes: Vec<Variable> = self.stack.iter().filter_map(|operand| operand.home).collect();
-        for (depth, home) in homes.into_iter().enumerate() {
-            let slot = match self.operand_slots.get(depth) {
-                Some(slot) => *slot,
-                None => {
-                    let slot = self.frame_slot(types::I64);
-                    self.operand_slots.push(slot);
-                    slot
+        for depth in 0..self.stack.len() {
+            match self.stack.get(depth).and_then(|operand| operand.home) {
+                Some(Home::Variable(home)) => {
+                    let slot = self.operand_slot(depth);
+                    spilled.variables.push((home, slot));
                 }
-            };
-            spilled.variables.push((home, slot));
+                Some(Home::Frame(slot)) => spilled.frame.push(slot),
+                None => {}
+            }
         }
         for (variable, slot) in &spilled.variables {
             let value = self.b.use_var(*variable);

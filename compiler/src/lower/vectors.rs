@@ -322,8 +322,9 @@ impl Lowering<'_, '_> {
 
     pub(super) fn truncate_doubles(&mut self, signed: bool) -> Result {
         let a = self.pop_float_lanes(types::F64X2)?;
-        let zero = self.b.ins().iconst(types::I64, 0);
-        let zeros = self.b.ins().splat(types::I64X2, zero);
+        // A constant as it stands, which is what the code generator recognises.
+        let zeros = self.b.func.dfg.constants.insert(ConstantData::from(&[0u8; 16][..]));
+        let zeros = self.b.ins().vconst(types::I64X2, zeros);
         let value = if signed {
             let whole = self.b.ins().fcvt_to_sint_sat(types::I64X2, a);
             self.b.ins().snarrow(whole, zeros)

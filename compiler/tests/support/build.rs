@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use il::instr::{Instr, Writer};
-use il::op::{Immediate, Op};
 use il::isa::{Event, Field, Instruction, InstructionSet};
+use il::op::{Immediate, Op};
 use il::{Export, Func, FuncId, IsaId, LocalId, Module, Signature, StrId, Type, Use};
 
 /// A module under construction; functions are exported by name.

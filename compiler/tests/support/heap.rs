@@ -119,7 +119,8 @@ impl Heap {
     pub fn type_of(&self, address: u64) -> Option<TypeId> {
         self.check(address);
         let ty = load(address) as u32;
-        let kind = (ty >> KIND_SHIFT).wrapping_sub(if ty & FROZEN != 0 && ty >> KIND_SHIFT != 0 { REGISTRY } else { 0 });
+        let kind =
+            (ty >> KIND_SHIFT).wrapping_sub(if ty & FROZEN != 0 && ty >> KIND_SHIFT != 0 { REGISTRY } else { 0 });
         self.kinds.get(&kind).copied()
     }
 

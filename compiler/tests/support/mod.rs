@@ -56,6 +56,8 @@ pub type Sent = (u32, Vec<u64>, Vec<Vec<u8>>);
 #[derive(Clone, Debug)]
 pub enum Reply {
     Word(u64),
+    /// A `v128`, low half first.
+    Wide([u64; 2]),
     Str(String),
     Buf(Vec<u8>),
 }
@@ -226,6 +228,9 @@ impl Vm {
 
     fn enter_at(&mut self, entry: u64) -> End {
         self.end = None;
+        // What the run before attenuated is forgotten.
+        self.caps.truncate(self.module.uses.len() + 1);
+        self.packets.truncate(self.module.uses.len() + 1);
         CURRENT.set(self);
         machine::catch_faults();
         // SAFETY: the code was compiled from a verified module; `exit` ends the run through `leave`.
@@ -395,14 +400,22 @@ impl Vm {
         let request = self.sent.last().unwrap().clone();
         let (status, results) = (self.device)(&request);
         let opcode = request.1[at] as u8;
-        let set = &self.module.isas[self.module.uses[slot].isa.index()];
+        // What was attenuated here is of the set of the last `use`.
+        let wanted = self.module.uses.get(slot).or(self.module.uses.last()).unwrap();
+        let set = &self.module.isas[wanted.isa.index()];
         let types: Vec<Type> =
             set.instruction(opcode).unwrap().results.as_ref().unwrap().iter().map(|field| field.ty).collect();
         self.ctx.values[0] = status;
         let mut word = 1;
         for (index, ty) in types.into_iter().enumerate() {
+            if let Some(Reply::Wide(halves)) = results.get(index) {
+                self.ctx.values[word..word + 2].copy_from_slice(halves);
+                word += 2;
+                continue;
+            }
             let value = match (results.get(index).cloned(), ty) {
                 (Some(Reply::Word(word)), _) => word,
+                (Some(Reply::Wide(_)), _) => unreachable!(),
                 (Some(Reply::Str(text)), _) => self.new_str(&text),
                 (Some(Reply::Buf(bytes)), _) => self.new_buf(&bytes),
                 (None, Type::Str) => self.empties.0,
@@ -429,6 +442,7 @@ impl Vm {
 
     fn exit(&mut self, code: u64, return_address: u64, fp: u64) -> u64 {
         let exit = Exit::from_code(code).expect("an exit");
+        self.heap.cursor = self.ctx.heap_cursor;
         if exit.info().collects {
             let mut roots = self.frame_roots(return_address, fp);
             let references = exit.info().args.iter().enumerate().filter(|(_, (_, kind))| *kind == Kind::Reference);
@@ -485,7 +499,6 @@ impl Vm {
                 0
             }
             Exit::Alloc => {
-                self.heap.cursor = self.ctx.heap_cursor;
                 let address = self.heap.allocate(args[0] as u32, args[1] as u32, args[2]);
                 self.sync_heap();
                 address

@@ -1,9 +1,8 @@
 //! The disassembler: a module as text (reference, chapter "Text").
 //!
-//! For a module that the text front end made, the text compiles to the same module again (names of
-//! locals, lines, and the wording of `assert` aside). For any other module it shows what the code
-//! does; where text has no words for something, it says so in a comment. Instruction sets are
-//! shown as the module embeds them: only what is used.
+//! For a module that the text front end made, the text compiles to the same required sections again. For any other
+//! module it shows what the code does; where text has no words for something, it says so in a comment. Instruction
+//! sets are shown as the module embeds them: only what is used.
 //!
 //! Total: any module, verified or not, gives a text.
 
@@ -20,10 +19,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use crate::instr::{Instr, Reader};
+use crate::instr::Reader;
 use crate::isa::{Event, Field, Instruction, InstructionSet};
 use crate::verify::names::is_path;
-use crate::{Func, FuncId, Module, Provides, Signature, Type};
+use crate::{Func, FuncId, Hierarchy, IsaId, Module, Provides, Signature, TypeDef};
 use names::Names;
 
 /// The module's text.
@@ -35,17 +34,22 @@ pub fn module(module: &Module) -> String {
 }
 
 fn text(module: &Module) -> String {
-    let mut names = Names::new(module);
-    let funcs = funcs(module, &mut names);
+    let names = Names::new(module);
+    let types = Hierarchy::new(&module.types);
+    let mut page = Page { module, types: &types, names };
+    let funcs = page.funcs();
+    let state = page.state();
+    let Page { names, .. } = page;
     let mut out = String::new();
     if !module.name.is_empty() {
         let _ = writeln!(out, "module {}", module.name);
     }
     isas(module, &mut out);
     uses(module, &mut out);
-    state(module, &names, &mut out);
+    structs(module, &names, &mut out);
     let constants: Vec<String> = names.constants().collect();
     section(&mut out, constants);
+    out.push_str(&state);
     out.push_str(&funcs);
     out
 }
@@ -64,8 +68,9 @@ fn shown_names(module: &Module) -> impl Iterator<Item = &str> {
     });
     let uses = module.uses.iter().map(|wanted| &*wanted.name);
     let exports = module.exports.iter().map(|export| &*export.name);
+    let programs = module.programs.iter().map(|program| &*program.name);
     let provided = module.provides.iter().filter_map(|provides| provides.name.as_deref());
-    sets.chain(uses).chain(exports).chain(provided).chain([&*module.name])
+    sets.chain(uses).chain(exports).chain(programs).chain(provided).chain([&*module.name])
 }
 
 fn field_names(fields: &[Field]) -> impl Iterator<Item = &str> {
@@ -86,6 +91,7 @@ fn with_plain_names(module: &Module) -> Module {
     module.name = plain(&module.name);
     module.uses.iter_mut().for_each(|wanted| wanted.name = plain(&wanted.name));
     module.exports.iter_mut().for_each(|export| export.name = plain(&export.name));
+    module.programs.iter_mut().for_each(|program| program.name = plain(&program.name));
     module.provides.iter_mut().filter_map(|provides| provides.name.as_mut()).for_each(|name| *name = plain(name));
     for set in &mut module.isas {
         set.name = plain(&set.name).into();
@@ -173,21 +179,24 @@ fn uses(module: &Module, out: &mut String) {
     section(out, module.uses.iter().map(line).collect());
 }
 
-// Memory, data, globals
+// Types, memory, data, globals
 
-fn state(module: &Module, names: &Names, out: &mut String) {
+fn structs(module: &Module, names: &Names, out: &mut String) {
     let mut lines = Vec::new();
-    if let Some(memory) = module.memory {
-        lines.push(format!("memory {}..{}", memory.min, memory.max));
+    for (at, def) in module.types.iter().enumerate() {
+        let TypeDef::Struct(def) = def else { continue };
+        let id = crate::TypeId(at as u32);
+        let frozen = if def.frozen { "frozen " } else { "" };
+        let parent = def.parent.map_or_else(String::new, |parent| format!(": {}", names.structure(parent)));
+        let field = |(number, field): (usize, &crate::StructField)| {
+            let mutable = if field.mutable { "mut " } else { "" };
+            format!("{mutable}{}: {}", names.own_field(id, number), names.storage(module, field.storage))
+        };
+        let fields: Vec<String> = def.fields.iter().enumerate().map(field).collect();
+        let fields = if fields.is_empty() { String::new() } else { format!(" {} ", fields.join(", ")) };
+        lines.push(format!("{frozen}struct {}{parent} {{{fields}}}", names.structure(id)));
     }
-    lines.extend(module.data.iter().map(|data| format!("data {} {}", address(data.offset), data_text(&data.bytes))));
     section(out, lines);
-    let global = |(at, global): (usize, &crate::Global)| {
-        let mutable = if global.mutable { "mut " } else { "" };
-        let name = names.global(crate::GlobalId(at as u32));
-        format!("global {mutable}{name}{}", constant(module, global))
-    };
-    section(out, module.globals.iter().enumerate().map(global).collect());
 }
 
 /// An address as an `i32` literal.
@@ -209,110 +218,155 @@ fn data_text(bytes: &[u8]) -> String {
     out
 }
 
-/// `: type = value`, the type left out where the value tells it.
-fn constant(module: &Module, global: &crate::Global) -> String {
-    match Reader::new(&global.init).next() {
-        Ok(Some(Instr::I32Const(value))) => format!(" = {value}"),
-        Ok(Some(Instr::I64Const(value))) => format!(": i64 = {value}"),
-        Ok(Some(Instr::F64Const(bits))) => match f64::from_bits(bits) {
-            value if value.is_finite() => format!(" = {}", expr::float_text(value)),
-            _ => format!(" = f64_bits({bits:#x})"),
-        },
-        Ok(Some(Instr::BoolConst(value))) => format!(" = {value}"),
-        Ok(Some(Instr::StrConst(id))) => {
-            format!(" = {}", module.strings.get(id.index()).map_or_else(String::new, |text| expr::quoted(text)))
-        }
-        Ok(_) | Err(_) => String::new(),
-    }
-}
-
 // Functions
 
-/// All functions in their order; ops stand together where the first of them does.
-fn funcs(module: &Module, names: &mut Names) -> String {
-    let mut out = String::new();
-    let mut provided = module.provides.as_ref();
-    for (at, func) in module.funcs.iter().enumerate() {
-        let id = FuncId(at as u32);
-        let handler = module.handlers.iter().find(|handler| handler.func == id);
-        if module.provides.as_ref().is_some_and(|provides| provides.ops.contains(&id)) {
-            if let Some(provides) = provided.take() {
-                ops(module, names, provides, &mut out);
-            }
-        } else if let Some(handler) = handler {
-            let set = module.uses.get(handler.source.index()).and_then(|wanted| module.isas.get(wanted.isa.index()));
-            let event = set.and_then(|set| set.event(handler.event));
-            let event = event.map_or_else(|| format!("e{}", handler.event), |event| event.name.to_string());
-            let head = format!("on {}.{event}", names.capability(handler.source));
-            function(module, names, (id, func), &head, "", &mut out);
-        } else {
-            let export = if module.exports.iter().any(|export| export.func == id) { "export " } else { "" };
-            let head = format!("{export}func {}", names.func(id));
-            function(module, names, (id, func), &head, &results(&func.sig), &mut out);
-        }
-    }
-    if let Some(provides) = provided {
-        ops(module, names, provides, &mut out);
-    }
-    out
+/// A module while it is written.
+struct Page<'m> {
+    module: &'m Module,
+    types: &'m Hierarchy,
+    names: Names,
 }
 
-fn ops(module: &Module, names: &mut Names, provides: &Provides, out: &mut String) {
-    let set = module.isas.get(provides.isa.index());
-    let path = set.map_or_else(|| String::from("?"), InstructionSet::path);
-    let name = provides.name.as_ref().map_or_else(String::new, |name| format!(" as {name}"));
-    let _ = writeln!(out, "\nprovides {path}{name} {{");
-    let instructions = set.map_or(&[][..], |set| &*set.instructions);
-    let mut pairs: Vec<_> = provides.ops.iter().zip(instructions).collect();
-    pairs.sort_by_key(|(id, _)| **id);
-    let mut text = String::new();
-    for (id, instruction) in pairs {
-        let Some(func) = module.funcs.get(id.index()) else { continue };
-        let results = match instruction.results.as_deref() {
-            None => String::new(),
-            Some([]) => String::from(" -> ()"),
-            Some(_) => results(&func.sig),
+impl Page<'_> {
+    /// Memory, data and globals.
+    fn state(&mut self) -> String {
+        let module = self.module;
+        let mut out = String::new();
+        let mut lines = Vec::new();
+        if let Some(memory) = module.memory {
+            lines.push(format!("memory {}..{}", memory.min, memory.max));
+        }
+        lines
+            .extend(module.data.iter().map(|data| format!("data {} {}", address(data.offset), data_text(&data.bytes))));
+        section(&mut out, lines);
+        let mut lines = Vec::new();
+        for (at, global) in module.globals.iter().enumerate() {
+            let mutable = if global.mutable { "mut " } else { "" };
+            let name = self.names.global(crate::GlobalId(at as u32));
+            lines.push(format!("global {mutable}{name}{}", self.initial(global)));
+        }
+        section(&mut out, lines);
+        out
+    }
+
+    /// `: type = value`, the type left out where the value tells it.
+    fn initial(&mut self, global: &crate::Global) -> String {
+        let nowhere = Func::default();
+        let value = tree::initial(self.module, &global.init);
+        let mut exprs =
+            expr::Exprs { module: self.module, types: self.types, func: &nowhere, names: &mut self.names };
+        let Some(value) = value else { return format!(": {}", exprs.type_text(global.ty)) };
+        let ty = match exprs.needs_type(&value, global.ty) {
+            true => format!(": {}", exprs.type_text(global.ty)),
+            false => String::new(),
         };
-        function(module, names, (*id, func), &format!("op {}", instruction.name), &results, &mut text);
+        format!("{ty} = {}", exprs.text(&value, Some(global.ty)))
     }
-    for line in text.trim_start_matches('\n').lines() {
-        let indent = if line.is_empty() { "" } else { "  " };
-        let _ = writeln!(out, "{indent}{line}");
-    }
-    out.push_str("}\n");
-}
 
-fn results(sig: &Signature) -> String {
-    let types: Vec<&str> = sig.results.iter().map(|ty| ty.name()).collect();
-    match &types[..] {
-        [] => String::new(),
-        [one] => format!(" -> {one}"),
-        _ => format!(" -> ({})", types.join(", ")),
-    }
-}
-
-fn function(
-    module: &Module,
-    names: &mut Names,
-    (id, func): (FuncId, &Func),
-    head: &str,
-    results: &str,
-    out: &mut String,
-) {
-    let wishes = module.names.as_ref().and_then(|all| all.locals.get(id.index()));
-    names.enter_function(wishes.map_or(&[], |wishes| wishes));
-    let param = |(at, ty): (usize, &Type)| format!("{}: {ty}", names.declare(crate::LocalId(at as u32)));
-    let params: Vec<String> = func.sig.params.iter().enumerate().map(param).collect();
-    let head = format!("{head}({}){results}", params.join(", "));
-    match tree::build(module, func) {
-        Some(block) if block.is_empty() => _ = writeln!(out, "\n{head} {{}}"),
-        Some(block) => {
-            let body = stmt::body(module, func, names, &block);
-            let _ = writeln!(out, "\n{head} {{\n{body}}}");
+    /// All functions in their order; ops stand together where the first of them does.
+    fn funcs(&mut self) -> String {
+        let module = self.module;
+        let mut out = String::new();
+        let mut provided = module.provides.as_ref();
+        for (at, func) in module.funcs.iter().enumerate() {
+            let id = FuncId(at as u32);
+            let handler = module.handlers.iter().find(|handler| handler.func == id);
+            let program = module.programs.iter().find(|program| program.func == id);
+            if module.provides.as_ref().is_some_and(|provides| provides.ops.contains(&id)) {
+                if let Some(provides) = provided.take() {
+                    self.ops(provides, &mut out);
+                }
+            } else if let Some(handler) = handler {
+                let set = module.uses.get(handler.source.index()).and_then(|wanted| module.isas.get(wanted.isa.index()));
+                let event = set.and_then(|set| set.event(handler.event));
+                let event = event.map_or_else(|| format!("e{}", handler.event), |event| event.name.to_string());
+                let head = format!("on {}.{event}", self.names.capability(handler.source));
+                self.function((id, func), &head, "", None, &mut out);
+            } else if let Some(program) = program {
+                let path = module.isas.get(program.isa.index()).map_or_else(|| String::from("?"), InstructionSet::path);
+                let head = format!("program {} on {path} ", program.name);
+                let results = self.results(&func.sig);
+                self.function((id, func), &head, &results, Some(program.isa), &mut out);
+            } else if let Some(test) = module.tests.iter().find(|test| test.func == id) {
+                self.function((id, func), &format!("test {}", expr::quoted(&test.name)), "", None, &mut out);
+            } else {
+                let export = if module.exports.iter().any(|export| export.func == id) { "export " } else { "" };
+                let pure = if func.pure { "pure " } else { "" };
+                let head = format!("{export}{pure}func {}", self.names.func(id));
+                let results = self.results(&func.sig);
+                self.function((id, func), &head, &results, None, &mut out);
+            }
         }
-        None => {
-            let _ =
-                writeln!(out, "\n{head} {{\n  // This body has no text; its instructions are:\n{}}}", listing(func));
+        if let Some(provides) = provided {
+            self.ops(provides, &mut out);
+        }
+        out
+    }
+
+    fn ops(&mut self, provides: &Provides, out: &mut String) {
+        let set = self.module.isas.get(provides.isa.index());
+        let path = set.map_or_else(|| String::from("?"), InstructionSet::path);
+        let name = provides.name.as_ref().map_or_else(String::new, |name| format!(" as {name}"));
+        let _ = writeln!(out, "\nprovides {path}{name} {{");
+        let instructions = set.map_or(&[][..], |set| &*set.instructions);
+        let mut pairs: Vec<_> = provides.ops.iter().zip(instructions).collect();
+        pairs.sort_by_key(|(id, _)| **id);
+        let mut text = String::new();
+        for (id, instruction) in pairs {
+            let Some(func) = self.module.funcs.get(id.index()) else { continue };
+            let results = match instruction.results.as_deref() {
+                None => String::new(),
+                Some([]) => String::from(" -> ()"),
+                Some(_) => self.results(&func.sig),
+            };
+            self.function((*id, func), &format!("op {}", instruction.name), &results, None, &mut text);
+        }
+        for line in text.trim_start_matches('\n').lines() {
+            let indent = if line.is_empty() { "" } else { "  " };
+            let _ = writeln!(out, "{indent}{line}");
+        }
+        out.push_str("}\n");
+    }
+
+    fn results(&self, sig: &Signature) -> String {
+        let types: Vec<String> = sig.results.iter().map(|ty| self.names.ty(self.module, *ty)).collect();
+        match &types[..] {
+            [] => String::new(),
+            [one] => format!(" -> {one}"),
+            _ => format!(" -> ({})", types.join(", ")),
+        }
+    }
+
+    /// `own` is the set of a program. A test's head has no parameters.
+    fn function(
+        &mut self,
+        (id, func): (FuncId, &Func),
+        head: &str,
+        results: &str,
+        own: Option<IsaId>,
+        out: &mut String,
+    ) {
+        let wishes = self.module.names.as_ref().and_then(|all| all.locals.get(id.index()));
+        self.names.enter_function(wishes.map_or(&[], |wishes| wishes));
+        let mut params = Vec::new();
+        for (at, ty) in func.sig.params.iter().enumerate() {
+            let name = self.names.declare(crate::LocalId(at as u32));
+            params.push(format!("{name}: {}", self.names.ty(self.module, *ty)));
+        }
+        let head = match head.starts_with("test ") {
+            true => String::from(head),
+            false => format!("{head}({}){results}", params.join(", ")),
+        };
+        match tree::build(self.module, func, own) {
+            Some(block) if block.is_empty() => _ = writeln!(out, "\n{head} {{}}"),
+            Some(block) => {
+                let body = stmt::body(self.module, self.types, func, &mut self.names, &block);
+                let _ = writeln!(out, "\n{head} {{\n{body}}}");
+            }
+            None => {
+                let _ =
+                    writeln!(out, "\n{head} {{\n  // This body has no text; its instructions are:\n{}}}", listing(func));
+            }
         }
     }
 }

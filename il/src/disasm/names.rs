@@ -7,13 +7,24 @@ use alloc::vec::Vec;
 
 use crate::op::Op;
 use crate::verify::names::is_identifier;
-use crate::{FuncId, GlobalId, LocalId, Module, Type, UseId};
+use crate::{FieldId, FuncId, GlobalId, LocalId, Module, Storage, Type, TypeDef, TypeId, UseId};
+
+/// Shapes of vectors.
+const SHAPES: [&str; 6] = ["i8x16", "i16x8", "i32x4", "i64x2", "f32x4", "f64x2"];
+/// Types inside one another that are shown.
+const TYPE_DEPTH: usize = 130;
+/// Parts of a type that are shown.
+const TYPE_PARTS: usize = 2000;
 
 /// Names in use, and those that are still to be given.
 pub(super) struct Names {
     funcs: Vec<String>,
     globals: Vec<String>,
     uses: Vec<String>,
+    /// One a struct; empty for other definitions.
+    types: Vec<String>,
+    /// Names of each struct's own fields.
+    fields: Vec<Vec<String>>,
     /// Names of items and built-in functions, which no local may hide.
     taken: BTreeSet<String>,
     /// Constants that had to be named: `type = value` to name.
@@ -29,11 +40,14 @@ impl Names {
     /// Names a module's items.
     pub fn new(module: &Module) -> Self {
         let prelude = Op::TABLE.iter().map(|info| info.text.to_string());
-        let base = ["wait", "wait_forever", "flush", "caller"].map(String::from);
+        let base = ["wait", "wait_forever", "flush", "caller", "attenuate", "revoke", "freeze", "take", "test"];
+        let base = base.iter().chain(&SHAPES).map(|name| String::from(*name));
         let mut names = Names {
             funcs: Vec::new(),
             globals: Vec::new(),
             uses: Vec::new(),
+            types: Vec::new(),
+            fields: Vec::new(),
             taken: prelude.chain(base).collect(),
             constants: BTreeMap::new(),
             wishes: Vec::new(),
@@ -45,6 +59,13 @@ impl Names {
         // Capabilities' names are part of the module: they cannot give way.
         names.uses = module.uses.iter().map(|wanted| wanted.name.clone()).collect();
         names.taken.extend(names.uses.iter().cloned());
+        names.taken.extend(module.programs.iter().map(|program| program.name.clone()));
+        // In a program, these hide what else is called like them.
+        for program in &module.programs {
+            let set = module.isas.get(program.isa.index());
+            names.taken.extend(set.iter().flat_map(|set| set.instructions.iter().map(|one| one.name.to_string())));
+        }
+        names.name_types(module);
         for at in 0..module.funcs.len() {
             let export = module.exports.iter().find(|export| export.func.index() == at);
             let name = match export {
@@ -60,6 +81,134 @@ impl Names {
             names.globals.push(name);
         }
         names
+    }
+
+    /// Structs and their fields. A field's name differs from the inherited ones.
+    fn name_types(&mut self, module: &Module) {
+        let known = module.names.as_ref();
+        for (at, def) in module.types.iter().enumerate() {
+            let TypeDef::Struct(def) = def else {
+                self.types.push(String::new());
+                self.fields.push(Vec::new());
+                continue;
+            };
+            let wishes = known.and_then(|known| known.types.get(at));
+            let name = self.free(wishes.map(|wishes| &wishes.name), &format!("S{at}"));
+            self.taken.insert(name.clone());
+            self.types.push(name);
+            let mut seen: BTreeSet<String> = BTreeSet::new();
+            let mut parent = def.parent.filter(|parent| parent.index() < at);
+            while let Some(id) = parent {
+                seen.extend(self.fields.get(id.index()).into_iter().flatten().cloned());
+                let above = match module.types.get(id.index()) {
+                    Some(TypeDef::Struct(def)) => def.parent,
+                    _ => None,
+                };
+                parent = above.filter(|above| above.index() < id.index());
+            }
+            let mut own = Vec::new();
+            for number in 0..def.fields.len() {
+                let wish = wishes.and_then(|wishes| wishes.fields.get(number));
+                let wish = wish.filter(|name| is_identifier(name) && !is_reserved(name) && !seen.contains(*name));
+                let mut name = wish.cloned().unwrap_or_else(|| format!("f{number}"));
+                while seen.contains(&name) {
+                    name.push('_');
+                }
+                seen.insert(name.clone());
+                own.push(name);
+            }
+            self.fields.push(own);
+        }
+    }
+
+    /// A struct's name.
+    pub fn structure(&self, id: TypeId) -> String {
+        self.types.get(id.index()).filter(|name| !name.is_empty()).cloned().unwrap_or_else(|| format!("S{}", id.0))
+    }
+
+    /// The name of a struct's own field.
+    pub fn own_field(&self, id: TypeId, number: usize) -> String {
+        let name = self.fields.get(id.index()).and_then(|fields| fields.get(number));
+        name.cloned().unwrap_or_else(|| format!("f{number}"))
+    }
+
+    /// The name of a field, the inherited ones counted first.
+    pub fn field(&self, module: &Module, id: TypeId, field: FieldId) -> String {
+        let mut chain = Vec::new();
+        let mut at = Some(id);
+        while let Some(id) = at {
+            let Some(TypeDef::Struct(def)) = module.types.get(id.index()) else { break };
+            chain.push((id, def.fields.len()));
+            at = def.parent.filter(|parent| parent.index() < id.index());
+        }
+        let mut number = field.index();
+        for (id, count) in chain.into_iter().rev() {
+            match number.checked_sub(count) {
+                Some(rest) => number = rest,
+                None => return self.own_field(id, number),
+            }
+        }
+        format!("f{}", field.0)
+    }
+
+    /// A type as text.
+    pub fn ty(&self, module: &Module, ty: Type) -> String {
+        match ty {
+            Type::Ref(id) => self.def(module, id, TYPE_DEPTH, &mut TYPE_PARTS.clone()),
+            Type::Opt(id) => format!("?{}", self.def(module, id, TYPE_DEPTH, &mut TYPE_PARTS.clone())),
+            plain => plain.name().to_string(),
+        }
+    }
+
+    pub fn storage(&self, module: &Module, storage: Storage) -> String {
+        match storage {
+            Storage::Value(ty) => self.ty(module, ty),
+            packed => packed.name().to_string(),
+        }
+    }
+
+    fn nested(&self, module: &Module, ty: Type, depth: usize, parts: &mut usize) -> String {
+        match ty {
+            Type::Ref(id) => self.def(module, id, depth, parts),
+            Type::Opt(id) => format!("?{}", self.def(module, id, depth, parts)),
+            plain => plain.name().to_string(),
+        }
+    }
+
+    /// `depth` and `parts` bound what is shown of types that no text could have.
+    fn def(&self, module: &Module, id: TypeId, depth: usize, parts: &mut usize) -> String {
+        let (Some(depth), Some(left)) = (depth.checked_sub(1), parts.checked_sub(1)) else {
+            return String::from("any");
+        };
+        *parts = left;
+        let mut list = |types: &[Type]| {
+            types.iter().map(|ty| self.nested(module, *ty, depth, parts)).collect::<Vec<_>>().join(", ")
+        };
+        match module.types.get(id.index()) {
+            Some(TypeDef::Struct(_)) | None => self.structure(id),
+            Some(TypeDef::Array(def)) => {
+                let element = match def.element {
+                    Storage::Value(ty) => list(&[ty]),
+                    packed => packed.name().to_string(),
+                };
+                format!("{}[{element}]", if def.mutable { "mut " } else { "" })
+            }
+            Some(TypeDef::Func(sig)) => match &sig.results[..] {
+                [] => format!("func({})", list(&sig.params)),
+                [_] => format!("func({}) -> {}", list(&sig.params), list(&sig.results)),
+                several => format!("func({}) -> ({})", list(&sig.params), list(several)),
+            },
+            Some(TypeDef::Cap(def)) => match module.isas.get(def.isa.index()) {
+                Some(set) => {
+                    let name = |opcode: &u8| {
+                        set.instruction(*opcode).map_or_else(|| format!("i{opcode}"), |one| one.name.to_string())
+                    };
+                    let names: Vec<String> = def.instructions.iter().map(name).collect();
+                    format!("{}({})", set.path(), names.join(", "))
+                }
+                None => String::from("?"),
+            },
+        }
     }
 
     /// The wish if it can serve, else the fallback; made unique by a number.
@@ -129,15 +278,6 @@ impl Names {
 
     pub fn capability(&self, id: UseId) -> String {
         self.uses.get(id.index()).cloned().unwrap_or_else(|| format!("c{}", id.0))
-    }
-
-    /// `CAP.instruction`
-    pub fn instruction(&self, module: &Module, id: UseId, opcode: u8) -> String {
-        let set = module.uses.get(id.index()).and_then(|wanted| module.isas.get(wanted.isa.index()));
-        match set.and_then(|set| set.instruction(opcode)) {
-            Some(instruction) => format!("{}.{}", self.capability(id), instruction.name),
-            None => format!("{}.i{opcode}", self.capability(id)),
-        }
     }
 
     /// The name of a constant of this type and value.

@@ -8,22 +8,23 @@ use alloc::vec::Vec;
 use super::expr::Exprs;
 use super::names::Names;
 use super::strmatch::StrMatches;
-use super::tree::{Block, Expr, Source, Stmt};
+use super::tree::{Block, Call, Expr, Source, Stmt};
+use crate::instr::Instr;
 use crate::op::{Form, Op};
-use crate::{Func, LocalId, Module, Type};
+use crate::{Func, Hierarchy, LocalId, Module, Type};
 
 type Dests = [Option<LocalId>];
 
 /// A function's body as text, its own braces left out. `names` has entered the function.
-pub(super) fn body(module: &Module, func: &Func, names: &mut Names, block: &Block) -> String {
-    let mut writer = Writer::new(module, func, names, block);
+pub(super) fn body(module: &Module, types: &Hierarchy, func: &Func, names: &mut Names, block: &Block) -> String {
+    let mut writer = Writer::new(module, types, func, names, block);
     writer.block(block, 1, None);
     let strays = core::mem::take(&mut writer.strays);
     if strays.is_empty() {
         return writer.out;
     }
     // Text declares a local where all its uses can see it; a body from elsewhere may not.
-    let mut writer = Writer::new(module, func, names, block);
+    let mut writer = Writer::new(module, types, func, names, block);
     strays.into_iter().for_each(|id| writer.declare_ahead(id));
     writer.block(block, 1, None);
     writer.out
@@ -52,11 +53,17 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(module: &'a Module, func: &'a Func, names: &'a mut Names, block: &Block) -> Self {
+    fn new(
+        module: &'a Module,
+        types: &'a Hierarchy,
+        func: &'a Func,
+        names: &'a mut Names,
+        block: &Block,
+    ) -> Self {
         let mut assigned = BTreeMap::new();
         count_assignments(block, &mut assigned);
         Writer {
-            exprs: Exprs { module, func, names },
+            exprs: Exprs { module, types, func, names },
             out: String::new(),
             assigned,
             pairs: StrMatches::new(module, func),
@@ -68,15 +75,22 @@ impl<'a> Writer<'a> {
 
     fn declare_ahead(&mut self, id: LocalId) {
         let name = self.exprs.names.declare(id);
-        let value = match self.exprs.func.local_type(id.index()) {
-            Some(Type::I32) => "0",
-            Some(Type::I64) => "i64(0)",
-            Some(Type::F64) => "0.0",
-            Some(Type::Bool) => "false",
-            Some(Type::Str) => "\"\"",
-            Some(_) | None => "buf(0)",
+        let ty = self.exprs.func.local_type(id.index());
+        let value = match ty {
+            Some(Type::I32) | None => "= 0",
+            Some(Type::I64) => ": i64 = 0",
+            Some(Type::F32) => ": f32 = 0.0",
+            Some(Type::F64) => "= 0.0",
+            Some(Type::V128) => "= v128(0, 0)",
+            Some(Type::Bool) => "= false",
+            Some(Type::Str) => "= \"\"",
+            Some(Type::Buf | Type::BufRef) => "= buf(0)",
+            Some(ty) if ty.is_nullable() => return self.line(1, &format!("var {name}: {} = null", self.exprs.type_text(ty))),
+            // What cannot be made from nothing has no text ahead of its value.
+            Some(ty) => return self.line(1, &format!("// {name}: {}", self.exprs.type_text(ty))),
         };
-        self.line(1, &format!("var {name} = {value}"));
+        let colon = if value.starts_with(':') { "" } else { " " };
+        self.line(1, &format!("var {name}{colon}{value}"));
     }
 
     fn line(&mut self, indent: usize, text: &str) {
@@ -98,11 +112,12 @@ impl<'a> Writer<'a> {
     fn check(&mut self, expr: &Expr) {
         match expr {
             Expr::Local(id) => self.check_local(*id),
-            Expr::Call(_, args) | Expr::Send(_, _, args) | Expr::Op(_, _, args) => {
+            Expr::Call(Call { args, .. }) | Expr::Node(_, args) | Expr::Op(_, _, args) => {
                 args.iter().for_each(|arg| self.check(arg))
             }
-            Expr::Cond(parts) => parts.iter().for_each(|part| self.check(part)),
-            Expr::I32(_) | Expr::I64(_) | Expr::F64(_) | Expr::Bool(_) | Expr::Str(_) | Expr::Global(_) => {}
+            Expr::Cond(_, parts) => parts.iter().for_each(|part| self.check(part)),
+            Expr::I32(_) | Expr::I64(_) | Expr::F32(_) | Expr::F64(_) => {}
+            Expr::Bool(_) | Expr::Str(_) | Expr::Null(_) => {}
         }
     }
 
@@ -117,9 +132,9 @@ impl<'a> Writer<'a> {
         self.exprs.text(expr, expected)
     }
 
-    fn args(&mut self, args: &[Expr]) -> String {
-        args.iter().for_each(|arg| self.check(arg));
-        self.exprs.args(args)
+    fn call(&mut self, call: &Call) -> String {
+        call.args.iter().for_each(|arg| self.check(arg));
+        self.exprs.call(call)
     }
 
     fn condition(&mut self, expr: &Expr) -> String {
@@ -155,17 +170,15 @@ impl<'a> Writer<'a> {
         self.exprs.names.leave(&locals);
     }
 
-    /// Whether two statements are `let b = try .. else status { .. }`. Its status is declared after
-    /// its results, though it comes first among the destinations.
+    /// Whether two statements are `let b = try .. else status { .. }`.
     fn attempt<'s>(&self, first: &'s Stmt, second: &'s Stmt) -> Option<Attempt<'s>> {
-        let Stmt::Assign(dests, source @ Source::Try(..)) = first else { return None };
+        let Stmt::Assign(dests, source @ Source::Call(Call { tries: true, .. })) = first else { return None };
         let (Some(status), rest) = dests.split_first().map(|(status, rest)| (*status, rest))? else { return None };
         let Stmt::If(Expr::Op(Op::I32Ne, _, args), block, None) = second else { return None };
         let tests = matches!(args[..], [Expr::Local(tested), Expr::I32(0)] if tested == status);
         let results: Vec<LocalId> = rest.iter().copied().flatten().collect();
         let fresh = dests.iter().flatten().all(|id| !self.exprs.names.is_declared(*id));
-        let ordered = !results.is_empty() && results.iter().all(|id| *id < status);
-        let fits = tests && fresh && ordered && block.last().is_some_and(leaves);
+        let fits = tests && fresh && !results.is_empty() && block.last().is_some_and(leaves);
         fits.then_some(Attempt { status, results: rest, source, block })
     }
 
@@ -184,7 +197,7 @@ impl<'a> Writer<'a> {
 
     fn stmt(&mut self, stmt: &Stmt, indent: usize, value: Option<&Dests>) {
         match stmt {
-            Stmt::If(..) | Stmt::Switch(..) => self.branches(stmt, indent, value),
+            Stmt::If(..) | Stmt::IfLet(..) | Stmt::Switch(..) => self.branches(stmt, indent, value),
             Stmt::Loop(block) => self.repeat(indent, "loop", block),
             Stmt::While(condition, block) => {
                 let head = format!("while {}", self.condition(condition));
@@ -207,34 +220,91 @@ impl<'a> Writer<'a> {
                 let values: Vec<String> = values.iter().map(|value| self.text(value, None)).collect();
                 format!("({}) = ({})", targets.join(", "), values.join(", "))
             }
-            Stmt::SetGlobal(id, value) => {
-                let name = self.exprs.names.global(*id);
-                let same = |expr: &Expr| matches!(expr, Expr::Global(other) if other == id);
-                let ty = self.exprs.module.global_type(*id);
-                self.assignment(&name, value, ty, same)
-            }
-            Stmt::Op(op, offset, args) => {
+            Stmt::Do(instr, args) => {
                 args.iter().for_each(|arg| self.check(arg));
-                self.exprs.operator(*op, *offset, args)
+                self.act(*instr, args)
             }
-            Stmt::Emit(number, args) => format!("emit {}({})", self.event(*number), self.args(args)),
-            Stmt::Fail(status) => format!("fail {}", self.text(status, Some(Type::I32))),
+            Stmt::Op(op, immediate, args) => {
+                args.iter().for_each(|arg| self.check(arg));
+                self.exprs.operator(*op, *immediate, args)
+            }
             Stmt::Return(values) => self.leave(values),
+            Stmt::ReturnCall(call) => format!("return tail {}", self.call(call)),
             Stmt::Trap(id) => format!("trap {}", self.literal(id.index())),
             Stmt::Assert(condition, why) => {
                 let condition = self.text(condition, Some(Type::Bool));
-                // In text, the condition's wording is what a failure reports.
-                let same = self.exprs.module.strings.get(why.index()).is_some_and(|why| *why == condition);
-                let why = if same { String::new() } else { format!(" // reported as {}", self.literal(why.index())) };
-                format!("assert {condition}{why}")
+                // A failure reports the condition's wording, unless the text says otherwise.
+                let words: Vec<&str> = condition.split_whitespace().collect();
+                let same = self.exprs.module.strings.get(why.index()).is_some_and(|why| *why == words.join(" "));
+                let says = if same { String::new() } else { format!(" else {}", self.literal(why.index())) };
+                format!("assert {condition}{says}")
             }
-            Stmt::Wait => String::from("wait()"),
-            Stmt::WaitForever => String::from("wait_forever()"),
-            Stmt::Flush(id) => format!("flush({})", self.exprs.names.capability(*id)),
             Stmt::Break(depth) => self.jump("break", *depth),
             Stmt::Continue(depth) => self.jump("continue", *depth),
-            Stmt::If(..) | Stmt::Switch(..) | Stmt::Loop(_) | Stmt::While(..) | Stmt::For(..) => String::new(),
+            Stmt::If(..) | Stmt::IfLet(..) | Stmt::Switch(..) => String::new(),
+            Stmt::Loop(_) | Stmt::While(..) | Stmt::For(..) => String::new(),
         }
+    }
+
+    /// An instruction that is a statement of its own.
+    fn act(&mut self, instr: Instr<'_>, args: &[Expr]) -> String {
+        match (instr, args) {
+            (Instr::GlobalSet(id), [value]) => {
+                let name = self.exprs.names.global(id);
+                let same = |expr: &Expr| matches!(expr, Expr::Node(Instr::GlobalGet(other), _) if *other == id);
+                let ty = self.exprs.module.global_type(id);
+                self.assignment(&name, value, ty, same)
+            }
+            (Instr::FieldSet(id, field), [of, value]) => {
+                let place = self.exprs.field(of, id, field);
+                let ty = self.exprs.types.fields(id).get(field.index()).map(|field| field.storage.value());
+                let same = |expr: &Expr| match expr {
+                    Expr::Node(Instr::FieldGet(other, number), inner) => {
+                        *other == id && *number == field && is_same_local(of, inner.first())
+                    }
+                    _ => false,
+                };
+                self.assignment(&place, value, ty, same)
+            }
+            (Instr::ArraySet(id), [of, index, value]) => {
+                let place = self.exprs.element(of, index, id);
+                let ty = self.exprs.types.array(id).map(|def| def.element.value());
+                let same = |expr: &Expr| match expr {
+                    Expr::Node(Instr::ArrayGet(other), inner) => {
+                        *other == id && is_same_local(of, inner.first()) && is_same_local(index, inner.get(1))
+                    }
+                    _ => false,
+                };
+                self.assignment(&place, value, ty, same)
+            }
+            (Instr::Emit(number), args) => {
+                let types = self.event_types(number);
+                format!("emit {}({})", self.event(number), self.exprs.args(args, &types))
+            }
+            (Instr::Fail, [status]) => format!("fail {}", self.text(status, Some(Type::I32))),
+            (Instr::Wait, _) => String::from("wait()"),
+            (Instr::WaitForever, _) => String::from("wait_forever()"),
+            (Instr::Flush(id), _) => format!("flush({})", self.exprs.names.capability(id)),
+            (Instr::FlushCap | Instr::Revoke, [of]) => {
+                let word = if instr == Instr::Revoke { "revoke" } else { "flush" };
+                let text = self.text(of, None);
+                match (of, self.exprs.ty(of)) {
+                    // The name alone means what the `use` means.
+                    (Expr::Node(Instr::Cap(..), _), Some(ty)) if !text.contains(" as ") => {
+                        format!("{word}({text} as {})", self.exprs.type_text(ty))
+                    }
+                    _ => format!("{word}({text})"),
+                }
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn event_types(&self, number: u8) -> Vec<Type> {
+        let module = self.exprs.module;
+        let set = module.provides.as_ref().and_then(|provided| module.isas.get(provided.isa.index()));
+        let event = set.and_then(|set| set.event(number));
+        event.map_or(Vec::new(), |event| event.params.iter().map(|field| field.ty).collect())
     }
 
     fn literal(&self, index: usize) -> String {
@@ -273,17 +343,7 @@ impl<'a> Writer<'a> {
     fn source(&mut self, source: &Source, expected: Option<Type>) -> String {
         match source {
             Source::Value(value) => self.text(value, expected),
-            Source::Call(id, args) => format!("{}({})", self.exprs.names.func(*id), self.args(args)),
-            Source::Send(target, opcode, args) => {
-                format!("{}({})", self.exprs.names.instruction(self.exprs.module, *target, *opcode), self.args(args))
-            }
-            Source::Try(target, opcode, args) => {
-                format!(
-                    "try {}({})",
-                    self.exprs.names.instruction(self.exprs.module, *target, *opcode),
-                    self.args(args)
-                )
-            }
+            Source::Call(call) => self.call(call),
         }
     }
 
@@ -297,7 +357,7 @@ impl<'a> Writer<'a> {
         if dests.iter().all(Option::is_none) {
             return match source {
                 Source::Value(value) => format!("_ = {}", self.text(value, None)),
-                Source::Call(..) | Source::Send(..) | Source::Try(..) => self.source(source, None),
+                Source::Call(_) => self.source(source, None),
             };
         }
         if dests.iter().all(|dest| declared(self, dest)) {
@@ -312,7 +372,7 @@ impl<'a> Writer<'a> {
         // The value does not see what is declared with it.
         let value = self.source(source, annotation);
         let pattern = self.pattern(dests, 1);
-        let ty = annotation.map_or_else(String::new, |ty| format!(": {ty}"));
+        let ty = annotation.map_or_else(String::new, |ty| format!(": {}", self.exprs.type_text(ty)));
         format!("{pattern}{ty} = {value}")
     }
 
@@ -344,12 +404,16 @@ impl<'a> Writer<'a> {
         format!("{name} = {}", self.text(value, ty))
     }
 
-    /// The type that a declaration must state: that of `i64` literals.
+    /// The type that a declaration must state: that of `i64` literals, and of what is used as a supertype.
     fn annotation(&self, dests: &Dests, source: &Source) -> Option<Type> {
         let [Some(id)] = dests else { return None };
         let ty = self.exprs.func.local_type(id.index())?;
-        let Source::Value(value) = source else { return None };
-        (ty == Type::I64 && self.exprs.is_open(value)).then_some(ty)
+        let differs = match source {
+            Source::Value(value) => self.exprs.needs_type(value, ty),
+            Source::Call(call) if call.tries => ty != Type::I32,
+            Source::Call(call) => self.exprs.results(call.callee).first() != Some(&ty),
+        };
+        differs.then_some(ty)
     }
 
     /// `let x` or `var (a, _)`; `sites` assignments are part of the declaration.
@@ -370,9 +434,7 @@ impl<'a> Writer<'a> {
     fn branches(&mut self, stmt: &Stmt, indent: usize, value: Option<&Dests>) {
         let (head, dests) = self.declaration(stmt, value);
         match stmt {
-            Stmt::If(condition, then, other) => {
-                self.choose(&head, condition, then, other.as_ref(), indent, dests.as_deref())
-            }
+            Stmt::If(..) | Stmt::IfLet(..) => self.choose(&head, stmt, indent, dests.as_deref()),
             Stmt::Switch(of, arms, default) => {
                 self.check(of);
                 // Literals alone would be `i32`.
@@ -394,8 +456,10 @@ impl<'a> Writer<'a> {
         }
         let Some((given, sites)) = self.declares(stmt) else { return (String::new(), None) };
         let ty = given.first().copied().flatten().and_then(|id| self.exprs.func.local_type(id.index()));
-        let annotation = if matches!((ty, given), (Some(Type::I64), [_])) { ": i64" } else { "" };
-        (format!("{}{annotation} = ", self.pattern(given, sites)), Some(given.to_vec()))
+        // Of the first value, text would take the type.
+        let stated = ty.filter(|ty| given.len() == 1 && !matches!(ty, Type::I32 | Type::F64 | Type::Bool | Type::Str));
+        let stated = stated.map_or_else(String::new, |ty| format!(": {}", self.exprs.type_text(ty)));
+        (format!("{}{stated} = ", self.pattern(given, sites)), Some(given.to_vec()))
     }
 
     /// The locals that a branching statement declares by being their value, and at how many ends.
@@ -405,27 +469,14 @@ impl<'a> Writer<'a> {
         })
     }
 
-    fn choose(
-        &mut self,
-        head: &str,
-        condition: &Expr,
-        then: &Block,
-        other: Option<&Block>,
-        indent: usize,
-        value: Option<&Dests>,
-    ) {
-        let text = format!("{head}if {} {{", self.condition(condition));
-        self.line(indent, &text);
-        self.block(then, indent + 1, value);
-        let mut other = other;
+    /// An `if` with all its `else if`s.
+    fn choose(&mut self, head: &str, stmt: &Stmt, indent: usize, value: Option<&Dests>) {
+        let mut other = self.branch(head, stmt, indent, value);
         while let Some(block) = other {
-            if let [inner @ Stmt::If(condition, then, next)] = &block[..]
+            if let [inner @ (Stmt::If(..) | Stmt::IfLet(..))] = &block[..]
                 && (value.is_some() || self.declares(inner).is_none())
             {
-                let text = format!("}} else if {} {{", self.condition(condition));
-                self.line(indent, &text);
-                self.block(then, indent + 1, value);
-                other = next.as_ref();
+                other = self.branch("} else ", inner, indent, value);
             } else {
                 self.line(indent, "} else {");
                 self.block(block, indent + 1, value);
@@ -433,6 +484,36 @@ impl<'a> Writer<'a> {
             }
         }
         self.line(indent, "}");
+    }
+
+    /// One condition and its block; gives what stands behind `else`.
+    fn branch<'s>(&mut self, head: &str, stmt: &'s Stmt, indent: usize, value: Option<&Dests>) -> Option<&'s Block> {
+        match stmt {
+            Stmt::If(condition, then, other) => {
+                let text = format!("{head}if {} {{", self.condition(condition));
+                self.line(indent, &text);
+                self.block(then, indent + 1, value);
+                other.as_ref()
+            }
+            Stmt::IfLet(subject, ty, local, then, other) => {
+                self.check(subject);
+                let subject = self.exprs.unwrapped(subject, *ty);
+                let stray = self.exprs.names.is_declared(*local);
+                let name = if stray { String::from("unwrapped") } else { self.exprs.names.declare(*local) };
+                self.line(indent, &format!("{head}if let {name} = {subject} {{"));
+                if stray {
+                    // A body from elsewhere uses it outside of the branch.
+                    let outer = self.exprs.names.local(*local);
+                    self.line(indent + 1, &format!("{outer} = {name}"));
+                }
+                self.block(then, indent + 1, value);
+                if !stray {
+                    self.exprs.names.leave(&[*local]);
+                }
+                other.as_ref()
+            }
+            _ => None,
+        }
     }
 
     fn select(
@@ -457,7 +538,10 @@ impl<'a> Writer<'a> {
 
     fn arm(&mut self, values: &str, block: &Block, indent: usize, value: Option<&Dests>) {
         let compound = |stmt: &Stmt| {
-            matches!(stmt, Stmt::If(..) | Stmt::Switch(..) | Stmt::Loop(_) | Stmt::While(..) | Stmt::For(..))
+            matches!(
+                stmt,
+                Stmt::If(..) | Stmt::IfLet(..) | Stmt::Switch(..) | Stmt::Loop(_) | Stmt::While(..) | Stmt::For(..)
+            )
         };
         if let [only] = &block[..]
             && !compound(only)
@@ -530,7 +614,7 @@ fn assigning(text: &'static str, form: Form) -> Option<&'static str> {
 /// these, and how many ways do so.
 fn yields<'s>(func: &Func, stmt: &'s Stmt) -> Option<(&'s Dests, usize)> {
     let blocks: Vec<&Block> = match stmt {
-        Stmt::If(_, then, Some(other)) => alloc::vec![then, other],
+        Stmt::If(_, then, Some(other)) | Stmt::IfLet(_, _, _, then, Some(other)) => alloc::vec![then, other],
         Stmt::Switch(_, arms, Some(default)) => arms.iter().map(|(_, block)| block).chain([default]).collect(),
         _ => return None,
     };
@@ -557,7 +641,7 @@ fn yields<'s>(func: &Func, stmt: &'s Stmt) -> Option<(&'s Dests, usize)> {
 fn without_drops<'s>(func: &Func, block: &'s [Stmt]) -> &'s [Stmt] {
     let frees = |stmt: &Stmt| match stmt {
         Stmt::Assign(dests, Source::Value(Expr::Local(id))) => {
-            matches!(dests[..], [None]) && func.local_type(id.index()) == Some(Type::Buf)
+            matches!(dests[..], [None]) && func.local_type(id.index()).is_some_and(Type::is_affine)
         }
         _ => false,
     };
@@ -569,8 +653,9 @@ fn without_drops<'s>(func: &Func, block: &'s [Stmt]) -> &'s [Stmt] {
 fn leaves(stmt: &Stmt) -> bool {
     let ends = |block: &Block| block.last().is_some_and(leaves);
     match stmt {
-        Stmt::Break(_) | Stmt::Continue(_) | Stmt::Return(_) | Stmt::Trap(_) | Stmt::Fail(_) => true,
-        Stmt::If(_, then, Some(other)) => ends(then) && ends(other),
+        Stmt::Break(_) | Stmt::Continue(_) | Stmt::Return(_) | Stmt::ReturnCall(_) | Stmt::Trap(_) => true,
+        Stmt::Do(Instr::Fail, _) => true,
+        Stmt::If(_, then, Some(other)) | Stmt::IfLet(_, _, _, then, Some(other)) => ends(then) && ends(other),
         Stmt::Switch(_, arms, Some(default)) => arms.iter().all(|(_, block)| ends(block)) && ends(default),
         _ => false,
     }
@@ -586,6 +671,11 @@ fn count_assignments(block: &Block, counts: &mut BTreeMap<LocalId, usize>) {
                 count_assignments(then, counts);
                 other.iter().for_each(|block| count_assignments(block, counts));
             }
+            Stmt::IfLet(_, _, local, then, other) => {
+                *counts.entry(*local).or_default() += 1;
+                count_assignments(then, counts);
+                other.iter().for_each(|block| count_assignments(block, counts));
+            }
             Stmt::Loop(block) | Stmt::While(_, block) => count_assignments(block, counts),
             Stmt::For(local, _, _, block) => {
                 *counts.entry(*local).or_default() += 1;
@@ -597,5 +687,14 @@ fn count_assignments(block: &Block, counts: &mut BTreeMap<LocalId, usize>) {
             }
             _ => {}
         }
+    }
+}
+
+/// Whether both are the same local, or the same number.
+fn is_same_local(one: &Expr, other: Option<&Expr>) -> bool {
+    match (one, other) {
+        (Expr::Local(one), Some(Expr::Local(other))) => one == other,
+        (Expr::I32(one), Some(Expr::I32(other))) => one == other,
+        _ => false,
     }
 }

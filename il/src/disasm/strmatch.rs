@@ -83,7 +83,7 @@ fn compared(test: &Expr, hidden: LocalId, values: &mut Vec<StrId>) -> Option<()>
             }
             _ => None,
         },
-        Expr::Cond(parts) => match &**parts {
+        Expr::Cond(_, parts) => match &**parts {
             [first, Expr::Bool(true), last] => {
                 compared(first, hidden, values)?;
                 compared(last, hidden, values)

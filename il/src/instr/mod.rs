@@ -97,12 +97,16 @@ macro_rules! instructions {
         },)*];
 
         impl<'a> Reader<'a> {
-            /// The instruction whose first byte is `code`, which has been read.
-            fn instr(&mut self, code: u8) -> Result<Instr<'a>, DecodeError> {
-                Ok(match code {
-                    $($code => Instr::$name $(($(<instructions!(@codec $kind) as codec::Encoded>::read(self)?.into()),+))?,)*
-                    _ => return self.operator(code),
-                })
+            /// The instruction whose first byte is `code`, which has been read. Each arm makes the whole result, so
+            /// that it is written once.
+            #[inline]
+            fn instr(&mut self, code: u8) -> Result<Option<Instr<'a>>, DecodeError> {
+                match code {
+                    $($code => Ok(Some(
+                        Instr::$name $(($(<instructions!(@codec $kind) as codec::Encoded>::read(self)?.into()),+))?
+                    )),)*
+                    _ => self.operator(code),
+                }
             }
         }
 

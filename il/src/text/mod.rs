@@ -18,7 +18,7 @@ mod token;
 
 pub use diag::{Code, Diagnostic, Diagnostics, Span, Suggestion};
 pub use fmt::format;
-pub use index::{Index, Meaning, Symbol, built_ins, index};
+pub use index::{Index, Meaning, Place, Symbol, built_ins, index};
 pub use outline::{Item, ItemKind, item_words, outline};
 
 use alloc::collections::BTreeSet;

@@ -106,9 +106,10 @@ impl Body<'_, '_, '_, '_> {
             (Ty::Of(found), want) if found.is_nullable() && self.cx.types.is_subtype(found.non_null(), want) => {
                 report.hint("it may be null: unwrap it with `if let x = .. { }`, or with `as`, which traps")
             }
-            (Ty::Of(found), want) if self.cx.types.is_subtype(want, found) => {
-                report.hint(format!("it may be something else: test it with `if let x = .. as {0} {{ }}`, or cast it with `as {0}`", self.cx.type_text(want)))
-            }
+            (Ty::Of(found), want) if self.cx.types.is_subtype(want, found) => report.hint(format!(
+                "it may be something else: test it with `if let x = .. as {0} {{ }}`, or cast it with `as {0}`",
+                self.cx.type_text(want)
+            )),
             (Ty::Of(found), want) => match converter(found, want) {
                 Some(name) => report.hint(format!("convert it: `{name}(..)`")),
                 None => report,

@@ -41,7 +41,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             },
             ExprKind::Char(value) => Typed::value(Value::I32(*value as i32), span),
             ExprKind::Bool(value) => Typed::value(Value::Bool(*value), span),
-            ExprKind::Name(name) => self.name(name, span),
+            ExprKind::Name(name) => self.name(name, span, hint),
             ExprKind::Unary { op, value } => {
                 let value = self.infer(value, hint);
                 self.operator(Form::Prefix, op, alloc::vec![value], span, hint)
@@ -233,9 +233,10 @@ impl<'f> Body<'_, '_, 'f, '_> {
         (ty != Ty::Error && yes.ty != Ty::Error && no.ty != Ty::Error).then_some((yes, no, ty))
     }
 
-    fn name(&mut self, name: &'f str, span: Span) -> Typed {
+    fn name(&mut self, name: &'f str, span: Span, hint: Option<Type>) -> Typed {
         match self.find(name) {
             Found::Local(id) => self.local_value(id, span),
+            Found::Item(Entry::Use(at)) => self.use_value(at, hint, span),
             Found::Item(entry) => self.item_value(name, entry, span),
             Found::Own(_) => {
                 let report = Report::new(Code::WrongKind, span, format!("`{name}` is an instruction, not a value"));

@@ -58,6 +58,7 @@ impl Body<'_, '_, '_, '_> {
                 let local = self.temporary(owned.ty, span);
                 self.emit_root(*owned);
                 self.writer.set(&[Some(local)]);
+                self.hold_lent(local);
                 Kind::Get(local)
             }
             Kind::Cond(parts) => return self.simplify_cond(*parts, ty, span),
@@ -135,11 +136,21 @@ impl Body<'_, '_, '_, '_> {
     }
 
     fn branches(&mut self, local: LocalId, yes: Typed, no: Typed) {
-        self.emit_root(yes);
-        self.writer.set(&[Some(local)]);
+        self.branch_value(local, yes);
         self.writer.push(Instr::Else);
-        self.emit_root(no);
-        self.writer.set(&[Some(local)]);
+        self.branch_value(local, no);
         self.writer.push(Instr::End);
+    }
+
+    /// One branch's value; what it lends ends with it.
+    fn branch_value(&mut self, local: LocalId, value: Typed) {
+        let (state, lent) = (self.state, self.lent.len());
+        self.emit_root(value);
+        self.writer.set(&[Some(local)]);
+        for id in self.lent.split_off(lent) {
+            self.writer.push(Instr::Take(id));
+            self.writer.set(&[None]);
+        }
+        self.state = state;
     }
 }

@@ -31,7 +31,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
         let Some(info) = known else {
             let all = Op::TABLE.iter().map(|info| info.text);
             let names = all.filter_map(|text| text.strip_prefix(shape)?.strip_prefix('.'));
-            let report = Report::new(Code::UnknownName, name.span, format!("`{shape}` has no operation `{}`", name.text));
+            let report =
+                Report::new(Code::UnknownName, name.span, format!("`{shape}` has no operation `{}`", name.text));
             self.cx.report(match nearest(name.text, names.clone()) {
                 Some(near) => report.did_you_mean(near),
                 None => report.hint(format!("it has: {}", names.collect::<Vec<_>>().join(", "))),
