@@ -31,8 +31,17 @@ impl Block {
 
     /// The code with which it must be refused.
     fn refused_with(&self) -> Option<&str> {
-        let at = self.info.iter().position(|word| word == "error")?;
-        Some(self.info.get(at + 1).expect("a code after `error`"))
+        self.after("error")
+    }
+
+    /// The kind of trap that it must raise.
+    fn traps_with(&self) -> Option<&str> {
+        self.after("traps")
+    }
+
+    fn after(&self, word: &str) -> Option<&str> {
+        let at = self.info.iter().position(|known| known == word)?;
+        Some(self.info.get(at + 1).expect("a word after it"))
     }
 
     /// The path of a module that other blocks can import.
@@ -197,15 +206,18 @@ fn examples_do_what_they_say() {
         let Ok(module) = block.compile(&all) else { continue };
         let body = if block.is("body") && module.uses.is_empty() { Some(FuncId(0)) } else { None };
         let tests = module.tests.iter().map(|test| test.func);
-        for func in tests.chain(body) {
+        let funcs: Vec<FuncId> = tests.chain(body).collect();
+        assert!(!funcs.is_empty() || block.traps_with().is_none(), "{} cannot be run", block.place());
+        for func in funcs {
             count += 1;
             // Each in a machine of its own, which asserts the verifier's claims.
             let limits = Limits { check: true, ..Limits::default() };
             let outcome = Machine::new(&module, limits).map(|mut machine| machine.call(func, &[]));
-            match outcome {
-                Ok(Ok(Outcome::Done(_))) => {}
-                Ok(other) => wrong.push(format!("{}: {other:?}", block.place())),
-                Err(report) => wrong.push(format!("{}: {report}", block.place())),
+            match (outcome, block.traps_with()) {
+                (Ok(Ok(Outcome::Done(_))), None) => {}
+                (Ok(Ok(Outcome::Trap(report))), Some(kind)) if format!("{:?}", report.kind) == kind => {}
+                (Ok(other), _) => wrong.push(format!("{}: {other:?}", block.place())),
+                (Err(report), _) => wrong.push(format!("{}: {report}", block.place())),
             }
         }
     }
