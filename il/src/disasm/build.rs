@@ -13,8 +13,8 @@ use crate::{LocalId, Module, Type};
 
 /// Deeper constructs are not shown as text; it also bounds recursion.
 const DEEPEST: usize = crate::limits::NESTING;
-/// Trees are not taller than verified ones.
-const TALLEST: usize = crate::limits::EXPRESSION_DEPTH;
+/// Text does not hold taller trees.
+const TALLEST: usize = crate::limits::SOURCE_NESTING;
 
 /// A body as a tree.
 pub(super) struct Built {
@@ -29,22 +29,25 @@ pub(super) struct Built {
 /// New locals are added to `typing.func`.
 pub(super) fn build(typing: &mut Typing<'_>, tallest: Option<usize>) -> Option<Built> {
     let body = typing.func.body.clone();
-    let mut builder = Builder {
-        typing,
-        tallest: tallest.unwrap_or(TALLEST),
-        splits: tallest.is_some(),
-        values: Vec::new(),
-        block: Vec::new(),
-        opened: Vec::new(),
-        height: 0,
-        depth: 0,
-    };
+    let mut builder = Builder::new(typing, tallest);
     let mut reader = Reader::new(&body);
     while let Some(instr) = reader.next().ok()? {
         builder.instr(instr)?;
     }
     let done = builder.values.is_empty() && builder.opened.is_empty();
     done.then_some(Built { block: builder.block, height: builder.height, depth: builder.depth })
+}
+
+/// The one expression that a constant's code is, if it is one.
+pub(super) fn tree(typing: &mut Typing<'_>) -> Option<Expr> {
+    let body = typing.func.body.clone();
+    let mut builder = Builder::new(typing, None);
+    let mut reader = Reader::new(&body);
+    while let Some(instr) = reader.next().ok()? {
+        builder.instr(instr)?;
+    }
+    let alone = builder.values.len() == 1 && builder.block.is_empty() && builder.opened.is_empty();
+    builder.pop().filter(|_| alone)
 }
 
 /// An expression and its height.
@@ -81,7 +84,20 @@ struct Builder<'t, 'm> {
     depth: usize,
 }
 
-impl Builder<'_, '_> {
+impl<'t, 'm> Builder<'t, 'm> {
+    fn new(typing: &'t mut Typing<'m>, tallest: Option<usize>) -> Self {
+        Builder {
+            typing,
+            tallest: tallest.unwrap_or(TALLEST),
+            splits: tallest.is_some(),
+            values: Vec::new(),
+            block: Vec::new(),
+            opened: Vec::new(),
+            height: 0,
+            depth: 0,
+        }
+    }
+
     fn module(&self) -> &Module {
         self.typing.module
     }
