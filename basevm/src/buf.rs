@@ -45,6 +45,16 @@ impl Account {
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow).is_ok()
     }
 
+    /// Charges `bytes` whatever the limit: for what is there already.
+    pub fn overcharge(&self, bytes: u64) {
+        self.used.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether more is in use than the limit allows.
+    pub fn is_over(&self) -> bool {
+        self.used() > self.limit
+    }
+
     /// Gives back `bytes`.
     pub fn release(&self, bytes: u64) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);

@@ -5,6 +5,7 @@ extern crate alloc;
 pub mod arena;
 pub mod buf;
 pub mod engine;
+pub mod heap;
 pub mod platform;
 pub mod service;
 pub mod system;

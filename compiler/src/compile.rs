@@ -3,6 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
@@ -10,15 +11,17 @@ use cranelift_codegen::ir::{Function, TrapCode, UserFuncName};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::{CodegenError, Context, FinalizedMachReloc, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use hashbrown::HashMap;
 use il::instr::{Instr, Reader};
 use il::op::Op;
 use il::trap::TrapKind;
-use il::{FuncId, Module};
+use il::{FuncId, Hierarchy, Module, TypeId};
 
 use crate::entry;
 use crate::error::CompileError;
 use crate::image::{Compiled, Relocation, RelocationKind, Section, Stub, Symbol};
-use crate::lower::{self, Choices};
+use crate::lower::{self, Choices, Outcome, Program};
+use crate::maps::MapsBuilder;
 use crate::options::Options;
 
 /// Functions start at multiples of this.
@@ -27,6 +30,11 @@ const FUNCTION_ALIGN: usize = 16;
 /// A compilation under way. Between steps the caller may do other things.
 pub struct Compilation<'m> {
     module: &'m Module,
+    hierarchy: Hierarchy,
+    /// Numbers of what `func.ref` names.
+    func_refs: HashMap<(FuncId, TypeId), u32>,
+    /// Which globals each `Symbol::Init` initialises.
+    inits: Vec<Range<u32>>,
     isa: OwnedTargetIsa,
     choices: Choices,
     context: Context,
@@ -36,6 +44,7 @@ pub struct Compilation<'m> {
     stubs: BTreeSet<Stub>,
     /// The next symbol to compile; functions, then entries, then stubs.
     next: Option<Symbol>,
+    maps: MapsBuilder,
     out: Compiled,
 }
 
@@ -60,9 +69,18 @@ impl<'m> Compilation<'m> {
 
     pub(crate) fn of(module: &'m Module, options: &Options) -> Result<Self, CompileError> {
         let isa = options.target()?;
-        let choices = Choices { bounds: options.bounds, rounds: options.cpu.sse41, frontend: isa.frontend_config() };
+        let choices = Choices {
+            bounds: options.bounds,
+            rounds: options.cpu.sse41,
+            vectors: options.cpu.ssse3 && options.cpu.sse41,
+            frontend: isa.frontend_config(),
+        };
+        let (refs, func_refs) = lower::func_refs(module);
         let mut compilation = Compilation {
             module,
+            hierarchy: Hierarchy::new(&module.types),
+            func_refs,
+            inits: inits(module),
             isa,
             choices,
             context: Context::new(),
@@ -70,7 +88,8 @@ impl<'m> Compilation<'m> {
             entries: entries(module),
             stubs: BTreeSet::new(),
             next: None,
-            out: Compiled::default(),
+            maps: MapsBuilder::default(),
+            out: Compiled { func_refs: refs, ..Compiled::default() },
         };
         compilation.next = compilation.after(None);
         Ok(compilation)
@@ -107,11 +126,14 @@ impl<'m> Compilation<'m> {
         let func = |at: u32| (at < self.module.funcs.len() as u32).then_some(Symbol::Func(FuncId(at)));
         let entry =
             |after: Option<FuncId>| self.entries.iter().find(|id| Some(**id) > after).copied().map(Symbol::Entry);
+        let init = |number: u32| (number < self.inits.len() as u32).then_some(Symbol::Init(number));
         let stub = |after: Option<Stub>| self.stubs.iter().find(|stub| Some(**stub) > after).copied().map(Symbol::Stub);
         match symbol {
-            None => func(0).or_else(|| entry(None)).or_else(|| stub(None)),
-            Some(Symbol::Func(id)) => func(id.0 + 1).or_else(|| entry(None)).or_else(|| stub(None)),
-            Some(Symbol::Entry(id)) => entry(Some(id)).or_else(|| stub(None)),
+            None => func(0).or_else(|| entry(None)).or_else(|| init(0)).or_else(|| stub(None)),
+            Some(Symbol::Func(id)) => func(id.0 + 1).or_else(|| entry(None)).or_else(|| init(0)).or_else(|| stub(None)),
+            Some(Symbol::Entry(id)) => entry(Some(id)).or_else(|| init(0)).or_else(|| stub(None)),
+            Some(Symbol::Init(number)) => init(number + 1).or(Some(Symbol::InitEntry)),
+            Some(Symbol::InitEntry) => stub(None),
             Some(Symbol::Stub(last)) => stub(Some(last)),
         }
     }
@@ -127,13 +149,21 @@ impl<'m> Compilation<'m> {
                 let sig = &self.module.funcs.get(id.index()).ok_or(unverified)?.sig;
                 func.name = UserFuncName::User(symbol.to_name());
                 func.signature = lower::clif_signature(sig);
-                let facts = lower::lower(self.module, id, self.choices, FunctionBuilder::new(func, &mut self.frontend));
-                if facts.is_err() {
-                    // A lowering that stopped half-way leaves its state behind.
-                    self.frontend = FunctionBuilderContext::new();
-                }
-                self.stubs.extend(facts?.stubs);
+                let program = Program { module: self.module, hierarchy: &self.hierarchy, func_refs: &self.func_refs };
+                let builder = FunctionBuilder::new(func, &mut self.frontend);
+                let outcome = lower::lower(program, id, self.choices, builder);
+                self.lowered(outcome)?;
             }
+            Symbol::Init(number) => {
+                let globals = self.inits.get(number as usize).cloned().unwrap_or_default();
+                func.name = UserFuncName::User(symbol.to_name());
+                func.signature = lower::clif_signature(&il::Signature::default());
+                let program = Program { module: self.module, hierarchy: &self.hierarchy, func_refs: &self.func_refs };
+                let builder = FunctionBuilder::new(func, &mut self.frontend);
+                let outcome = lower::lower_inits(program, globals, self.choices, builder);
+                self.lowered(outcome)?;
+            }
+            Symbol::InitEntry => entry::init_entry(func, &mut self.frontend, target, self.inits.len() as u32),
             Symbol::Entry(id) => {
                 let unverified = CompileError::Unverified { func: id, offset: 0, expected: "a function of the module" };
                 let sig = &self.module.funcs.get(id.index()).ok_or(unverified)?.sig;
@@ -142,6 +172,15 @@ impl<'m> Compilation<'m> {
             Symbol::Stub(stub) => entry::stub(func, &mut self.frontend, target, stub),
         }
         Ok(&self.context.func)
+    }
+
+    fn lowered(&mut self, outcome: Result<Outcome, CompileError>) -> Result<(), CompileError> {
+        if outcome.is_err() {
+            // A lowering that stopped half-way leaves its state behind.
+            self.frontend = FunctionBuilderContext::new();
+        }
+        self.stubs.extend(outcome?.stubs);
+        Ok(())
     }
 
     pub(crate) fn context(&mut self) -> (&mut Context, &OwnedTargetIsa) {
@@ -173,6 +212,8 @@ impl<'m> Compilation<'m> {
         match symbol {
             Symbol::Func(id) => self.module.func_name(id),
             Symbol::Entry(id) => alloc::format!("entry of {}", self.module.func_name(id)),
+            Symbol::Init(number) => alloc::format!("initial values {number}"),
+            Symbol::InitEntry => "entry of the initial values".into(),
             Symbol::Stub(stub) => alloc::format!("stub {stub:?}"),
         }
     }
@@ -206,6 +247,14 @@ impl<'m> Compilation<'m> {
             })?;
             out.relocations.push(relocation);
         }
+        if symbol == Symbol::InitEntry {
+            out.init_entry = Some(start);
+        }
+        for (return_offset, frame_bytes, map) in compiled.buffer.user_stack_maps() {
+            let mut references: Vec<u32> = map.entries().map(|(_, offset)| offset).collect();
+            references.sort_unstable();
+            self.maps.add(&mut out.stack_maps, start + return_offset, *frame_bytes, &references);
+        }
         let lines = compiled.buffer.get_srclocs_sorted();
         let body = |offset: u32| {
             let after = lines.partition_point(|line| line.start <= offset);
@@ -224,12 +273,35 @@ impl<'m> Compilation<'m> {
     }
 }
 
-/// Functions that the base calls: exports, handlers, `op`s.
+/// Encoded initial values that one function computes, in bytes; one value may exceed it.
+const INIT_BYTES: usize = 8 << 10;
+
+/// Splits the globals into runs, so that none makes too large a function.
+fn inits(module: &Module) -> Vec<Range<u32>> {
+    let mut runs: Vec<Range<u32>> = Vec::new();
+    let mut bytes = 0;
+    for (at, global) in module.globals.iter().enumerate() {
+        let at = at as u32;
+        bytes += global.init.len();
+        match runs.last_mut() {
+            Some(run) if bytes <= INIT_BYTES => run.end = at + 1,
+            _ => {
+                bytes = global.init.len();
+                runs.push(at..at + 1);
+            }
+        }
+    }
+    runs
+}
+
+/// Functions that the base calls: exports, handlers, `op`s, programs, tests.
 fn entries(module: &Module) -> Vec<FuncId> {
     let exports = module.exports.iter().map(|export| export.func);
     let handlers = module.handlers.iter().map(|handler| handler.func);
     let ops = module.provides.iter().flat_map(|provides| provides.ops.iter().copied());
-    let all: BTreeSet<FuncId> = exports.chain(handlers).chain(ops).collect();
+    let programs = module.programs.iter().map(|program| program.func);
+    let tests = module.tests.iter().map(|test| test.func);
+    let all: BTreeSet<FuncId> = exports.chain(handlers).chain(ops).chain(programs).chain(tests).collect();
     all.into_iter().collect()
 }
 
@@ -260,6 +332,7 @@ fn trap_kind(module: &Module, symbol: Symbol, code: TrapCode, place: Option<u32>
         // Division and conversion share this code, but not its meaning.
         match op_at(module, symbol, place) {
             Some(Op::I32FromF64S | Op::I32FromF64U | Op::I64FromF64S | Op::I64FromF64U) => TrapKind::BadConversion,
+            Some(Op::I32FromF32S | Op::I32FromF32U | Op::I64FromF32S | Op::I64FromF32U) => TrapKind::BadConversion,
             _ => TrapKind::IntegerOverflow,
         }
     } else {

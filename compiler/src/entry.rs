@@ -8,13 +8,13 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use il::trap::TrapKind;
 use il::{FuncId, Type};
 
-use crate::abi::{self, Exit, IMMORTAL};
+use crate::abi::{self, Exit};
 use crate::image::{Stub, Symbol};
-use crate::lower::{clif_signature, clif_type, exit_signature, import};
+use crate::lower::{clif_signature, clif_type, exit_signature, import, words};
 
 /// Makes `fn(ctx)`: arguments from `ctx.values`, the call, results to `ctx.values`, `Exit::Done`.
 ///
-/// `str` arguments are owned by the entry and dropped after the call; `buf` arguments move.
+/// `buf` arguments move. Between the arguments' loads and the callee nothing collects.
 pub(crate) fn entry(
     func: &mut Function,
     frontend: &mut FunctionBuilderContext,
@@ -26,24 +26,37 @@ pub(crate) fn entry(
     signature.params.push(AbiParam::new(types::I64));
     let mut edge = Edge::new(func, frontend, Symbol::Entry(id), signature);
     let mut args = alloc::vec![edge.ctx];
-    for (index, ty) in sig.params.iter().enumerate() {
-        args.push(edge.value(index, clif_type(*ty)));
+    let mut word = 0;
+    for ty in &sig.params {
+        args.push(edge.value(word, clif_type(*ty)));
+        word += words(*ty);
     }
     let callee = import(&mut edge.b, Symbol::Func(id), clif_signature(sig));
     let call = edge.b.ins().call(callee, &args);
     let results = edge.b.inst_results(call).to_vec();
-    for (ty, arg) in sig.params.iter().zip(args.iter().skip(1)) {
-        if *ty == Type::Str {
-            edge.drop_str(*arg);
-        }
+    let mut word = 0;
+    for (ty, result) in sig.results.iter().zip(results) {
+        edge.set_value(word, *ty, result);
+        word += words(*ty);
     }
-    for (index, (ty, result)) in sig.results.iter().zip(results).enumerate() {
-        edge.set_value(index, *ty, result);
+    edge.done(target);
+}
+
+/// Makes `fn(ctx)` that runs all code that initialises globals, then `Exit::Done`.
+pub(crate) fn init_entry(
+    func: &mut Function,
+    frontend: &mut FunctionBuilderContext,
+    target: TargetFrontendConfig,
+    count: u32,
+) {
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params.push(AbiParam::new(types::I64));
+    let mut edge = Edge::new(func, frontend, Symbol::InitEntry, signature);
+    for number in 0..count {
+        let callee = import(&mut edge.b, Symbol::Init(number), clif_signature(&il::Signature::default()));
+        edge.b.ins().call(callee, &[edge.ctx]);
     }
-    edge.exit(Exit::Done);
-    let never = TrapCode::user(TrapKind::Unreachable as u8).unwrap_or(TrapCode::STACK_OVERFLOW);
-    edge.b.ins().trap(never);
-    edge.b.finalize(target);
+    edge.done(target);
 }
 
 /// Makes a stub: `fn(ctx, args..)` that takes an exit and keeps all registers.
@@ -90,16 +103,29 @@ impl<'b> Edge<'b> {
         Edge { b, ctx }
     }
 
-    fn value(&mut self, index: usize, ty: Clif) -> Value {
-        self.b.ins().load(ty, FLAGS, self.ctx, abi::offset::VALUES + 8 * index as i32)
+    fn value(&mut self, word: u32, ty: Clif) -> Value {
+        self.b.ins().load(ty, flags(ty), self.ctx, place(word))
     }
 
-    fn set_value(&mut self, index: usize, ty: Type, value: Value) {
-        let word = match ty {
-            Type::I32 | Type::Bool => self.b.ins().uextend(types::I64, value),
-            Type::I64 | Type::F64 | Type::Str | Type::Buf | Type::BufRef => value,
+    /// Stores a value in one word, or a `v128` in two.
+    fn set_value(&mut self, word: u32, ty: Type, value: Value) {
+        let clif = clif_type(ty);
+        let value = match clif {
+            types::I8 | types::I32 => self.b.ins().uextend(types::I64, value),
+            types::F32 => {
+                let bits = self.b.ins().bitcast(types::I32, MemFlagsData::new(), value);
+                self.b.ins().uextend(types::I64, bits)
+            }
+            _ => value,
         };
-        self.b.ins().store(FLAGS, word, self.ctx, abi::offset::VALUES + 8 * index as i32);
+        self.b.ins().store(flags(clif), value, self.ctx, place(word));
+    }
+
+    fn done(mut self, target: TargetFrontendConfig) {
+        self.exit(Exit::Done);
+        let never = TrapCode::user(TrapKind::Unreachable as u8).unwrap_or(TrapCode::STACK_OVERFLOW);
+        self.b.ins().trap(never);
+        self.b.finalize(target);
     }
 
     fn exit(&mut self, exit: Exit) {
@@ -108,25 +134,14 @@ impl<'b> Edge<'b> {
         let code = self.b.ins().iconst(types::I64, exit as i64);
         self.b.ins().call_indirect(signature, address, &[self.ctx, code]);
     }
+}
 
-    fn drop_str(&mut self, text: Value) {
-        let refs = self.b.ins().load(types::I64, FLAGS, text, abi::offset::STR_REFS);
-        let (count, free, on) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
-        let forever = self.b.ins().icmp_imm_s(cranelift_codegen::ir::condcodes::IntCC::Equal, refs, IMMORTAL as i64);
-        self.b.ins().brif(forever, on, &[], count, &[]);
-        self.next(count);
-        let fewer = self.b.ins().iadd_imm_s(refs, -1);
-        self.b.ins().store(FLAGS, fewer, text, abi::offset::STR_REFS);
-        self.b.ins().brif(fewer, on, &[], free, &[]);
-        self.next(free);
-        self.b.ins().store(FLAGS, text, self.ctx, abi::offset::EXIT_ARGS);
-        self.exit(Exit::StrFree);
-        self.b.ins().jump(on, &[]);
-        self.next(on);
-    }
+/// Offset of a word of `values`.
+fn place(word: u32) -> i32 {
+    abi::offset::VALUES + 8 * word as i32
+}
 
-    fn next(&mut self, block: cranelift_codegen::ir::Block) {
-        self.b.switch_to_block(block);
-        self.b.seal_block(block);
-    }
+/// A `v128` may lie at any word.
+fn flags(ty: Clif) -> MemFlagsData {
+    if ty.is_vector() { MemFlagsData::new().with_notrap() } else { FLAGS }
 }

@@ -29,6 +29,13 @@ pub enum CompileError {
         /// Its name, or its number.
         name: String,
     },
+    /// A function uses vectors, for which the processor lacks instructions.
+    NoVectors {
+        /// Which function.
+        func: FuncId,
+        /// Its name, or its number.
+        name: String,
+    },
     /// The whole module's code exceeds 2 GiB, the reach of a call.
     CodeTooLarge,
     /// The code generator failed: an error there or here.
@@ -54,6 +61,9 @@ impl fmt::Display for CompileError {
             ),
             CompileError::TooLarge { name, .. } => {
                 write!(f, "`{name}` is too large to compile; split it into smaller functions")
+            }
+            CompileError::NoVectors { name, .. } => {
+                write!(f, "`{name}` uses `v128`, which needs a processor with SSSE3 and SSE4.1")
             }
             CompileError::CodeTooLarge => {
                 f.write_str("the module's machine code exceeds 2 GiB; split it into several modules")

@@ -90,7 +90,7 @@ pub struct Compiled {
     /// What lies where.
     pub sections: Vec<Section>,
     /// Code offsets of System V entries `fn(*mut VmCtx)`: of `main` and all other exports, of
-    /// handlers and of `op`s; by function. An entry ends in `Exit::Done` and never returns.
+    /// handlers, `op`s, programs and tests; by function. An entry ends in `Exit::Done` and never returns.
     pub entries: Vec<(FuncId, u32)>,
     /// Instructions that trap, and why.
     pub traps: Vec<(u32, TrapKind)>,

@@ -29,6 +29,6 @@ mod options;
 pub use compile::{Compilation, compile};
 pub use error::{CompileError, LinkError};
 pub use image::{Compiled, Location, Relocation, RelocationKind, Section, Stub, Symbol};
-pub use maps::{FrameMap, StackMaps};
 pub use listing::{asm, clif};
+pub use maps::{FrameMap, StackMaps};
 pub use options::{Bounds, Cpu, GUARD_REGION_BYTES, Opt, Options};

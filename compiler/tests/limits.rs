@@ -9,7 +9,7 @@ use compiler::{CompileError, Options, compile};
 use il::instr::{Instr, Writer};
 use il::op::Op;
 use il::{LocalId, Module, Type, limits};
-use support::build::{Build, get};
+use support::build::{Build, get, op};
 
 /// Repeats a piece of body until the body is as long as `bytes`.
 fn fill(bytes: usize, first: Writer, mut piece: impl FnMut(u32, &mut Writer)) -> Writer {
@@ -67,7 +67,7 @@ fn long_trees(bytes: usize) -> Module {
         body.push(get(0));
         for _ in 0..limits::OPERANDS.min(limits::EXPRESSION_DEPTH) - 2 {
             body.push(get(0));
-            body.push(Instr::Op(Op::F64Div, 0));
+            body.push(op(Op::F64Div));
         }
         body.set(&[Some(LocalId(0))]);
     });
@@ -95,10 +95,10 @@ fn much_text(bytes: usize) -> Module {
         for _ in 0..40 {
             body.push(get(0));
             body.push(get(0));
-            body.push(Instr::Op(Op::StrConcat, 0));
+            body.push(op(Op::StrConcat));
         }
         for _ in 0..39 {
-            body.push(Instr::Op(Op::StrConcat, 0));
+            body.push(op(Op::StrConcat));
         }
         body.set(&[Some(LocalId(0))]);
     });
@@ -146,11 +146,11 @@ fn many_blocks_and_locals_compute_correctly() {
         let local = turn * 31 % 2000 + 1;
         body.push(get(local));
         body.push(get(0));
-        body.push(Instr::Op(Op::I32LtS, 0));
+        body.push(op(Op::I32LtS));
         body.push(Instr::If);
         body.push(get(local));
         body.push(Instr::I32Const(turn as i32));
-        body.push(Instr::Op(Op::I32Add, 0));
+        body.push(op(Op::I32Add));
         body.set(&[Some(LocalId(local))]);
         body.push(Instr::End);
     }

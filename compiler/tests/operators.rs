@@ -4,12 +4,13 @@ mod support;
 
 use il::Type;
 use il::instr::Instr;
-use il::op::Op;
+use il::op::{Immediate, Op};
 use il::trap::TrapKind::{self, BadConversion, DivisionByZero, IntegerOverflow};
-use support::build::{Build, get};
+use support::build::{Build, get, op};
 use support::{Vm, all_options};
 
 const NAN: u64 = 0x7ff8_0000_0000_0000;
+const NAN_32: u64 = 0x7fc0_0000;
 
 fn i32s() -> Vec<u64> {
     [0, 1, -1, 2, -2, 7, -7, 31, 32, 33, 64, 100, i32::MAX, i32::MIN, i32::MIN + 1, 0x1234_5678]
@@ -76,19 +77,73 @@ fn f64s() -> Vec<u64> {
     bits
 }
 
+fn f32s() -> Vec<u64> {
+    let mut bits: Vec<u64> = [
+        0.0f32,
+        -0.0,
+        0.5,
+        -0.5,
+        1.5,
+        -2.5,
+        0.499_999_97,
+        3.7,
+        -3.7,
+        1e10,
+        -1e30,
+        2147483520.0,
+        2147483648.0,
+        -2147483648.0,
+        -2147483904.0,
+        4294967040.0,
+        4294967296.0,
+        9223371487098961920.0,
+        9223372036854775808.0,
+        -9223373136366403584.0,
+        18446742974197923840.0,
+        18446744073709551615.0,
+        8388607.5,
+        -8388607.5,
+        16777217.0,
+        f32::MIN_POSITIVE,
+        1e-45,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        -0.9999,
+    ]
+    .map(|value| u64::from(value.to_bits()))
+    .to_vec();
+    bits.extend([NAN_32, 0xffc0_0000, 0x7fc0_1234, 0x7f80_0001]);
+    bits
+}
+
 fn values(ty: Type) -> Vec<u64> {
     match ty {
         Type::I32 => i32s(),
         Type::I64 => i64s(),
         Type::F64 => f64s(),
+        Type::F32 => f32s(),
         Type::Bool => vec![0, 1],
-        Type::Str | Type::Buf | Type::BufRef => unreachable!("operators on numbers only"),
+        _ => unreachable!("operators on scalars only"),
     }
 }
 
 /// The canonical form of an arithmetic result.
 fn float(value: f64) -> u64 {
     if value.is_nan() { NAN } else { value.to_bits() }
+}
+
+fn single(value: f32) -> u64 {
+    if value.is_nan() { NAN_32 } else { u64::from(value.to_bits()) }
+}
+
+fn minimum_single(a: f32, b: f32, less: bool) -> u64 {
+    if a.is_nan() || b.is_nan() {
+        return NAN_32;
+    }
+    if a == b {
+        return u64::from(if less { a.to_bits() | b.to_bits() } else { a.to_bits() & b.to_bits() });
+    }
+    u64::from(if (a < b) == less { a.to_bits() } else { b.to_bits() })
 }
 
 fn truncated(value: f64, min: f64, max: f64) -> Result<f64, TrapKind> {
@@ -113,6 +168,8 @@ fn reference(op: Op, args: &[u64]) -> Option<Result<u64, TrapKind>> {
     let (ai, bi, au, bu) = (a as i32, b as i32, a as u32, b as u32);
     let (al, bl) = (a as i64, b as i64);
     let (af, bf) = (f64::from_bits(a), f64::from_bits(b));
+    let (ag, bg) = (f32::from_bits(au), f32::from_bits(bu));
+    let wide = f64::from(ag);
     let word = |value: i32| u64::from(value as u32);
     let small = |value: u32| u64::from(value);
     let long = |value: i64| value as u64;
@@ -237,7 +294,43 @@ fn reference(op: Op, args: &[u64]) -> Option<Result<u64, TrapKind>> {
         Op::I64FromF64U => return Some(truncated(af, 0.0, 18446744073709549568.0).map(|x| x as u64)),
         Op::I64SatF64S => long(af as i64),
         Op::I64SatF64U => af as u64,
-        Op::I64Bits | Op::F64Bits => a,
+        Op::I64Bits | Op::F64Bits | Op::I32Bits | Op::F32Bits => a,
+        Op::F32Add => single(ag + bg),
+        Op::F32Sub => single(ag - bg),
+        Op::F32Mul => single(ag * bg),
+        Op::F32Div => single(ag / bg),
+        Op::F32Min => minimum_single(ag, bg, true),
+        Op::F32Max => minimum_single(ag, bg, false),
+        Op::F32Copysign => a & 0x7fff_ffff | b & 0x8000_0000,
+        Op::F32Eq => flag(ag == bg),
+        Op::F32Ne => flag(ag != bg),
+        Op::F32Lt => flag(ag < bg),
+        Op::F32Gt => flag(ag > bg),
+        Op::F32Le => flag(ag <= bg),
+        Op::F32Ge => flag(ag >= bg),
+        Op::F32Neg => a ^ 0x8000_0000,
+        Op::F32Abs => a & 0x7fff_ffff,
+        Op::F32Sqrt => single(ag.sqrt()),
+        Op::F32Ceil => single(ag.ceil()),
+        Op::F32Floor => single(ag.floor()),
+        Op::F32Trunc => single(ag.trunc()),
+        Op::F32Nearest => single(ag.round_ties_even()),
+        Op::F32FromI32S => single(ai as f32),
+        Op::F32FromI32U => single(au as f32),
+        Op::F32FromI64S => single(al as f32),
+        Op::F32FromI64U => single(a as f32),
+        Op::F32FromF64 => single(af as f32),
+        Op::F64FromF32 => float(f64::from(ag)),
+        Op::I32FromF32S => return Some(truncated(wide, -2147483648.0, 2147483647.0).map(|x| word(x as i32))),
+        Op::I32FromF32U => return Some(truncated(wide, 0.0, 4294967295.0).map(|x| small(x as u32))),
+        Op::I32SatF32S => word(ag as i32),
+        Op::I32SatF32U => small(ag as u32),
+        Op::I64FromF32S => {
+            return Some(truncated(wide, -9223372036854775808.0, 9223372036854774784.0).map(|x| long(x as i64)));
+        }
+        Op::I64FromF32U => return Some(truncated(wide, 0.0, 18446744073709549568.0).map(|x| x as u64)),
+        Op::I64SatF32S => long(ag as i64),
+        Op::I64SatF32U => ag as u64,
         _ => return None,
     }))
 }
@@ -247,6 +340,7 @@ fn constant(ty: Type, value: u64) -> Instr<'static> {
     match ty {
         Type::I32 => Instr::I32Const(value as i32),
         Type::I64 => Instr::I64Const(value as i64),
+        Type::F32 => Instr::F32Const(value as u32),
         Type::F64 => Instr::F64Const(value),
         _ => Instr::BoolConst(value != 0),
     }
@@ -274,10 +368,10 @@ fn every_operator_on_numbers_computes_what_rust_computes() {
     for op in numeric() {
         let info = op.info();
         let mut body: Vec<Instr> = (0..info.params.len() as u32).map(get).collect();
-        body.extend([Instr::Op(op, 0), Instr::Return]);
+        body.extend([Instr::Op(op, Immediate::default()), Instr::Return]);
         build.func(info.name, info.params, &[info.result.unwrap()], &[], &body);
     }
-    assert!(numeric().count() > 105, "{}", numeric().count());
+    assert!(numeric().count() > 140, "{}", numeric().count());
     for options in all_options() {
         let mut vm = Vm::with(build.module.clone(), &options);
         for op in numeric() {
@@ -298,7 +392,7 @@ fn constant_operands_are_folded_to_the_same_results() {
         let all = arguments(op);
         for args in all.iter().step_by(all.len() / 24 + 1) {
             let mut body: Vec<Instr> = info.params.iter().zip(args).map(|(ty, value)| constant(*ty, *value)).collect();
-            body.extend([Instr::Op(op, 0), Instr::Return]);
+            body.extend([Instr::Op(op, Immediate::default()), Instr::Return]);
             let name = format!("f{}", cases.len());
             if cases.len() < il::limits::EXPORTS {
                 build.func(&name, &[], &[info.result.unwrap()], &[], &body);
@@ -316,19 +410,13 @@ fn constant_operands_are_folded_to_the_same_results() {
 fn nans_are_canonical_wherever_their_bits_show() {
     // -(0/0): the division's NaN is settled before the sign is flipped.
     let mut build = Build::new();
-    let divide = [get(0), get(1), Instr::Op(Op::F64Div, 0)];
+    let divide = [get(0), get(1), op(Op::F64Div)];
     let with = |tail: &[Instr<'static>]| [&divide[..], tail, &[Instr::Return]].concat();
     let floats = [Type::F64, Type::F64];
-    build.func("neg", &floats, &[Type::F64], &[], &with(&[Instr::Op(Op::F64Neg, 0)]));
-    build.func("bits", &floats, &[Type::I64], &[], &with(&[Instr::Op(Op::I64Bits, 0)]));
-    build.func("sum", &floats, &[Type::F64], &[], &with(&[get(0), Instr::Op(Op::F64Add, 0)]));
-    build.func(
-        "copysign",
-        &floats,
-        &[Type::F64],
-        &[],
-        &with(&[Instr::F64Const(1 << 63), Instr::Op(Op::F64Copysign, 0)]),
-    );
+    build.func("neg", &floats, &[Type::F64], &[], &with(&[op(Op::F64Neg)]));
+    build.func("bits", &floats, &[Type::I64], &[], &with(&[op(Op::I64Bits)]));
+    build.func("sum", &floats, &[Type::F64], &[], &with(&[get(0), op(Op::F64Add)]));
+    build.func("copysign", &floats, &[Type::F64], &[], &with(&[Instr::F64Const(1 << 63), op(Op::F64Copysign)]));
     for options in all_options() {
         let mut vm = Vm::with(build.module.clone(), &options);
         for args in [[0, 0], [0, 1 << 63], [0xfff8_0000_0000_0077, 0]] {

@@ -133,7 +133,7 @@ fn nothing_leaks_and_nothing_is_freed_twice() {
 fn several_locals_are_assigned_at_once() {
     use il::instr::{Instr, Writer};
     use il::{LocalId, Type};
-    use support::build::{Build, get};
+    use support::build::{Build, get, op};
 
     // (a, b) = (b, a); (_, a) = (a, concat(a, b)); return a
     let mut writer = Writer::default();
@@ -141,7 +141,7 @@ fn several_locals_are_assigned_at_once() {
         writer.push(instr);
     }
     writer.set(&[Some(LocalId(0)), Some(LocalId(1))]);
-    for instr in [get(0), get(0), get(1), Instr::Op(il::op::Op::StrConcat, 0)] {
+    for instr in [get(0), get(0), get(1), op(il::op::Op::StrConcat)] {
         writer.push(instr);
     }
     writer.set(&[None, Some(LocalId(0))]);
@@ -193,14 +193,14 @@ fn requests_are_answered_or_failed() {
     assert_eq!((vm.text(vm.value(0)).as_str(), vm.value(2), vm.alive()), ("", 0, (1, 0)));
     assert_eq!(vm.enter(ops[1], &[5]), End::Done);
     let (label, data) = (vm.value(0), vm.value(1));
-    assert_eq!((vm.take_str(label).as_str(), vm.take_buf(data).len(), vm.value(2)), ("note2!", 5, 9));
+    assert_eq!((vm.text(label).as_str(), vm.take_buf(data).len(), vm.value(2)), ("note2!", 5, 9));
     assert_eq!(vm.alive(), (1, 0));
 }
 
 fn returned_text(vm: &mut Vm, name: &str, args: &[u64]) -> String {
     assert_eq!(vm.run(name, args), End::Done, "{name}");
     let result = vm.value(0);
-    vm.take_str(result)
+    vm.text(result)
 }
 
 fn strings(vm: &mut Vm) {

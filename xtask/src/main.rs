@@ -19,7 +19,7 @@ cargo xtask COMMAND
   test           everything that CI runs
   check          only the rules of the house: layers, unsafe files, generated pages
   image          build the bare-metal kernel image, and check it
-  docs [--check] write docs/instruction-sets.md from the one declaration, or check it
+  docs [--check] renew the generated pages and tables of docs/, or check them
   bench [..]     the measured claims: all, or some of base code compiling collector boot
 ";
 

@@ -19,13 +19,16 @@ const STEPS: [Step; 7] = [
     ("kernel image", kernel_image),
 ];
 
+/// All tests twice: as they are, and with a collection wherever one is possible.
+const TESTS: [(&str, bool); 2] = [("tests", false), ("tests under the collector's stress", true)];
+
 /// Runs every step, even after one failed, so that one run tells all.
 ///
 /// # Errors
 /// If any step failed; says which.
 pub fn run() -> anyhow::Result<()> {
     let start = Instant::now();
-    let total = STEPS.len() + 1;
+    let total = STEPS.len() + TESTS.len();
     let mut failed = Vec::new();
     for (number, (name, step)) in STEPS.iter().enumerate() {
         println!("[{}/{total}] {name}", number + 1);
@@ -34,18 +37,20 @@ pub fn run() -> anyhow::Result<()> {
             failed.push(*name);
         }
     }
-    println!("[{total}/{total}] tests");
     let mut results = Vec::new();
-    if let Err(why) = tests(&mut results) {
-        println!("  FAILED: {why:#}");
-        failed.push("tests");
+    for (number, (name, stress)) in (STEPS.len()..).zip(TESTS) {
+        println!("[{}/{total}] {name}", number + 1);
+        if let Err(why) = tests(stress, &mut results) {
+            println!("  FAILED: {why:#}");
+            failed.push(name);
+        }
     }
     summary(&results, &failed, start)
 }
 
 fn summary(results: &[String], failed: &[&str], start: Instant) -> anyhow::Result<()> {
     println!("\nSummary, after {} s:", start.elapsed().as_secs());
-    for name in STEPS.iter().map(|(name, _)| *name).chain(["tests"]) {
+    for name in STEPS.iter().map(|(name, _)| *name).chain(TESTS.map(|(name, _)| name)) {
         println!("  {:<6} {name}", if failed.contains(&name) { "FAILED" } else { "ok" });
     }
     let with_tests = results.iter().filter(|line| !line.contains(" 0 passed; 0 failed"));
@@ -69,11 +74,13 @@ fn kernel_image() -> anyhow::Result<()> {
     image::build_and_check().map(|_| ())
 }
 
-/// The unit, golden and whole-system tests. The latter start the built programs and boot the image.
-fn tests(results: &mut Vec<String>) -> anyhow::Result<()> {
+/// The unit, golden and whole-system tests. The latter start the built programs and boot the image (which is not put
+/// under stress).
+fn tests(stress: bool, results: &mut Vec<String>) -> anyhow::Result<()> {
     shell::run(&mut shell::cargo(&["build", "--release", "--package", "cascade", "--package", "ilc"]))?;
     let image = image::build()?;
     let mut command = shell::cargo(&["test", "--no-fail-fast"]);
+    command.env("CASCADE_GC_STRESS", if stress { "1" } else { "0" });
     shell::follow(command.env("CASCADE_IMAGE", image), |line| {
         if line.starts_with("test result:") {
             results.push(line.to_string());

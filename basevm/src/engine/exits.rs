@@ -1,10 +1,11 @@
-//! Exits that the engine serves at once: memory, `str` and `buf`.
+//! Exits that the engine serves at once: objects, memory, `str` and `buf`.
 
 use alloc::format;
 use alloc::string::String;
 
-use compiler::abi::Exit;
+use compiler::abi::{Exit, KIND_SHIFT};
 use il::trap::TrapKind;
+use il::{TypeId, limits};
 
 use super::guest::Guest;
 
@@ -21,14 +22,15 @@ pub(super) fn serve(guest: &mut Guest, exit: Exit) -> Option<Served> {
             guest.free_buf(word(0));
             Ok(0)
         }
-        Exit::StrFree => {
-            guest.free_text(word(0));
-            Ok(0)
-        }
-        Exit::StrConcat => guest.concat(word(0), word(1)),
-        Exit::StrSlice => guest.slice(word(0), int(1), int(2)),
+        Exit::Alloc => alloc(guest, int(0), int(1)),
+        Exit::Remember => guest.remember(word(0)).map(|()| 0),
+        Exit::IsType => Ok(u64::from(guest.is_type(word(0), TypeId(int(1))))),
+        Exit::Freeze => guest.freeze(),
+        Exit::StrConcat => guest.concat(),
+        Exit::StrSlice => guest.slice(int(1), int(2)),
         Exit::StrFromI32 => guest.new_text(&format!("{}", int(0) as i32)),
         Exit::StrFromI64 => guest.new_text(&format!("{}", word(0) as i64)),
+        Exit::StrFromF32 => guest.new_text(&f32_text(f32::from_bits(int(0)))),
         Exit::StrFromF64 => guest.new_text(&f64_text(f64::from_bits(word(0)))),
         Exit::StrFromBool => guest.new_text(if word(0) & 1 == 1 { "true" } else { "false" }),
         Exit::StrAt => guest.text_at(int(0), int(1)),
@@ -49,7 +51,12 @@ pub(super) fn serve(guest: &mut Guest, exit: Exit) -> Option<Served> {
         | Exit::WaitForever
         | Exit::Fail
         | Exit::Trap
-        | Exit::DeviceTrap => return None,
+        | Exit::DeviceTrap
+        | Exit::Attenuate
+        | Exit::Revoke
+        | Exit::Run
+        | Exit::RunSend
+        | Exit::Own => return None,
     })
 }
 
@@ -58,6 +65,19 @@ pub(super) fn serve(guest: &mut Guest, exit: Exit) -> Option<Served> {
 /// below 1e-5. It is `core::fmt`'s, so hosted and metal agree.
 fn f64_text(value: f64) -> String {
     format!("{value:?}")
+}
+
+/// The same for an `f32`: the shortest that reads back as the same `f32`.
+fn f32_text(value: f32) -> String {
+    format!("{value:?}")
+}
+
+/// Of an object with this type word.
+fn alloc(guest: &mut Guest, ty: u32, len: u32) -> Served {
+    if len as usize > limits::ARRAY_ELEMENTS {
+        return Err(TrapKind::Quota);
+    }
+    guest.alloc(ty >> KIND_SHIFT, len)
 }
 
 fn memory_fill(guest: &mut Guest, address: u32, value: u8, len: u32) -> Served {

@@ -7,29 +7,27 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::Cell;
-use core::ops::Range;
 use core::ptr::NonNull;
 
-use compiler::abi::{BUF_DATA, BufHeader, VmCtx};
+use compiler::abi::{BUF_DATA, BufHeader, Exit, VmCtx};
+use il::TypeId;
 use il::trap::TrapKind;
-use il::{Const, Global};
 
 use super::fault::{CoreLease, Fault, Running};
 use super::list::HeldList;
 use super::memory::LinearMemory;
-use super::program::{LoadError, Pages, empty_buf};
+use super::program::{LoadError, empty_buf};
 use super::raw::Shared;
+use super::roots::{self, GLOBAL_WORDS, Roots};
 use super::slots::Slots;
-use super::strings::{self, Strings};
+use super::stack::Stack;
 use super::{PlatformRef, Program, switch};
 use crate::buf::{Account, Buf};
-use crate::platform::{Access, PAGE_BYTES};
-
-/// Below each stack. More than a page, so that code which moves the stack pointer by less than a page
-/// before it touches the stack cannot jump over it.
-const STACK_GUARD_BYTES: usize = 64 * 1024;
+use crate::heap::{Config, Exhausted, Heap, Statistics};
+use crate::platform::Nanos;
 
 /// What lies at a fixed address while the VM lives.
 struct State {
@@ -40,8 +38,8 @@ struct State {
 /// How to go on.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Go {
-    /// Call the code at an address, on a stack.
-    Enter { entry: u64, sp: u64 },
+    /// Call the code at an address, as a new activation.
+    Enter { entry: u64 },
     /// Return a value from the exit.
     Resume(u64),
 }
@@ -59,50 +57,46 @@ pub(super) enum Stopped {
 pub(super) struct Guest {
     state: NonNull<State>,
     lease: CoreLease,
-    stack: Pages,
+    program: Arc<Program>,
+    stack: Stack,
+    /// Stack pointers of all activations, each stopped in an exit (but for the last while it runs).
+    activations: Vec<u64>,
     pub memory: Option<LinearMemory>,
-    _globals: Shared<u64>,
+    globals: Shared<u64>,
     pub slots: Slots,
-    pub strings: Strings,
+    heap: Heap,
+    /// The exit being served.
+    exit: Option<Exit>,
+    /// A bit for each of the context's values that holds a reference now.
+    reference_values: u64,
     bufs: HeldList,
     account: Arc<Account>,
 }
 
 impl core::fmt::Debug for Guest {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Guest").field("stack", &self.stack_range()).finish_non_exhaustive()
-    }
-}
-
-fn global_word(program: &Program, global: &Global) -> u64 {
-    match global.init {
-        Const::I32(value) => u64::from(value as u32),
-        Const::I64(value) => value as u64,
-        Const::F64(bits) => bits,
-        Const::Bool(value) => u64::from(value),
-        Const::Str(id) => program.literal(id.index()),
+        f.debug_struct("Guest").field("stack", &self.stack.range()).finish_non_exhaustive()
     }
 }
 
 impl Guest {
-    /// Memory as the module says, an empty stack, closed slots.
+    /// Memory as the module says, globals of zeros, an empty stack and heap, closed slots.
     pub fn new(
         platform: PlatformRef,
         program: &Arc<Program>,
         account: &Arc<Account>,
         stack_bytes: usize,
+        heap: Config,
     ) -> Result<Guest, LoadError> {
         let module = program.module();
         let word = platform.interrupt_word();
         let lease = CoreLease::claim(word).ok_or(LoadError::TooManyCores)?;
-        let stack_bytes = stack_bytes.max(PAGE_BYTES).next_multiple_of(PAGE_BYTES);
-        let stack = Pages::reserve(platform, STACK_GUARD_BYTES + stack_bytes)?;
-        stack.protect(STACK_GUARD_BYTES..STACK_GUARD_BYTES + stack_bytes, Access::ReadWrite)?;
+        let stack = Stack::new(platform, stack_bytes)?;
         let mut memory = module.memory.map(|limits| LinearMemory::new(platform, limits, account)).transpose()?;
         if let Some(memory) = &mut memory {
             fill(memory, &module.data)?;
         }
-        let globals = Shared::new(module.globals.iter().map(|global| global_word(program, global)).collect::<Vec<_>>());
+        let globals = Shared::new(vec![0; module.globals.len() * GLOBAL_WORDS]);
         let slots = Slots::new(module.uses.len() + 1);
         let ctx = VmCtx {
             system_sp: 0,
@@ -112,31 +106,42 @@ impl Guest {
             memory_base: memory.as_ref().map_or(0, LinearMemory::base),
             memory_bytes: memory.as_ref().map_or(0, LinearMemory::bytes),
             globals: globals.address(),
+            heap_cursor: 0,
+            heap_limit: 0,
+            nursery_start: 0,
+            nursery_bytes: 0,
             caps: slots.address(),
             literals: program.literals(),
             empty_str: program.empty_str(),
             empty_buf: empty_buf(),
+            caller: 0,
             exit_args: [0; 8],
-            values: [0; 32],
+            values: [0; 64],
         };
         let running = Running {
             program: program.clone(),
             ctx: core::ptr::null(),
-            guard: stack.base()..stack.base() + STACK_GUARD_BYTES as u64,
+            guard: stack.guard(),
             memory: memory.as_ref().map_or(0..0, LinearMemory::reserved),
             fault: Cell::new(None),
         };
         let state = NonNull::from(Box::leak(Box::new(State { ctx, running })));
         // SAFETY: just leaked: nobody else has it.
         unsafe { (*state.as_ptr()).running.ctx = &raw const (*state.as_ptr()).ctx };
+        let texts = Some(program.texts().clone());
+        let heap = Heap::new(account.clone(), program.types().clone(), texts, heap);
         Ok(Guest {
             state,
             lease,
+            program: program.clone(),
             stack,
+            activations: Vec::new(),
             memory,
-            _globals: globals,
+            globals,
             slots,
-            strings: Strings::new(account.clone(), program.empty_str()),
+            heap,
+            exit: None,
+            reference_values: 0,
             bufs: HeldList::new(),
             account: account.clone(),
         })
@@ -152,48 +157,75 @@ impl Guest {
         let ctx = self.ctx();
         // SAFETY: only an address is formed.
         let running = unsafe { &raw const (*self.state.as_ptr()).running };
-        let code = self.lease.run(self.stack.base()..self.stack.end(), running, || match go {
-            // SAFETY: the entry is the program's, the stack pointer within its stack (`Instance`).
-            Go::Enter { entry, sp } => unsafe { switch::enter(ctx, entry, sp) },
+        self.before_run();
+        let sp = self.next_sp();
+        if let Go::Enter { .. } = go {
+            self.activations.push(sp);
+        }
+        let code = self.lease.run(self.stack.whole(), running, || match go {
+            // SAFETY: the entry is the program's, the stack pointer within its stack, below all that is in use.
+            Go::Enter { entry } => unsafe { switch::enter(ctx, entry, sp) },
             // SAFETY: the VM is stopped in an exit (`Instance`).
             Go::Resume(value) => unsafe { switch::resume(ctx, value) },
         });
+        // SAFETY: the VM is stopped.
+        let (vm_sp, cursor) = unsafe { ((*ctx).vm_sp, (*ctx).heap_cursor) };
+        self.heap.set_cursor(cursor);
         // SAFETY: the VM is stopped, so no handler touches the record any more.
         match (code, unsafe { (*running).fault.take() }) {
             (switch::FAULTED, Some(fault)) => Stopped::Fault(fault),
-            (code, _) => Stopped::Exit(code),
+            (code, _) => {
+                if let Some(last) = self.activations.last_mut() {
+                    *last = vm_sp;
+                }
+                Stopped::Exit(code)
+            }
         }
     }
 
-    /// The VM's stack, without its guard.
-    pub fn stack_range(&self) -> Range<u64> {
-        self.stack.base() + STACK_GUARD_BYTES as u64..self.stack.end()
+    /// What code reads of the heap; and from here on values are the code's.
+    fn before_run(&mut self) {
+        self.reference_values = 0;
+        let window = self.heap.window();
+        // SAFETY: the VM does not run.
+        let ctx = unsafe { &mut *self.ctx() };
+        (ctx.heap_cursor, ctx.heap_limit) = (window.cursor, window.limit);
+        (ctx.nursery_start, ctx.nursery_bytes) = (window.start, window.bytes);
+    }
+
+    /// Where the stack of another activation begins.
+    fn next_sp(&self) -> u64 {
+        self.activations.last().map_or(self.stack.range().end, |sp| sp & !15)
+    }
+
+    /// The innermost activation has returned: the one below it, if any, is to be resumed next.
+    pub fn leave(&mut self) {
+        self.activations.pop();
+        if let Some(sp) = self.activations.last() {
+            // SAFETY: the VM does not run.
+            unsafe { (*self.ctx()).vm_sp = *sp }
+        }
     }
 
     /// A word of the stack, if that is where the address lies.
     pub fn stack_word(&self, address: u64) -> Option<u64> {
-        let range = self.stack_range();
-        let inside = address.is_multiple_of(8) && address >= range.start && address.checked_add(8)? <= range.end;
-        // SAFETY: readable, aligned, and the VM does not run.
-        inside.then(|| unsafe { (address as *const u64).read() })
+        self.stack.word(address)
     }
 
-    /// The stack pointer of the innermost activation, stopped in an exit.
-    pub fn sp(&self) -> u64 {
+    /// Return address and frame pointer of the code that took the exit in which the innermost activation is stopped.
+    pub fn exit_place(&self) -> Option<(u64, u64)> {
+        roots::exit_place(&self.stack, *self.activations.last()?)
+    }
+
+    /// The exit being served from now on: its arguments are roots. `None`: none is.
+    pub fn set_exit(&mut self, exit: Option<Exit>) {
+        self.exit = exit;
+    }
+
+    /// Who sent the request that the next activation executes.
+    pub fn set_caller(&mut self, caller: u32) {
         // SAFETY: the VM does not run.
-        unsafe { (*self.ctx()).vm_sp }
-    }
-
-    /// Makes an outer activation, stopped in an exit, the one to be resumed.
-    pub fn set_sp(&mut self, sp: u64) {
-        // SAFETY: the VM does not run.
-        unsafe { (*self.ctx()).vm_sp = sp }
-    }
-
-    /// Address and frame pointer at which an activation whose stack pointer is `sp` took its exit.
-    pub fn exit_place(&self, sp: u64) -> Option<(u64, u64)> {
-        let saved = sp.checked_add(switch::SAVED_RBP_WORD * 8)?;
-        Some((self.stack_word(saved.checked_add(8)?)?, self.stack_word(saved)?))
+        unsafe { (*self.ctx()).caller = u64::from(caller) }
     }
 
     /// An argument of the exit under way.
@@ -217,8 +249,11 @@ impl Guest {
         }
     }
 
-    /// Grows the linear memory: see [`LinearMemory::grow`].
+    /// Grows the linear memory: see [`LinearMemory::grow`]. May collect.
     pub fn grow_memory(&mut self, pages: u32) -> Option<u64> {
+        if self.memory.as_ref()?.is_refused_by_quota(pages) {
+            self.collect_for_others();
+        }
         let memory = self.memory.as_mut()?;
         let old = memory.grow(pages);
         let bytes = memory.bytes();
@@ -227,64 +262,110 @@ impl Guest {
         Some(old)
     }
 
-    /// Bytes of a `str` that the VM named in the exit under way.
-    pub fn text(&self, address: u64) -> &[u8] {
-        // SAFETY: the VM passes live `str`s, and frees none while it is stopped.
-        unsafe { strings::bytes(address) }
+    /// Gives the VM a reference as a value: from here to its next run it is a root.
+    pub fn set_reference(&mut self, index: usize, address: u64) {
+        self.set_value(index, address);
+        self.reference_values |= 1 << index;
     }
 
-    /// A new `str`.
-    pub fn new_text(&mut self, text: &str) -> Result<u64, TrapKind> {
-        // SAFETY: a `str` is UTF-8.
-        unsafe { self.strings.make(&[text.as_bytes()]) }
+    /// Uses the heap, together with all that refers to it.
+    fn with_heap<R>(&mut self, act: impl FnOnce(&mut Heap, &mut Roots<'_>) -> R) -> R {
+        let mut roots = Roots {
+            // SAFETY: `state` is live as long as the guest; only an address is formed.
+            ctx: unsafe { &raw mut (*self.state.as_ptr()).ctx },
+            program: &self.program,
+            stack: &mut self.stack,
+            activations: &self.activations,
+            globals: &mut self.globals,
+            exit: self.exit,
+            values: self.reference_values,
+            bufs: &mut self.bufs,
+        };
+        act(&mut self.heap, &mut roots)
     }
 
-    /// `left` and `right` in one `str`; addresses as the VM named them.
-    pub fn concat(&mut self, left: u64, right: u64) -> Result<u64, TrapKind> {
-        // SAFETY: both are live `str`s, so UTF-8, and so are they together.
-        unsafe { self.strings.make(&[strings::bytes(left), strings::bytes(right)]) }
+    /// Room for an object, all of which is to be written before the next collection. May collect.
+    pub fn alloc(&mut self, kind: u32, len: u32) -> Result<u64, TrapKind> {
+        self.with_heap(|heap, roots| heap.alloc(kind, len, roots)).map_err(|Exhausted| TrapKind::Quota)
     }
 
-    /// Bytes `from..to` of a `str` that the VM named.
-    pub fn slice(&mut self, address: u64, from: u32, to: u32) -> Result<u64, TrapKind> {
-        // SAFETY: a live `str`; making another leaves it alone.
-        let text = unsafe { strings::bytes(address) };
-        let part = text.get(from as usize..to as usize).ok_or(TrapKind::IndexOutOfBounds)?;
-        let inside = |at: u32| text.get(at as usize).is_some_and(|byte| byte & 0xc0 == 0x80);
-        if inside(from) || inside(to) {
-            return Err(TrapKind::BadUtf8);
+    /// Collects the whole heap, because something outside of it was refused. The VM may go on whatever comes of it.
+    fn collect_for_others(&mut self) {
+        let _ = self.collect(true);
+    }
+
+    /// Collects the heap, or its nursery.
+    pub fn collect(&mut self, full: bool) -> Result<(), TrapKind> {
+        self.with_heap(|heap, roots| heap.collect(full, roots)).map_err(|Exhausted| TrapKind::Quota)
+    }
+
+    /// What collections have cost so far.
+    pub fn statistics(&self) -> Statistics {
+        self.heap.statistics()
+    }
+
+    /// How long each collection took, if that is kept.
+    pub fn take_pauses(&mut self) -> Vec<Nanos> {
+        self.heap.take_pauses()
+    }
+
+    /// The VM is about to store a reference in an old object.
+    pub fn remember(&mut self, address: u64) -> Result<(), TrapKind> {
+        // SAFETY: the VM passes an object of its heap that lies outside the nursery.
+        unsafe { self.heap.remember(address) }.map_err(|Exhausted| TrapKind::Quota)
+    }
+
+    /// Freezes the first argument of the exit under way. May collect.
+    pub fn freeze(&mut self) -> Result<u64, TrapKind> {
+        if self.heap.is_stressed() {
+            self.collect(true)?;
         }
-        // SAFETY: UTF-8, cut between characters.
-        unsafe { self.strings.make(&[part]) }
+        // SAFETY: verified: an object of a sendable type.
+        if let Some(frozen) = unsafe { self.heap.freeze(self.exit_arg(0)) } {
+            return Ok(frozen);
+        }
+        self.collect(true)?;
+        // SAFETY: the same; the collection has updated the argument.
+        unsafe { self.heap.freeze(self.exit_arg(0)) }.ok_or(TrapKind::Quota)
     }
 
-    /// A copy of a range of the linear memory as a `str`.
-    pub fn text_at(&mut self, address: u32, len: u32) -> Result<u64, TrapKind> {
-        let bytes = self.memory.as_ref().and_then(|memory| memory.slice(address, len));
-        let bytes = bytes.ok_or(TrapKind::MemoryOutOfBounds)?;
-        let text = core::str::from_utf8(bytes).map_err(|_| TrapKind::BadUtf8)?;
-        // SAFETY: just checked.
-        unsafe { self.strings.make(&[text.as_bytes()]) }
+    /// Whether a value of the VM, not null, is of this definition.
+    pub fn is_type(&self, value: u64, def: TypeId) -> bool {
+        if value & 1 == 1 {
+            return self.is_cap((value >> 1) as usize, def);
+        }
+        // SAFETY: the VM passes live objects.
+        let found = unsafe { self.heap.def_of(value) };
+        found.is_some_and(|found| self.program.types().hierarchy().def_is_subtype(found, def))
     }
 
-    /// Frees a `str` that the VM gave up.
-    pub fn free_text(&mut self, address: u64) {
-        // SAFETY: the VM's count has reached 0.
-        unsafe { self.strings.free(address) }
+    fn is_cap(&self, slot: usize, def: TypeId) -> bool {
+        let module = self.program.module();
+        let (Some(used), Some(wanted)) = (module.uses.get(slot), self.program.types().hierarchy().cap(def)) else {
+            return false;
+        };
+        let Some(set) = module.isas.get(used.isa.index()) else { return false };
+        used.isa == wanted.isa && wanted.instructions.iter().all(|opcode| set.instruction(*opcode).is_some())
     }
 
-    /// Drops one of the VM's references to a `str`.
-    pub fn drop_text(&mut self, address: u64) {
-        // SAFETY: the VM passed the reference on to the base.
-        unsafe { self.strings.drop_reference(address) }
+    /// Address of the empty `str`.
+    pub fn empty_text(&self) -> u64 {
+        self.program.empty_str()
     }
 
-    /// A zeroed `buf` for the VM.
+    /// A zeroed `buf` for the VM. May collect.
     pub fn new_buf(&mut self, bytes: u32) -> Result<u64, TrapKind> {
         if bytes == 0 {
             return Ok(empty_buf());
         }
-        Buf::new(&self.account, bytes as usize).map(|buf| self.hold(buf)).ok_or(TrapKind::Quota)
+        if self.heap.is_stressed() {
+            self.collect_for_others();
+        }
+        let buf = Buf::new(&self.account, bytes as usize).or_else(|| {
+            self.collect_for_others();
+            Buf::new(&self.account, bytes as usize)
+        });
+        buf.map(|buf| self.hold(buf)).ok_or(TrapKind::Quota)
     }
 
     /// Gives a `buf` to the VM.

@@ -8,14 +8,16 @@ use alloc::vec::Vec;
 
 use compiler::abi::Exit;
 use il::isa::Instruction;
-use il::packet::{Head, MAX_WORDS};
+use il::packet::{Head, MAX_OPERANDS, MAX_WORDS};
 use il::trap::{Status, TrapKind};
-use il::{FuncId, Module};
+use il::{FuncId, Module, Type, TypeId};
 
 use super::guest::{Go, Guest, Stopped};
 use super::trace::{self, Place};
 use super::{LoadError, Packet, PlatformRef, Program, Step, TrapReport, exits, values};
 use crate::buf::{Account, Buf};
+use crate::heap::{Config, Statistics};
+use crate::platform::Nanos;
 use crate::service::Reply;
 
 /// Most activations on one stack: `main` in a wait, and a handler or `op` above it.
@@ -31,6 +33,11 @@ enum Pending {
     Wait,
     WaitForever,
     Fail,
+    Attenuate,
+    Revoke,
+    Run { program: usize },
+    RunSend,
+    Own { isa: usize, opcode: u8 },
 }
 
 /// One call from outside.
@@ -39,8 +46,6 @@ struct Activation {
     func: FuncId,
     /// `None` only while it runs.
     pending: Option<Pending>,
-    /// Its stack pointer while another is above it.
-    sp: u64,
 }
 
 /// A trap on its way to a report.
@@ -76,15 +81,46 @@ impl Instance {
     /// A VM that has not run yet. All of its slots are closed.
     ///
     /// # Errors
-    /// If the platform or the account has not enough memory.
+    /// If the platform or the account has not enough memory, also for the initial values of the globals.
     pub fn new(
         platform: PlatformRef,
         program: Arc<Program>,
         account: Arc<Account>,
         stack_bytes: usize,
     ) -> Result<Instance, LoadError> {
-        let guest = Guest::new(platform, &program, &account, stack_bytes)?;
-        Ok(Instance { program, account, guest, activations: Vec::with_capacity(MAX_ACTIVATIONS), dead: None })
+        Instance::with_heap(platform, program, account, stack_bytes, Config::with_clock(platform))
+    }
+
+    /// The same, with a heap that behaves as told.
+    ///
+    /// # Errors
+    /// As [`Instance::new`].
+    pub fn with_heap(
+        platform: PlatformRef,
+        program: Arc<Program>,
+        account: Arc<Account>,
+        stack_bytes: usize,
+        heap: Config,
+    ) -> Result<Instance, LoadError> {
+        let guest = Guest::new(platform, &program, &account, stack_bytes, heap)?;
+        let activations = Vec::with_capacity(MAX_ACTIVATIONS);
+        let mut instance = Instance { program, account, guest, activations, dead: None };
+        instance.initialise()?;
+        Ok(instance)
+    }
+
+    /// Gives the globals their initial values.
+    fn initialise(&mut self) -> Result<(), LoadError> {
+        let Some(entry) = self.program.init_entry() else { return Ok(()) };
+        let mut step = self.run(Go::Enter { entry });
+        loop {
+            step = match step {
+                Step::Trap(report) => return Err(LoadError::Globals(report)),
+                Step::Yield => self.run(Go::Resume(0)),
+                // Initial values are constants and allocations: nothing else can happen.
+                _ => return Ok(()),
+            };
+        }
     }
 
     /// What it runs.
@@ -107,13 +143,39 @@ impl Instance {
         self.dead.as_deref()
     }
 
+    /// What collections of its heap have cost so far.
+    pub fn heap_statistics(&self) -> Statistics {
+        self.guest.statistics()
+    }
+
+    /// How long each collection took since this was last asked, in order; see [`Config::keep_pauses`].
+    pub fn take_pauses(&mut self) -> Vec<Nanos> {
+        self.guest.take_pauses()
+    }
+
+    /// Collects its heap (or the nursery only) now, wherever it is stopped.
+    ///
+    /// # Errors
+    /// `Quota` if it holds more than its quota allows.
+    pub fn collect(&mut self, full: bool) -> Result<(), Status> {
+        if self.dead.is_some() {
+            return Ok(());
+        }
+        self.guest.collect(full).map_err(|_| Status::Quota)
+    }
+
+    /// Says who sent the request that the next activation executes.
+    pub fn set_caller(&mut self, caller: u32) {
+        self.guest.set_caller(caller);
+    }
+
     /// Starts an activation of `main`, a handler or an `op`; its parameters are decoded from `words`
     /// in packet form, taking the attachments that they name. One that waits stays below it.
     ///
     /// # Errors
     /// `BadOperand` if the words do not fit the signature, `Quota` if a `str` cannot be paid for,
-    /// `NoSuchInstruction` if the function is not an entry: the activation was not started, and the VM
-    /// is as it was.
+    /// `NoSuchInstruction` if the function is not an entry, `NotSupported` if it takes or gives what packets do not
+    /// carry: the activation was not started, and the VM is as it was.
     ///
     /// # Panics
     /// If an activation is under way that does not wait, or two are.
@@ -129,17 +191,15 @@ impl Instance {
         );
         let entry = self.program.entry(func).ok_or(Status::NoSuchInstruction)?;
         let signature = &self.program.module().funcs.get(func.index()).ok_or(Status::NoSuchInstruction)?.sig;
-        values::store(&mut self.guest, 0, signature.params.iter().copied(), words, attachments)?;
-        let mut sp = self.guest.stack_range().end;
-        if let Some(outer) = self.activations.last_mut() {
-            outer.sp = self.guest.sp();
-            sp = outer.sp & !15;
+        if !signature.params.iter().chain(&signature.results).all(|ty| ty.is_sendable()) {
+            return Err(Status::NotSupported);
         }
-        self.activations.push(Activation { func, pending: None, sp: 0 });
-        Ok(self.run(Go::Enter { entry, sp }))
+        values::store(&mut self.guest, 0, signature.params.iter().copied(), words, attachments)?;
+        self.activations.push(Activation { func, pending: None });
+        Ok(self.run(Go::Enter { entry }))
     }
 
-    /// Continues the innermost activation after any step but `Call`, `Done`, `WaitForever` and `Trap`;
+    /// Continues the innermost activation after `Yield`, `Room`, `Flush`, `Wait` and `Fail`;
     /// `value` is the sticky status after `Flush`, else 0.
     ///
     /// # Panics
@@ -159,27 +219,31 @@ impl Instance {
             }
             Some(Pending::Yield | Pending::Wait | Pending::Fail) => self.run(Go::Resume(0)),
             Some(Pending::Flush) => self.run(Go::Resume(value)),
-            Some(Pending::Call { .. } | Pending::WaitForever) | None => {
+            Some(Pending::Call { .. } | Pending::Run { .. } | Pending::Own { .. } | Pending::WaitForever)
+            | Some(Pending::Attenuate | Pending::Revoke | Pending::RunSend)
+            | None => {
                 panic!("resume: the VM is not stopped in a step that resumes: {pending:?}")
             }
         }
     }
 
-    /// Continues after `Call`. A reply that does not fit the instruction's results counts as
+    /// Continues after `Call`, `Run` and `Own`. A reply that does not fit the results counts as
     /// `DeviceError`, one that cannot be paid for as `Quota`.
     ///
     /// # Panics
-    /// If the innermost activation is not stopped in `Call`.
+    /// If no activation is stopped in such a step.
     pub fn resume_call(&mut self, result: Result<Reply, Status>) -> Step {
         if let Some(report) = &self.dead {
             return Step::Trap(report.clone());
         }
         let pending = self.activations.last_mut().and_then(|activation| activation.pending.take());
-        let Some(Pending::Call { slot, opcode, .. }) = pending else {
-            panic!("resume_call: the VM is not stopped in a call: {pending:?}")
+        let types = match pending {
+            Some(Pending::Call { slot, opcode, .. }) => field_types(instruction(self.program.module(), slot, opcode)),
+            Some(Pending::Own { isa, opcode }) => field_types(own_instruction(self.program.module(), isa, opcode)),
+            Some(Pending::Run { program }) => types_of(program_signature(self.program.module(), program).1),
+            pending => panic!("resume_call: the VM is not stopped in a call: {pending:?}"),
         };
-        let results = instruction(self.program.module(), slot, opcode).and_then(|i| i.results.as_deref());
-        let types = results.unwrap_or_default().iter().map(|field| field.ty);
+        let types = types.into_iter().map_while(|ty| ty);
         let stored = result.and_then(|reply| {
             let mut attachments: Vec<_> = reply.attachments.into_iter().map(Some).collect();
             let stored = values::store(&mut self.guest, 1, types.clone(), &reply.words, &mut attachments);
@@ -187,10 +251,30 @@ impl Instance {
         });
         let status = stored.map_or_else(|status| status as u64, |()| 0);
         if status != 0 {
-            values::store_defaults(&mut self.guest, 1, types, self.program.empty_str());
+            values::store_defaults(&mut self.guest, 1, types);
         }
         self.guest.set_value(0, status);
         self.run(Go::Resume(status))
+    }
+
+    /// Ends the VM, which is stopped in `Attenuate`, `Revoke` or `RunSend`: that failed with this status.
+    ///
+    /// # Panics
+    /// If no activation is stopped in such a step.
+    pub fn refuse(&mut self, status: Status) -> Step {
+        if let Some(report) = &self.dead {
+            return Step::Trap(report.clone());
+        }
+        let what = match self.activations.last().and_then(|activation| activation.pending) {
+            Some(Pending::Attenuate) => "attenuate",
+            Some(Pending::Revoke) => "revoke",
+            Some(Pending::RunSend) => "run",
+            pending => panic!("refuse: the VM is not stopped in a step that can be refused: {pending:?}"),
+        };
+        let message = format!("`{what}` failed with status {}: {status}", status as u16);
+        let place = self.exit_place();
+        let trap = Trap { kind: TrapKind::Device, message, status: Some(status as u16) };
+        Step::Trap(Box::new(self.die(place, trap)))
     }
 
     /// Ends the VM while it is stopped: a deadline, a quota, a decision of the supervisor. The report
@@ -268,7 +352,10 @@ impl Instance {
 
     fn exit(&mut self, code: u64) -> Result<Next, Trap> {
         let exit = Exit::from_code(code).ok_or(TrapKind::Unreachable)?;
-        if let Some(served) = exits::serve(&mut self.guest, exit) {
+        self.guest.set_exit(Some(exit));
+        let served = exits::serve(&mut self.guest, exit);
+        self.guest.set_exit(None);
+        if let Some(served) = served {
             return Ok(served.map(Next::Resume)?);
         }
         let [first, second, third] = [0, 1, 2].map(|index| self.guest.exit_arg(index));
@@ -284,6 +371,7 @@ impl Instance {
             Exit::Wait | Exit::WaitForever if !self.in_main() => return Err(TrapKind::WaitInHandler.into()),
             _ => {}
         }
+        let def = TypeId(second as u32);
         let (pending, step) = match exit {
             Exit::Yield => (Pending::Yield, Step::Yield),
             Exit::Room => (Pending::Room { slot, words, attachments }, Step::Room { slot, words, attachments }),
@@ -292,6 +380,11 @@ impl Instance {
             Exit::Wait => (Pending::Wait, Step::Wait),
             Exit::WaitForever => (Pending::WaitForever, Step::WaitForever),
             Exit::Fail => (Pending::Fail, Step::Fail(failure(first))),
+            Exit::Attenuate => (Pending::Attenuate, Step::Attenuate { slot: (first >> 1) as usize, def }),
+            Exit::Revoke => (Pending::Revoke, Step::Revoke { slot: (first >> 1) as usize }),
+            Exit::Run => (Pending::Run { program: words }, Step::Run { slot, program: words, args: self.args(words) }),
+            Exit::RunSend => (Pending::RunSend, Step::RunSend { slot, program: words, args: self.args(words) }),
+            Exit::Own => self.own(slot, second as u8),
             other => unreachable!("served above: {other:?}"),
         };
         self.stop_in(pending);
@@ -312,11 +405,23 @@ impl Instance {
     fn done(&mut self) -> Step {
         let ended = self.activations.pop();
         let func = ended.and_then(|ended| self.program.module().funcs.get(ended.func.index()));
-        let reply = values::load(&mut self.guest, func.map_or(&[], |func| &func.sig.results));
-        if let Some(outer) = self.activations.last() {
-            self.guest.set_sp(outer.sp);
-        }
+        let results = func.map_or(&[][..], |func| &func.sig.results);
+        let reply = values::load(&mut self.guest, results.iter().copied());
+        self.guest.leave();
         Step::Done(reply)
+    }
+
+    /// Arguments of a program that is to run, which leave the VM.
+    fn args(&mut self, program: usize) -> Reply {
+        let (params, _) = program_signature(self.program.module(), program);
+        values::load(&mut self.guest, params.iter().copied())
+    }
+
+    fn own(&mut self, isa: usize, opcode: u8) -> (Pending, Step) {
+        let instruction = own_instruction(self.program.module(), isa, opcode);
+        let params = instruction.map_or(&[][..], |instruction| &instruction.params);
+        let operands = values::load(&mut self.guest, params.iter().map(|field| field.ty));
+        (Pending::Own { isa, opcode }, Step::Own { isa, opcode, operands })
     }
 
     fn call(&self, slot: usize, head: u64) -> (Pending, Step) {
@@ -333,7 +438,7 @@ impl Instance {
     /// Where the innermost activation took its exit.
     fn exit_place(&self) -> Option<Place> {
         self.activations.last()?;
-        let (pc, fp) = self.guest.exit_place(self.guest.sp())?;
+        let (pc, fp) = self.guest.exit_place()?;
         Some(Place { pc: pc.wrapping_sub(1), fp })
     }
 
@@ -349,6 +454,29 @@ impl Instance {
 fn instruction(module: &Module, slot: usize, opcode: u8) -> Option<&Instruction> {
     let used = module.uses.get(slot)?;
     module.isas.get(used.isa.index())?.instruction(opcode)
+}
+
+fn own_instruction(module: &Module, isa: usize, opcode: u8) -> Option<&Instruction> {
+    module.isas.get(isa)?.instruction(opcode)
+}
+
+/// Parameters and results of a program.
+fn program_signature(module: &Module, program: usize) -> (&[Type], &[Type]) {
+    let func = module.programs.get(program).and_then(|program| module.funcs.get(program.func.index()));
+    func.map_or((&[], &[]), |func| (&func.sig.params, &func.sig.results))
+}
+
+/// A list of types that borrows nothing: the first `None` ends it.
+type Types = [Option<Type>; MAX_OPERANDS];
+
+fn types_of(list: &[Type]) -> Types {
+    core::array::from_fn(|at| list.get(at).copied())
+}
+
+/// Types of an instruction's results.
+fn field_types(instruction: Option<&Instruction>) -> Types {
+    let results = instruction.and_then(|instruction| instruction.results.as_deref()).unwrap_or_default();
+    core::array::from_fn(|at| results.get(at).map(|field| field.ty))
 }
 
 /// What `fail` was given; a number that is no failure's counts as `DeviceError`.

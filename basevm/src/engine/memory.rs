@@ -74,6 +74,13 @@ impl LinearMemory {
         old / PAGE
     }
 
+    /// Whether it could grow by so many pages if the account had room.
+    pub fn is_refused_by_quota(&self, pages: u32) -> bool {
+        let added = u64::from(pages) * PAGE;
+        let room = self.account.limit().saturating_sub(self.account.used());
+        self.bytes + added <= self.max_bytes && added > room
+    }
+
     fn commit(&mut self, bytes: u64) -> bool {
         let done = self.pages.protect(self.bytes as usize..bytes as usize, Access::ReadWrite).is_ok();
         if done {

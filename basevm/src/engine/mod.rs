@@ -4,9 +4,11 @@
 //! Invariants:
 //!
 //! - JIT frames stand on the VM's own guarded stack, and nothing else does. Every exit switches to the
-//!   system stack, where memory, `str` and `buf` exits are served at once and never surface.
-//! - The engine owns every `str` and `buf` that JIT code holds; dropping an [`Instance`] frees all of
-//!   them, and gives every byte back to its [`crate::buf::Account`].
+//!   system stack, where allocations, memory, `str` and `buf` exits are served at once and never surface.
+//! - The engine owns every object and `buf` that JIT code holds; dropping an [`Instance`] frees all of
+//!   them, and gives every byte back to its [`crate::buf::Account`] (but for frozen regions that others use).
+//! - A collection happens only while the engine serves an exit or stores values for the VM, and then every
+//!   reference of the VM stands in one of the places that `roots` lists.
 //! - No raw address crosses this interface: values enter and leave in packet form
 //!   (`il::packet`), with buffers as [`crate::buf::Buf`]s. Code above it needs no `unsafe`.
 //! - After a trap the VM's stack is abandoned, and the instance only answers with the same report.
@@ -20,7 +22,9 @@ mod memory;
 mod program;
 mod raw;
 mod report;
+mod roots;
 mod slots;
+mod stack;
 mod strings;
 mod switch;
 mod trace;
@@ -32,6 +36,8 @@ pub use program::{LoadError, Program};
 pub use report::{Frame, TrapReport};
 
 use alloc::boxed::Box;
+
+use il::TypeId;
 
 use crate::service::Reply;
 
@@ -87,6 +93,46 @@ pub enum Step {
     WaitForever,
     /// Answer the request under way with this status, then resume with 0; the code returns from the `op`.
     Fail(u16),
+    /// Make a capability of its own, with the rights of a definition. Answered by [`Instance::refuse`] until channels
+    /// can be attenuated.
+    Attenuate {
+        /// Index of the capability.
+        slot: usize,
+        /// The capability type wanted.
+        def: TypeId,
+    },
+    /// Kill an attenuated capability; answered as `Attenuate` is.
+    Revoke {
+        /// Index of the capability.
+        slot: usize,
+    },
+    /// Run a device program in the VM behind the slot; go on with [`Instance::resume_call`].
+    Run {
+        /// Index of the capability.
+        slot: usize,
+        /// Index of the module's program.
+        program: usize,
+        /// Its arguments in packet form.
+        args: Reply,
+    },
+    /// The same, not waiting; answered as `Attenuate` is, until VMs run programs.
+    RunSend {
+        /// Index of the capability.
+        slot: usize,
+        /// Index of the module's program.
+        program: usize,
+        /// Its arguments in packet form.
+        args: Reply,
+    },
+    /// Execute an instruction of the set of the VM that this program runs in; go on with [`Instance::resume_call`].
+    Own {
+        /// Index of the module's instruction set.
+        isa: usize,
+        /// The instruction.
+        opcode: u8,
+        /// Its operands in packet form.
+        operands: Reply,
+    },
     /// The VM is dead.
     Trap(Box<TrapReport>),
 }

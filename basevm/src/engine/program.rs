@@ -1,18 +1,20 @@
 //! Programs: a verified module with its machine code, ready for any number of instances.
 //! `unsafe`: writes the code region, once, before it is sealed.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use compiler::abi::{BufHeader, IMMORTAL, StrHeader};
-use compiler::{Compiled, Location};
+use compiler::abi::{BufHeader, IMMORTAL, type_word};
+use compiler::{Compiled, FrameMap, Location, Symbol};
 use il::verify::VerifiedModule;
-use il::{FuncId, Module};
+use il::{FuncId, Hierarchy, Module};
 
-use super::PlatformRef;
 use super::raw::Shared;
+use super::{PlatformRef, TrapReport};
+use crate::heap::{FrozenRegion, TypeTable};
 use crate::platform::{Access, OutOfMemory, PAGE_BYTES, Region};
 
 /// Why a module could not be loaded, or a VM not be created.
@@ -30,6 +32,8 @@ pub enum LoadError {
     },
     /// The machine code could not be linked.
     Link(String),
+    /// The initial values of the globals could not be made.
+    Globals(Box<TrapReport>),
     /// More cores run VMs at once than the engine has room for.
     TooManyCores,
 }
@@ -44,6 +48,7 @@ impl fmt::Display for LoadError {
                  give it more memory in the system manifest, or lower the module's `memory`"
             ),
             LoadError::Link(why) => write!(f, "machine code cannot be linked: {why}"),
+            LoadError::Globals(report) => write!(f, "the initial values of the globals cannot be made: {report}"),
             LoadError::TooManyCores => f.write_str("too many cores run VMs at once; use fewer threads"),
         }
     }
@@ -115,32 +120,31 @@ impl Drop for Pages {
     }
 }
 
-/// All literals of a module, as immortal `str`s, and their addresses.
+/// What `VmCtx::literals` lists: the module's texts, and its function references.
 #[derive(Debug)]
 struct Literals {
-    _words: Shared<u64>,
+    texts: Arc<FrozenRegion>,
+    /// Two words an object: header and code address.
+    _functions: Shared<u64>,
     table: Shared<u64>,
     empty: u64,
 }
 
 impl Literals {
-    fn new(module: &Module) -> Literals {
-        let mut words = Vec::new();
-        let mut offsets = Vec::new();
-        for text in module.strings.iter().map(String::as_str).chain([""]) {
-            offsets.push(words.len() as u64 * 8);
-            words.extend([IMMORTAL, text.len() as u64]);
-            words.extend(text.as_bytes().chunks(8).map(|chunk| {
-                let mut word = [0; 8];
-                word[..chunk.len()].copy_from_slice(chunk);
-                u64::from_le_bytes(word)
-            }));
+    fn new(module: &Module, hierarchy: &Hierarchy, compiled: &Compiled, code: u64) -> Option<Literals> {
+        let texts = module.strings.iter().map(String::as_str).chain([""]);
+        let (texts, mut table) = FrozenRegion::literals(texts)?;
+        let empty = table.pop()?;
+        let mut functions = Vec::new();
+        for (func, ty) in &compiled.func_refs {
+            let start = compiled.start(Symbol::Func(*func))?;
+            functions.push(u64::from(type_word(hierarchy, *ty) | IMMORTAL));
+            functions.push(code + u64::from(start));
         }
-        const { assert!(size_of::<StrHeader>() == 16 && align_of::<StrHeader>() == 8) };
-        let words = Shared::new(words);
-        let table = offsets.into_iter().map(|offset| words.address() + offset).collect::<Vec<_>>();
-        let empty = table.last().copied().unwrap_or_default();
-        Literals { table: Shared::new(table), empty, _words: words }
+        let functions = Shared::new(functions);
+        let objects = (0..compiled.func_refs.len() as u64).map(|index| functions.address() + 16 * index);
+        table.extend(objects);
+        Some(Literals { texts, _functions: functions, table: Shared::new(table), empty })
     }
 }
 
@@ -152,6 +156,9 @@ pub struct Program {
     code: Pages,
     code_bytes: u64,
     literals: Literals,
+    types: Arc<TypeTable>,
+    /// Indices of the globals that hold references.
+    reference_globals: Vec<usize>,
 }
 
 impl Program {
@@ -176,8 +183,13 @@ impl Program {
         compiled.link_into(dest, code.base()).map_err(|error| LoadError::Link(error.to_string()))?;
         compiled.code = Vec::new(); // from here on the region is the only copy
         code.protect(0..region_bytes, Access::Execute)?;
-        let literals = Literals::new(&module);
-        Ok(Arc::new(Program { module, compiled, code, code_bytes: code_bytes as u64, literals }))
+        let types = TypeTable::new(Hierarchy::new(&module.types));
+        let literals = Literals::new(&module, types.hierarchy(), &compiled, code.base());
+        let literals = literals.ok_or(LoadError::OutOfMemory)?;
+        let globals = module.globals.iter().enumerate();
+        let reference_globals = globals.filter(|(_, global)| global.ty.is_reference()).map(|(at, _)| at).collect();
+        let code_bytes = code_bytes as u64;
+        Ok(Arc::new(Program { module, compiled, code, code_bytes, literals, types, reference_globals }))
     }
 
     /// The module.
@@ -194,6 +206,32 @@ impl Program {
         self.compiled.entry(func).map(|offset| self.code.base() + u64::from(offset))
     }
 
+    /// Address of the code that gives globals their initial values, if there are any.
+    pub(super) fn init_entry(&self) -> Option<u64> {
+        self.compiled.init_entry.map(|offset| self.code.base() + u64::from(offset))
+    }
+
+    /// Where the frame whose call returns to an address holds references.
+    pub(super) fn frame_map(&self, return_address: u64) -> Option<FrameMap<'_>> {
+        let offset = return_address.checked_sub(self.code.base())?;
+        self.compiled.stack_maps.at(u32::try_from(offset).ok()?)
+    }
+
+    /// Types of its objects.
+    pub(super) fn types(&self) -> &Arc<TypeTable> {
+        &self.types
+    }
+
+    /// Its literal texts, as heaps know them.
+    pub(super) fn texts(&self) -> &Arc<FrozenRegion> {
+        &self.literals.texts
+    }
+
+    /// Indices of the globals that hold references.
+    pub(super) fn reference_globals(&self) -> &[usize] {
+        &self.reference_globals
+    }
+
     /// The code offset of an address in this program's code.
     pub(super) fn code_offset(&self, pc: u64) -> Option<u32> {
         let offset = pc.checked_sub(self.code.base())?;
@@ -208,11 +246,6 @@ impl Program {
     /// Address of the array of literals.
     pub(super) fn literals(&self) -> u64 {
         self.literals.table.address()
-    }
-
-    /// Address of a literal.
-    pub(super) fn literal(&self, index: usize) -> u64 {
-        self.literals.table.get(index).unwrap_or(self.literals.empty)
     }
 
     /// Address of the empty `str`.

@@ -14,6 +14,8 @@ pub struct Frame {
     pub func: FuncId,
     /// Its name, or `func N` in a module without names.
     pub name: String,
+    /// Its source file, if the module carries names.
+    pub file: Option<String>,
     /// The source line, if the module carries lines.
     pub line: Option<u32>,
     /// How often it stands here in a row: more than 1 in a recursion.
@@ -29,8 +31,6 @@ pub struct TrapReport {
     pub message: String,
     /// The status of the device instruction that failed, for `TrapKind::Device`.
     pub status: Option<u16>,
-    /// The source file's name, if the module carries names.
-    pub file: String,
     /// The innermost functions, innermost first; at most [`TrapReport::MAX_FRAMES`].
     pub frames: Vec<Frame>,
     /// How many outer calls are not listed.
@@ -51,10 +51,10 @@ impl fmt::Display for TrapReport {
         }
         for frame in &self.frames {
             write!(f, "\n  in {}", frame.name)?;
-            match frame.line {
-                Some(line) if self.file.is_empty() => write!(f, " (line {line})")?,
-                Some(line) => write!(f, " ({}:{line})", self.file)?,
-                None => {}
+            match (&frame.file, frame.line) {
+                (Some(file), Some(line)) => write!(f, " ({file}:{line})")?,
+                (None, Some(line)) => write!(f, " (line {line})")?,
+                (_, None) => {}
             }
             if frame.times > 1 {
                 write!(f, ", {} times", frame.times)?;

@@ -28,8 +28,7 @@ pub(super) fn report(
     status: Option<u16>,
 ) -> TrapReport {
     let module = program.module();
-    let file = module.names.as_ref().map(|names| names.file.clone()).unwrap_or_default();
-    let mut report = TrapReport { kind, message, status, file, frames: Vec::new(), omitted: 0 };
+    let mut report = TrapReport { kind, message, status, frames: Vec::new(), omitted: 0 };
     for pc in addresses(guest, place) {
         let Some(location) = program.locate(pc) else { continue };
         let line = module.line_at(location.func, location.body_offset);
@@ -38,7 +37,8 @@ pub(super) fn report(
             Some(last) if last.func == location.func && last.line == line => last.times += 1,
             _ if full => report.omitted += 1,
             _ => {
-                report.frames.push(Frame { func: location.func, name: module.func_name(location.func), line, times: 1 })
+                let (func, file) = (location.func, module.file_of(location.func).map(String::from));
+                report.frames.push(Frame { func, name: module.func_name(func), file, line, times: 1 });
             }
         }
     }

@@ -1,4 +1,6 @@
 //! Values between packet form and the VM: parameters, results, replies.
+//!
+//! Packets carry numbers, `str` and `buf`; a `v128` takes two of the VM's values, the low half first.
 
 use alloc::vec::Vec;
 
@@ -11,46 +13,57 @@ use super::program::empty_buf;
 use crate::buf::Buf;
 use crate::service::Reply;
 
+/// Words that a value of this type takes among the VM's values.
+fn words_of(ty: Type) -> usize {
+    if ty == Type::V128 { 2 } else { 1 }
+}
+
 /// Decodes `words` into the VM's values from index `first` on, giving it the attachments named.
-/// Nothing is changed if that fails.
+/// Nothing is changed if that fails (but for what a collection changes).
 pub(super) fn store(
     guest: &mut Guest,
     first: usize,
-    types: impl Iterator<Item = Type>,
+    types: impl Iterator<Item = Type> + Clone,
     words: &[u64],
     attachments: &mut [Option<Buf>],
 ) -> Result<(), Status> {
     let mut values = [None; MAX_OPERANDS];
-    let count = decode(&mut values, types, words, attachments)?;
-    let values = &values[..count];
-    let mut raw = [0; MAX_OPERANDS];
-    for (at, value) in values.iter().enumerate() {
-        let Some(Value::Str(text)) = value else { continue };
-        match guest.new_text(text) {
-            Ok(address) => raw[at] = address,
-            Err(_) => {
-                let made = values[..at].iter().zip(raw).filter(|(value, _)| matches!(value, Some(Value::Str(_))));
-                made.for_each(|(_, address)| guest.drop_text(address));
-                return Err(Status::Quota);
-            }
+    let count = decode(&mut values, types.clone(), words, attachments)?;
+    let mut at = first;
+    // Texts first, for only they can fail.
+    for (value, ty) in values[..count].iter().zip(types.clone()) {
+        if let Some(Value::Str(text)) = value {
+            let address = guest.new_text(text).map_err(|_| Status::Quota)?;
+            guest.set_reference(at, address);
         }
+        at += words_of(ty);
     }
-    for (at, value) in values.iter().enumerate() {
-        let word = match value {
-            Some(Value::I32(value)) => u64::from(*value as u32),
-            Some(Value::I64(value)) => *value as u64,
-            Some(Value::F64(value)) => value.to_bits(),
-            Some(Value::Bool(value)) => u64::from(*value),
-            Some(Value::Str(_)) => raw[at],
-            Some(Value::Buf(index)) => {
-                let buf = attachments.get_mut(*index as usize).and_then(Option::take);
-                buf.map_or(empty_buf(), |buf| guest.hold(buf))
-            }
-            None => 0,
-        };
-        guest.set_value(first + at, word);
+    at = first;
+    for (value, ty) in values[..count].iter().zip(types) {
+        store_one(guest, at, *value, attachments);
+        at += words_of(ty);
     }
     Ok(())
+}
+
+fn store_one(guest: &mut Guest, at: usize, value: Option<Value<'_>>, attachments: &mut [Option<Buf>]) {
+    let word = match value {
+        Some(Value::I32(value)) => u64::from(value as u32),
+        Some(Value::I64(value)) => value as u64,
+        Some(Value::F32(value)) => u64::from(value.to_bits()),
+        Some(Value::F64(value)) => value.to_bits(),
+        Some(Value::V128(value)) => {
+            guest.set_value(at + 1, (value >> 64) as u64);
+            value as u64
+        }
+        Some(Value::Bool(value)) => u64::from(value),
+        Some(Value::Str(_)) | None => return,
+        Some(Value::Buf(index)) => {
+            let buf = attachments.get_mut(index as usize).and_then(Option::take);
+            buf.map_or(empty_buf(), |buf| guest.hold(buf))
+        }
+    };
+    guest.set_value(at, word);
 }
 
 fn decode<'a>(
@@ -77,40 +90,53 @@ fn decode<'a>(
 }
 
 /// Sets the VM's values from index `first` on to what a failed instruction gives.
-pub(super) fn store_defaults(guest: &mut Guest, first: usize, types: impl Iterator<Item = Type>, empty_str: u64) {
-    for (at, ty) in types.enumerate() {
+pub(super) fn store_defaults(guest: &mut Guest, first: usize, types: impl Iterator<Item = Type>) {
+    let mut at = first;
+    for ty in types {
         let word = match ty {
-            Type::Str => empty_str,
+            Type::Str => guest.empty_text(),
             Type::Buf | Type::BufRef => empty_buf(),
-            Type::I32 | Type::I64 | Type::F64 | Type::Bool => 0,
+            Type::V128 => {
+                guest.set_value(at + 1, 0);
+                0
+            }
+            Type::I32 | Type::I64 | Type::F32 | Type::F64 | Type::Bool => 0,
+            // Null, which the verifier gives such results' destinations room for.
+            Type::Any | Type::OptStr | Type::OptBuf | Type::OptAny | Type::Ref(_) | Type::Opt(_) => 0,
         };
-        guest.set_value(first + at, word);
+        guest.set_value(at, word);
+        at += words_of(ty);
     }
 }
 
-/// Takes results of these types from the VM's values, from index 0 on.
-pub(super) fn load(guest: &mut Guest, types: &[Type]) -> Reply {
+/// Takes values of these types, all of which packets can carry, from the VM's values, from index 0 on.
+pub(super) fn load(guest: &mut Guest, types: impl Iterator<Item = Type>) -> Reply {
     let mut builder = Builder::default();
     let mut attachments = Vec::new();
-    for (at, ty) in types.iter().enumerate() {
+    let mut at = 0;
+    for ty in types {
         let word = guest.value(at);
         match ty {
             Type::I32 => builder.push(Value::I32(word as i32)),
             Type::I64 => builder.push(Value::I64(word as i64)),
+            Type::F32 => builder.push(Value::F32(f32::from_bits(word as u32))),
             Type::F64 => builder.push(Value::F64(f64::from_bits(word))),
+            Type::V128 => builder.push(Value::V128(u128::from(word) | u128::from(guest.value(at + 1)) << 64)),
             Type::Bool => builder.push(Value::Bool(word & 1 == 1)),
             Type::Str => {
                 // What cannot be text cannot be made by verified code; an empty `str` stands for it.
-                builder.push(Value::Str(core::str::from_utf8(guest.text(word)).unwrap_or_default()));
-                guest.drop_text(word);
-                &mut builder
+                builder.push(Value::Str(core::str::from_utf8(guest.text(word)).unwrap_or_default()))
             }
             Type::Buf | Type::BufRef => {
                 builder.push(Value::Buf(attachments.len() as u32));
                 attachments.extend(guest.release(word));
                 &mut builder
             }
+            Type::Any | Type::OptStr | Type::OptBuf | Type::OptAny | Type::Ref(_) | Type::Opt(_) => {
+                unreachable!("only what packets carry enters or leaves: {ty}")
+            }
         };
+        at += words_of(ty);
     }
     Reply { words: builder.words, attachments }
 }

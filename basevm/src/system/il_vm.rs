@@ -59,11 +59,23 @@ impl System {
             Step::Wait => self.wait(id, step, false),
             Step::WaitForever => self.wait(id, step, true),
             Step::Fail(status) => self.fail(id, status),
+            Step::Attenuate { .. } | Step::Revoke { .. } | Step::RunSend { .. } => self.refuse_step(id),
+            Step::Run { .. } | Step::Own { .. } => {
+                self.set_next(id, Next::ResumeCall(Err(Status::NotSupported)));
+                self.hand_off(id);
+            }
             Step::Trap(report) => {
                 let _ = self.submit_all(id, None, true);
                 self.end(id, Fate::Fault(report));
             }
         }
+    }
+
+    /// What no channel carries yet.
+    fn refuse_step(&mut self, id: VmId) {
+        let Some(il) = self.vm(id).il() else { return };
+        let step = il.instance.refuse(Status::NotSupported);
+        self.act(id, step);
     }
 
     /// Ends a stopped IL VM with a trap of the base's choosing.
@@ -286,6 +298,7 @@ impl System {
             };
             let channel = work.link.channel;
             let open = self.channel(channel).begin(head);
+            let caller = self.channel_ref(channel).sender;
             let vm = self.vm(id);
             vm.executed += 1;
             let Some(il) = vm.il() else { return true };
@@ -293,6 +306,7 @@ impl System {
                 self.finish(channel, open, Err(Status::NoSuchInstruction));
                 continue;
             };
+            il.instance.set_caller(caller.0);
             match il.instance.enter(op, &work.words[operands], &mut work.attachments) {
                 Err(status) => self.finish(channel, open, Err(status)),
                 Ok(step) => {

@@ -142,6 +142,9 @@ pub struct RunOptions {
     /// Shared options.
     #[command(flatten)]
     pub common: CommonOptions,
+    /// Collect garbage wherever that is possible, and poison what is freed: slow, to find faults of the base
+    #[arg(long)]
+    pub gc_stress: bool,
 }
 
 /// `cascade boot`.

@@ -70,7 +70,7 @@ pub(super) struct Epilogue {
 
 impl Lowering<'_, '_> {
     /// Continues in a block all of whose predecessors are known.
-    fn enter(&mut self, block: Block) {
+    pub(super) fn enter(&mut self, block: Block) {
         self.b.switch_to_block(block);
         self.b.seal_block(block);
         self.ended = false;
@@ -114,6 +114,8 @@ impl Lowering<'_, '_> {
     }
 
     pub(super) fn begin_cond(&mut self, ty: Type) {
+        // What lies below is popped after both branches, in either of which it may move.
+        self.house_operands();
         let join = if self.facts.deciding.contains(&self.offset) {
             Join::Decision { yes: self.b.create_block(), no: self.b.create_block() }
         } else {
@@ -171,9 +173,9 @@ impl Lowering<'_, '_> {
                 self.b.switch_to_block(otherwise);
                 self.ended = false;
             }
-            Some(Control::Cond { ty, otherwise, join }) => {
-                let (ty, otherwise, join) = (*ty, otherwise.take().ok_or(missing)?, *join);
-                self.end_cond_branch(ty, join)?;
+            Some(Control::Cond { otherwise, join, .. }) => {
+                let (otherwise, join) = (otherwise.take().ok_or(missing)?, *join);
+                self.end_cond_branch(join)?;
                 self.b.switch_to_block(otherwise);
             }
             _ => return Err(missing),
@@ -182,14 +184,11 @@ impl Lowering<'_, '_> {
     }
 
     /// Passes a branch's value on. Both branches agree on ownership: the join owns.
-    fn end_cond_branch(&mut self, ty: Type, join: Join) -> Result {
+    fn end_cond_branch(&mut self, join: Join) -> Result {
         let operand = self.pop()?;
-        if ty != operand.ty {
-            return Err(self.unverified("the cond's type"));
-        }
         match join {
             Join::Value(block) => {
-                let value = self.settle(operand);
+                let value = self.canonical(operand);
                 self.jump(block, &[value]);
             }
             Join::Decision { yes, no } => self.decide_to(operand, yes, no),
@@ -198,7 +197,7 @@ impl Lowering<'_, '_> {
     }
 
     fn end_cond(&mut self, ty: Type, join: Join) -> Result {
-        self.end_cond_branch(ty, join)?;
+        self.end_cond_branch(join)?;
         let (value, hold) = match join {
             Join::Value(block) => {
                 self.enter(block);
@@ -209,7 +208,7 @@ impl Lowering<'_, '_> {
             // The value stands for nothing: whoever pops a decision looks at where control is.
             Join::Decision { yes, no } => (self.ctx, Hold::Decided { yes, no }),
         };
-        self.push(Operand { value, ty, hold });
+        self.push(Operand::held(value, ty, hold));
         Ok(())
     }
 
@@ -219,6 +218,7 @@ impl Lowering<'_, '_> {
         let (head, latch, exit) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
         self.jump(head, &[]);
         self.b.switch_to_block(head);
+        self.forget_loop_locals();
         self.controls.push(Control::Loop { head, latch, exit });
     }
 
@@ -234,6 +234,7 @@ impl Lowering<'_, '_> {
         let counter = self.b.append_block_param(head, clif_type(local.ty));
         self.repeat_for(start, end, head, exit);
         self.b.switch_to_block(head);
+        self.forget_loop_locals();
         self.write(local, counter);
         self.controls.push(Control::For { head, latch, exit, counter, end });
         Ok(())
@@ -360,7 +361,7 @@ impl Lowering<'_, '_> {
 
     pub(super) fn return_results(&mut self) -> Result {
         let results = self.pop_many(self.func.sig.results.len())?;
-        let values: Vec<Value> = results.into_iter().map(|operand| self.settle(operand)).collect();
+        let values: Vec<Value> = results.into_iter().map(|operand| self.canonical(operand)).collect();
         self.leave(&values);
         Ok(())
     }
@@ -374,6 +375,7 @@ impl Lowering<'_, '_> {
         for ty in &self.func.sig.results {
             values.push(match ty {
                 Type::Buf => self.ctx_constant(crate::abi::offset::EMPTY_BUF),
+                Type::Str => self.ctx_constant(crate::abi::offset::EMPTY_STR),
                 ty => self.nothing(*ty),
             });
         }
@@ -417,12 +419,7 @@ impl Lowering<'_, '_> {
         self.enter(block);
         let results: Vec<Value> = self.b.block_params(block).to_vec();
         let results = results.get(..self.func.sig.results.len()).unwrap_or_default().to_vec();
-        for local in self.locals.clone() {
-            if local.owns {
-                let value = self.read(local);
-                self.release(value, local.ty);
-            }
-        }
+        self.free_locals();
         self.b.ins().return_(&results);
     }
 }

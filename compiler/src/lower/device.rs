@@ -15,7 +15,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
 use il::isa::{EVENT_BASE, Instruction};
 use il::packet::{Head, MAX_ATTACHMENTS};
-use il::{StrId, Type, UseId};
+use il::{StrId, Type, TypeId, UseId};
 
 use super::operand::{Hold, Operand};
 use super::{Lowering, Result};
@@ -28,7 +28,7 @@ const INLINE_LITERAL_BYTES: usize = 64;
 /// A capability slot: its number, and where it lies.
 #[derive(Clone, Copy)]
 struct Slot {
-    number: u32,
+    number: Value,
     base: Value,
     at: i32,
 }
@@ -70,46 +70,60 @@ struct Length {
 }
 
 impl<'m> Lowering<'m, '_> {
-    pub(super) fn send_in_tree(&mut self, target: UseId, opcode: u8) -> Result {
-        let results = self.send(target, opcode)?;
-        match results.as_slice() {
-            [result] => self.push(*result),
-            _ => return Err(self.unverified("an instruction of one result")),
-        }
-        Ok(())
-    }
-
     /// Sends an instruction; if it waits, yields its results or traps.
     pub(super) fn send(&mut self, target: UseId, opcode: u8) -> Result<Vec<Operand>> {
         let instruction = self.instruction(target, opcode)?;
-        let head = self.emit(target.0, u16::from(opcode), instruction.params.len())?;
-        let Some(results) = &instruction.results else { return Ok(Vec::new()) };
+        let operands = self.pop_many(instruction.params.len())?;
         let slot = self.word_const(u64::from(target.0));
+        self.send_on(slot, instruction, operands)
+    }
+
+    /// The same through a capability, which lies below the operands.
+    pub(super) fn send_to(&mut self, ty: TypeId, opcode: u8) -> Result<Vec<Operand>> {
+        let instruction = self.instruction_of(ty, opcode)?;
+        let operands = self.pop_many(instruction.params.len())?;
+        let slot = self.pop_slot()?;
+        self.send_on(slot, instruction, operands)
+    }
+
+    fn send_on(&mut self, slot: Value, instruction: &Instruction, operands: Vec<Operand>) -> Result<Vec<Operand>> {
+        let head = self.emit(slot, u16::from(instruction.opcode), operands)?;
+        let Some(results) = &instruction.results else { return Ok(Vec::new()) };
         let status = self.exit(Exit::Call, &[slot, head]);
-        self.raise(status, slot, opcode);
-        Ok(results.iter().enumerate().map(|(index, field)| self.result(index + 1, field.ty)).collect())
+        self.raise(status, slot, instruction.opcode);
+        Ok(self.results(results.iter().map(|field| field.ty)))
     }
 
     /// Sends a waiting instruction; yields its status, then its results.
     pub(super) fn try_send(&mut self, target: UseId, opcode: u8) -> Result<Vec<Operand>> {
         let instruction = self.instruction(target, opcode)?;
-        let results = instruction.results.as_deref().ok_or(self.unverified("a waiting instruction"))?;
-        let head = self.emit(target.0, u16::from(opcode), instruction.params.len())?;
+        let operands = self.pop_many(instruction.params.len())?;
         let slot = self.word_const(u64::from(target.0));
+        self.try_on(slot, instruction, operands)
+    }
+
+    /// The same through a capability, which lies below the operands.
+    pub(super) fn try_send_to(&mut self, ty: TypeId, opcode: u8) -> Result<Vec<Operand>> {
+        let instruction = self.instruction_of(ty, opcode)?;
+        let operands = self.pop_many(instruction.params.len())?;
+        let slot = self.pop_slot()?;
+        self.try_on(slot, instruction, operands)
+    }
+
+    fn try_on(&mut self, slot: Value, instruction: &Instruction, operands: Vec<Operand>) -> Result<Vec<Operand>> {
+        let results = instruction.results.as_deref().ok_or(self.unverified("a waiting instruction"))?;
+        let head = self.emit(slot, u16::from(instruction.opcode), operands)?;
         let status = self.exit(Exit::Call, &[slot, head]);
-        let status = self.b.ins().ireduce(types::I32, status);
-        let mut values = Vec::with_capacity(results.len() + 1);
-        values.push(Operand::plain(status, Type::I32));
-        values.extend(results.iter().enumerate().map(|(index, field)| self.result(index + 1, field.ty)));
-        Ok(values)
+        Ok(self.results_after(status, results.iter().map(|field| field.ty)))
     }
 
     pub(super) fn emit_event(&mut self, number: u8) -> Result {
         let provided = self.module.provides.as_ref().and_then(|p| self.module.isas.get(p.isa.index()));
         let event =
             provided.and_then(|set| set.event(number)).ok_or(self.unverified("an event of the provided set"))?;
-        let slot = self.module.uses.len() as u32;
-        self.emit(slot, EVENT_BASE + u16::from(number), event.params.len())?;
+        let operands = self.pop_many(event.params.len())?;
+        let slot = self.word_const(self.module.uses.len() as u64);
+        self.emit(slot, EVENT_BASE + u16::from(number), operands)?;
         Ok(())
     }
 
@@ -118,11 +132,9 @@ impl<'m> Lowering<'m, '_> {
         set.and_then(|set| set.instruction(opcode)).ok_or(self.unverified("an instruction of the set"))
     }
 
-    /// A result of the exit that has just returned.
-    fn result(&mut self, index: usize, ty: Type) -> Operand {
-        let offset = abi::offset::VALUES + 8 * index as i32;
-        let value = self.b.ins().load(super::clif_type(ty), self.regions.values, self.ctx, offset);
-        Operand::fresh(value, ty)
+    fn instruction_of(&self, ty: TypeId, opcode: u8) -> Result<&'m Instruction> {
+        let set = self.program.hierarchy.cap(ty).and_then(|cap| self.module.isas.get(cap.isa.index()));
+        set.and_then(|set| set.instruction(opcode)).ok_or(self.unverified("an instruction of the capability's set"))
     }
 
     /// Traps if an instruction has failed.
@@ -138,26 +150,32 @@ impl<'m> Lowering<'m, '_> {
         self.b.seal_block(on);
     }
 
-    /// Encodes an instruction with the operands on the stack; returns its head's address.
-    fn emit(&mut self, slot: u32, opcode: u16, operands: usize) -> Result<Value> {
-        let operands = self.pop_many(operands)?;
+    /// Encodes an instruction; returns its head's address.
+    fn emit(&mut self, slot: Value, opcode: u16, operands: Vec<Operand>) -> Result<Value> {
         let values: Vec<Value> = operands.iter().map(|operand| self.canonical(*operand)).collect();
         let length = self.length(&operands);
         let words = self.words(&length);
         let table = self.ctx_constant(abi::offset::CAPS);
-        let (base, at) = self.table_place(table, u64::from(slot) * size_of::<CapSlot>() as u64);
+        let (base, at) = self.slot_place(table, slot);
         let place = Slot { number: slot, base, at };
         let room = self.reserve(place, &length, words);
         let head = self.head(opcode, &length, words);
         self.b.ins().store(self.regions.packets, head, room.cursor, 0);
         self.operands(&operands, &values, &length, place, room);
         self.b.ins().store(self.regions.slots, room.next, base, at + abi::offset::SLOT_CURSOR);
-        for operand in operands {
-            if operand.ty == Type::Str {
-                self.discard(operand);
+        Ok(room.cursor)
+    }
+
+    /// Where a slot lies, by its number, which is often known.
+    fn slot_place(&mut self, table: Value, slot: Value) -> (Value, i32) {
+        let bytes = size_of::<CapSlot>() as u64;
+        match self.constant(slot) {
+            Some(number) => self.table_place(table, number as u64 * bytes),
+            None => {
+                let offset = self.b.ins().imul_imm_u(slot, bytes as i64);
+                (self.b.ins().iadd(table, offset), 0)
             }
         }
-        Ok(room.cursor)
     }
 
     fn length(&mut self, operands: &[Operand]) -> Length {
@@ -172,6 +190,7 @@ impl<'m> Lowering<'m, '_> {
                     length.texts.push(self.b.ins().ushr_imm_u(padded, 3));
                 }
                 (Type::Buf, _) => length.attachments += 1,
+                (Type::V128, _) => length.fixed += 1,
                 _ => {}
             }
         }
@@ -213,9 +232,8 @@ impl<'m> Lowering<'m, '_> {
 
         self.b.switch_to_block(slow);
         self.b.seal_block(slow);
-        let number = self.word_const(u64::from(place.number));
         let attachments = self.word_const(length.attachments);
-        self.call_stub(Stub::Room, &[number, words, attachments]);
+        self.call_stub(Stub::Room, &[place.number, words, attachments]);
         let refreshed = self.read_slot(place, length, words);
         self.b.ins().jump(on, &refreshed.args(length));
 
@@ -262,8 +280,9 @@ impl<'m> Lowering<'m, '_> {
                     attached += 1;
                 }
                 (ty, _) => {
-                    let word = self.word(*value, ty);
-                    out = self.store_word(word, out);
+                    for word in self.value_words(*value, ty).into_iter().flatten() {
+                        out = self.store_word(word, out);
+                    }
                 }
             }
         }
@@ -319,7 +338,7 @@ impl<'m> Lowering<'m, '_> {
 
         self.b.switch_to_block(turn);
         let from = self.b.ins().iadd(text, at);
-        let word = self.b.ins().load(types::I64, self.regions.headers, from, abi::STR_DATA);
+        let word = self.b.ins().load(types::I64, self.regions.text, from, abi::OBJECT_DATA);
         let dest = self.b.ins().iadd(to, at);
         self.b.ins().store(self.regions.packets, word, dest, 0);
         let next = self.b.ins().iadd_imm_u(at, 8);

@@ -1,5 +1,7 @@
 //! Leaving the VM: direct exits for what is wanted, stubs for what is rare.
 
+use alloc::vec::Vec;
+
 use cranelift_codegen::ir::{
     AbiParam, ExtFuncData, ExternalName, FuncRef, InstBuilder, SigRef, Signature, TrapCode, UserExternalName, Value,
     types,
@@ -19,6 +21,13 @@ use crate::image::{Stub, Symbol};
 pub(super) struct Callees {
     exit: Option<SigRef>,
     stubs: HashMap<Stub, FuncRef>,
+}
+
+impl Callees {
+    /// The stubs that the function refers to.
+    pub fn stubs(&self) -> Vec<Stub> {
+        self.stubs.keys().copied().collect()
+    }
 }
 
 impl Symbol {
@@ -109,7 +118,12 @@ impl Lowering<'_, '_> {
         };
         let address = self.ctx_constant(abi::offset::EXIT);
         let code = self.b.ins().iconst(types::I64, exit as i64);
-        let call = self.b.ins().call_indirect(signature, address, &[self.ctx, code]);
+        let arguments = [self.ctx, code];
+        let call = if exit.info().collects {
+            self.across(|this| this.b.ins().call_indirect(signature, address, &arguments))
+        } else {
+            self.b.ins().call_indirect(signature, address, &arguments)
+        };
         self.b.inst_results(call).first().copied().unwrap_or(code)
     }
 
@@ -125,7 +139,6 @@ impl Lowering<'_, '_> {
             None => {
                 let reference = import(&mut self.b, Symbol::Stub(stub), stub.signature());
                 self.callees.stubs.insert(stub, reference);
-                self.facts.stubs.insert(stub);
                 reference
             }
         };
@@ -134,10 +147,6 @@ impl Lowering<'_, '_> {
             *to = *from;
         }
         self.b.ins().call(reference, &values[..=args.len().min(3)]);
-    }
-
-    pub(super) fn word_const(&mut self, value: u64) -> Value {
-        self.b.ins().iconst(types::I64, value as i64)
     }
 
     // Statements that are exits.

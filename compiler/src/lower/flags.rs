@@ -21,9 +21,24 @@ pub(super) struct Regions {
     pub slots: MemFlagsData,
     /// Open packets and their attachment lists.
     pub packets: MemFlagsData,
-    /// Lengths of `str`s and `buf`s, and bytes of `str`s: written only by the base. Never movable,
-    /// because the object may be freed.
+    /// Headers of objects and `buf`s. Never movable: what an address refers to is known only where it is used.
     pub headers: MemFlagsData,
+    /// Bytes of `str`s: written only by the base.
+    pub text: MemFlagsData,
+    /// Code addresses in function references.
+    pub code: MemFlagsData,
+    /// Fields of structs that are not references.
+    pub fields: MemFlagsData,
+    /// Fields of structs that are references.
+    pub field_references: MemFlagsData,
+    /// Elements of arrays that are not references.
+    pub elements: MemFlagsData,
+    /// Elements of arrays that are references.
+    pub element_references: MemFlagsData,
+    /// Where the nursery lies and how full it is.
+    pub heap: MemFlagsData,
+    /// The caller of the request under way.
+    pub caller: MemFlagsData,
     /// Bytes of `buf`s, at any alignment.
     pub bytes: MemFlagsData,
     /// The linear memory, at any alignment.
@@ -45,7 +60,15 @@ impl Regions {
             globals: aligned.with_alias_region(region(4, "globals")),
             slots: aligned.with_alias_region(region(5, "capability slots")),
             packets: aligned.with_alias_region(region(6, "packets")),
-            headers: aligned.with_alias_region(region(8, "lengths and text")),
+            headers: aligned.with_alias_region(region(7, "headers")),
+            text: aligned.with_alias_region(region(8, "text")),
+            code: aligned.with_alias_region(region(11, "code addresses")),
+            fields: aligned.with_alias_region(region(12, "fields")),
+            field_references: aligned.with_alias_region(region(13, "references in fields")),
+            elements: aligned.with_alias_region(region(14, "elements")),
+            element_references: aligned.with_alias_region(region(15, "references in elements")),
+            heap: aligned.with_alias_region(region(16, "nursery")),
+            caller: aligned.with_alias_region(region(17, "caller")),
             bytes: unaligned.with_alias_region(region(9, "buffers")),
             memory: unaligned.with_alias_region(region(10, "memory")),
         }

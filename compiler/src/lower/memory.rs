@@ -11,6 +11,7 @@ use crate::abi;
 use crate::options::Bounds;
 
 /// A place that may be accessed: flags, address, constant offset.
+#[derive(Clone, Copy)]
 pub(super) struct Place {
     pub flags: MemFlagsData,
     pub address: Value,
@@ -58,11 +59,12 @@ impl Lowering<'_, '_> {
     pub(super) fn str_place(&mut self, text: Value, index: Value) -> Place {
         let length = self.str_len(text);
         let address = self.element(text, index, 1, length);
-        Place { flags: self.regions.headers, address, offset: abi::STR_DATA }
+        Place { flags: self.regions.text, address, offset: abi::OBJECT_DATA }
     }
 
     pub(super) fn str_len(&mut self, text: Value) -> Value {
-        self.b.ins().load(types::I64, self.regions.headers, text, abi::offset::STR_LEN)
+        let length = self.object_len(text);
+        self.b.ins().uextend(types::I64, length)
     }
 
     fn element(&mut self, object: Value, index: Value, bytes: u32, length: Value) -> Value {

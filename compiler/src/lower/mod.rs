@@ -17,6 +17,7 @@ mod caps;
 mod casts;
 mod control;
 mod device;
+mod dispatch;
 mod exits;
 mod flags;
 mod globals;
@@ -30,20 +31,21 @@ mod scan;
 mod vectors;
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{
-    AbiParam, BlockArg, FuncRef, InstBuilder, Signature, SourceLoc, StackSlot, Type as Clif, Value, types,
+    AbiParam, BlockArg, FuncRef, InstBuilder, MemFlagsData, Signature, SourceLoc, StackSlot, Type as Clif, Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::FunctionBuilder;
 use hashbrown::HashMap;
 use il::instr::{Instr, Reader};
-use il::{Func, FuncId, Hierarchy, Module, StrId, Type, TypeId};
+use il::{Func, FuncId, GlobalId, Hierarchy, Module, StrId, Type, TypeId};
 
 use crate::abi;
 use crate::error::CompileError;
-use crate::image::{Stub, Symbol};
+use crate::image::Stub;
 use crate::options::Bounds;
 use control::{Control, Epilogue};
 use exits::Callees;
@@ -90,6 +92,8 @@ pub(crate) struct Choices {
     pub bounds: Bounds,
     /// Whether rounding has instructions.
     pub rounds: bool,
+    /// Whether vectors have the instructions that they need.
+    pub vectors: bool,
     /// Facts about the target that the frontend wants.
     pub frontend: TargetFrontendConfig,
 }
@@ -116,7 +120,7 @@ pub(crate) struct Lowering<'m, 'b> {
     module: &'m Module,
     /// The function, or, while globals are initialised, the one after the last.
     id: FuncId,
-    func: &'m Func,
+    func: &'b Func,
     choices: Choices,
     b: FunctionBuilder<'b>,
     /// Byte offset of the instruction being lowered.
@@ -133,7 +137,7 @@ pub(crate) struct Lowering<'m, 'b> {
     funcs: HashMap<FuncId, FuncRef>,
     /// Frame slots for references that wait for a call to return: of locals by colour, of operands by depth.
     local_slots: Vec<StackSlot>,
-    operand_slots: Vec<StackSlot>,
+    operand_slots: HashMap<usize, StackSlot>,
     facts: Facts,
 }
 
@@ -144,10 +148,18 @@ const FUNCTION_INSTRUCTIONS: usize = 100_000;
 type Result<T = ()> = core::result::Result<T, CompileError>;
 
 /// Lowers the body of `id` into the builder's function, whose signature is set.
-pub(crate) fn lower(program: Program<'_>, id: FuncId, choices: Choices, builder: FunctionBuilder<'_>) -> Result<Outcome> {
+pub(crate) fn lower(
+    program: Program<'_>,
+    id: FuncId,
+    choices: Choices,
+    builder: FunctionBuilder<'_>,
+) -> Result<Outcome> {
     let unverified = |expected| CompileError::Unverified { func: id, offset: 0, expected };
     let func = program.module.funcs.get(id.index()).ok_or(unverified("a function of the module"))?;
-    let facts = scan::scan(program.module, func).ok_or(unverified("a body that decodes"))?;
+    let facts = scan::scan(func).ok_or(unverified("a body that decodes"))?;
+    if facts.vectors && !choices.vectors {
+        return Err(CompileError::NoVectors { func: id, name: program.module.func_name(id) });
+    }
     if facts.too_many_roots {
         return Err(CompileError::TooLarge { func: id, name: program.module.func_name(id) });
     }
@@ -157,11 +169,30 @@ pub(crate) fn lower(program: Program<'_>, id: FuncId, choices: Choices, builder:
     lowering.finish()
 }
 
+/// Lowers the initial values of some globals into the builder's function.
+pub(crate) fn lower_inits(
+    program: Program<'_>,
+    globals: Range<u32>,
+    choices: Choices,
+    builder: FunctionBuilder<'_>,
+) -> Result<Outcome> {
+    let id = FuncId(program.module.funcs.len() as u32);
+    let func = Func::default();
+    let mut lowering = Lowering::new(program, id, &func, choices, Facts::default(), builder)?;
+    for global in globals.map(GlobalId) {
+        let init = program.module.globals.get(global.index()).map_or(&[][..], |global| &global.init);
+        lowering.instructions(init)?;
+        lowering.init_global(global)?;
+    }
+    lowering.fall_off_the_end()?;
+    lowering.finish()
+}
+
 impl<'m, 'b> Lowering<'m, 'b> {
     fn new(
         program: Program<'m>,
         id: FuncId,
-        func: &'m Func,
+        func: &'b Func,
         choices: Choices,
         facts: Facts,
         mut b: FunctionBuilder<'b>,
@@ -191,7 +222,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
             callees: Callees::default(),
             funcs: HashMap::new(),
             local_slots: Vec::new(),
-            operand_slots: Vec::new(),
+            operand_slots: HashMap::new(),
             facts,
         })
     }
@@ -414,6 +445,30 @@ impl<'m, 'b> Lowering<'m, 'b> {
         let table = self.ctx_constant(abi::offset::LITERALS);
         let (base, offset) = self.table_place(table, index * 8);
         self.b.ins().load(types::I64, self.regions.constant, base, offset)
+    }
+
+    /// A value, of one word, as the word that stands for it in packets and `VmCtx::values`.
+    fn word(&mut self, value: Value, ty: Type) -> Value {
+        match clif_type(ty) {
+            types::F32 => {
+                let bits = self.b.ins().bitcast(types::I32, MemFlagsData::new(), value);
+                self.b.ins().uextend(types::I64, bits)
+            }
+            types::F64 => self.b.ins().bitcast(types::I64, MemFlagsData::new(), value),
+            types::I64 => value,
+            _ => self.b.ins().uextend(types::I64, value),
+        }
+    }
+
+    /// A value as one or two words.
+    fn value_words(&mut self, value: Value, ty: Type) -> [Option<Value>; 2] {
+        if ty != Type::V128 {
+            return [Some(self.word(value, ty)), None];
+        }
+        let lanes = self.lanes(value, types::I64X2);
+        let low = self.b.ins().extractlane(lanes, 0);
+        let high = self.b.ins().extractlane(lanes, 1);
+        [Some(low), Some(high)]
     }
 
     fn word_const(&mut self, value: u64) -> Value {

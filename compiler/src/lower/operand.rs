@@ -3,8 +3,9 @@
 use alloc::vec::Vec;
 
 use cranelift_codegen::ir::condcodes::FloatCC;
-use cranelift_codegen::ir::immediates::Ieee64;
-use cranelift_codegen::ir::{Block, InstBuilder, Type as Clif, Value};
+use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
+use cranelift_codegen::ir::{Block, InstBuilder, StackSlot, Type as Clif, Value, types};
+use cranelift_frontend::Variable;
 use il::{StrId, Type};
 
 use super::{Lowering, Result};
@@ -15,6 +16,16 @@ pub(super) struct Operand {
     pub value: Value,
     pub ty: Type,
     pub hold: Hold,
+    /// For a reference that a collection may have met on the stack: what holds its present value.
+    pub home: Option<Home>,
+}
+
+/// What holds an operand that may have moved.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Home {
+    Variable(Variable),
+    /// In the frame from now on: deep stacks would otherwise be stored again and again.
+    Frame(StackSlot),
 }
 
 /// What is known of a value besides its type.
@@ -22,33 +33,42 @@ pub(super) struct Operand {
 pub(super) enum Hold {
     /// Nothing to do when it is consumed.
     Plain,
-    /// The result of `f64` arithmetic: if it is a NaN, its bits are not settled yet.
+    /// The result of `f32` or `f64` arithmetic: if it is a NaN, its bits are not settled yet.
     RawFloat,
-    /// A `str` that something else keeps alive.
-    Borrowed,
+    /// The same of each lane of a vector, of this type.
+    RawLanes(Clif),
     /// A literal.
     Literal(StrId),
     /// A `bool` that is not a value but the place where control is: in `yes` or in `no`.
     Decided { yes: Block, no: Block },
-    /// A `str` or `buf` whose reference belongs to the operand stack.
+    /// A `buf` or `?buf` that belongs to the operand stack.
     Owned,
 }
 
 impl Operand {
-    /// A number or bool that needs no care.
+    pub fn held(value: Value, ty: Type, hold: Hold) -> Operand {
+        Operand { value, ty, hold, home: None }
+    }
+
+    /// A value that needs no care.
     pub fn plain(value: Value, ty: Type) -> Operand {
-        Operand { value, ty, hold: Hold::Plain }
+        Operand::held(value, ty, Hold::Plain)
     }
 
     /// A value that has just been made or received.
     pub fn fresh(value: Value, ty: Type) -> Operand {
-        let hold = if matches!(ty, Type::Str | Type::Buf) { Hold::Owned } else { Hold::Plain };
-        Operand { value, ty, hold }
+        Operand::held(value, ty, if ty.is_affine() { Hold::Owned } else { Hold::Plain })
+    }
+
+    /// Whether a collection may change the value.
+    pub fn moves(&self) -> bool {
+        self.ty.is_reference() && !matches!(self.hold, Hold::Literal(_))
     }
 }
 
-/// The one NaN.
+/// The one NaN, of each width.
 const CANONICAL_NAN: u64 = 0x7ff8_0000_0000_0000;
+const CANONICAL_NAN_32: u32 = 0x7fc0_0000;
 
 impl Lowering<'_, '_> {
     pub(super) fn push(&mut self, operand: Operand) {
@@ -61,13 +81,24 @@ impl Lowering<'_, '_> {
     }
 
     pub(super) fn pop(&mut self) -> Result<Operand> {
-        self.stack.pop().ok_or(self.unverified("an operand"))
+        let operand = self.stack.pop().ok_or(self.unverified("an operand"))?;
+        Ok(self.at_home(operand))
+    }
+
+    fn at_home(&mut self, mut operand: Operand) -> Operand {
+        match operand.home.take() {
+            None => {}
+            Some(Home::Variable(home)) => operand.value = self.b.use_var(home),
+            Some(Home::Frame(slot)) => operand.value = self.b.ins().stack_load(types::I64, types::I64, slot, 0),
+        }
+        operand
     }
 
     /// The topmost `count` operands, first pushed first.
     pub(super) fn pop_many(&mut self, count: usize) -> Result<Vec<Operand>> {
         let at = self.stack.len().checked_sub(count).ok_or(self.unverified("more operands"))?;
-        Ok(self.stack.split_off(at))
+        let operands = self.stack.split_off(at);
+        Ok(operands.into_iter().map(|operand| self.at_home(operand)).collect())
     }
 
     /// An operand whose ownership and NaN bits do not matter: a number that arithmetic consumes.
@@ -84,26 +115,37 @@ impl Lowering<'_, '_> {
     /// The value with its NaN bits settled. Arithmetic cannot tell NaNs apart, so this happens only
     /// where a value leaves its tree or meets an operator that sees bits.
     pub(super) fn canonical(&mut self, operand: Operand) -> Value {
-        if operand.hold != Hold::RawFloat {
-            return operand.value;
+        match operand.hold {
+            Hold::RawFloat => {
+                let nan = self.nan(operand.ty == Type::F32);
+                let unordered = self.b.ins().fcmp(FloatCC::Unordered, operand.value, operand.value);
+                self.b.ins().select(unordered, nan, operand.value)
+            }
+            Hold::RawLanes(lanes) => {
+                let value = self.lanes(operand.value, lanes);
+                let nan = self.nan(lanes == types::F32X4);
+                let nans = self.b.ins().splat(lanes, nan);
+                let unordered = self.b.ins().fcmp(FloatCC::NotEqual, value, value);
+                let unordered = self.lanes(unordered, types::I8X16);
+                let (nans, value) = (self.lanes(nans, types::I8X16), self.lanes(value, types::I8X16));
+                self.b.ins().bitselect(unordered, nans, value)
+            }
+            Hold::Plain | Hold::Literal(_) | Hold::Decided { .. } | Hold::Owned => operand.value,
         }
-        let nan = self.b.ins().f64const(Ieee64::with_bits(CANONICAL_NAN));
-        let unordered = self.b.ins().fcmp(FloatCC::Unordered, operand.value, operand.value);
-        self.b.ins().select(unordered, nan, operand.value)
     }
 
-    /// The value as something that can be stored: canonical, and owning its reference.
-    pub(super) fn settle(&mut self, operand: Operand) -> Value {
-        if operand.ty == Type::Str && operand.hold != Hold::Owned {
-            self.retain(operand.value);
+    fn nan(&mut self, single: bool) -> Value {
+        if single {
+            self.b.ins().f32const(Ieee32::with_bits(CANONICAL_NAN_32))
+        } else {
+            self.b.ins().f64const(Ieee64::with_bits(CANONICAL_NAN))
         }
-        self.canonical(operand)
     }
 
     /// Ends a value's life.
     pub(super) fn discard(&mut self, operand: Operand) {
         if operand.hold == Hold::Owned {
-            self.release(operand.value, operand.ty);
+            self.free_buf(operand.value);
         }
     }
 }

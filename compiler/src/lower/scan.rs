@@ -2,56 +2,274 @@
 
 use alloc::vec::Vec;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use il::instr::{Dests, Instr, Reader};
-use il::{Func, LocalId, Type};
-
-use crate::image::Stub;
+use il::op::Op;
+use il::{Func, FuncId, LocalId, Module, Type, TypeId};
 
 /// Facts about one function.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
-    /// Locals that are assigned somewhere.
-    pub assigned: HashSet<LocalId>,
     /// Whether it calls functions of the module.
     pub calls: bool,
     /// Offsets of `cond`s of type `bool` that only decide a branch: `a && b` in an `if` or `while`.
     pub deciding: HashSet<u32>,
     /// About how many blocks its code has.
     pub blocks: usize,
-    /// Stubs that its code refers to; filled in by lowering.
-    pub stubs: HashSet<Stub>,
+    /// Whether it uses operators on vectors.
+    pub vectors: bool,
+    /// Where each local that is a reference lives, by ascending start.
+    pub roots: Vec<Root>,
+    /// Locals that are references and are first assigned inside a loop, by the offset of the innermost.
+    pub loop_locals: HashMap<u32, Vec<LocalId>>,
+    /// Whether references should live in the frame: otherwise there would be too much code to put them there.
+    pub roots_in_frame: bool,
+    /// Whether even the stack maps would be too large.
+    pub too_many_roots: bool,
 }
+
+/// The range of a local: outside it nobody looks at its value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Root {
+    pub local: LocalId,
+    /// After the instruction that first assigns it; 0 for a parameter.
+    pub start: u32,
+    /// The last instruction that reads it, or the end of the loop in which that happens again.
+    pub end: u32,
+    /// Locals whose ranges overlap have different colours.
+    pub colour: u32,
+}
+
+/// Above so many pairs of a call that may collect and a reference that lives across it, references live in the frame.
+const SPILL_LIMIT: usize = 10_000;
+/// Above so many, the stack maps alone would take more than some 50 MiB.
+const ROOT_LIMIT: usize = 4_000_000;
 
 /// Reads the body once; `None` if it does not decode.
 pub(crate) fn scan(func: &Func) -> Option<Facts> {
     let mut facts = Facts::default();
     let mut conds = Conds::default();
+    let mut ranges = Ranges::new(func);
     let mut reader = Reader::new(&func.body);
     loop {
         let offset = reader.offset();
         let Some(instr) = reader.next().ok()? else { break };
         conds.next(offset, instr, &mut facts.deciding);
+        ranges.next(offset, instr, &mut facts.loop_locals);
+        facts.calls |= matches!(instr, Instr::Call(_) | Instr::CallSet(..) | Instr::CallRef(_) | Instr::CallRefSet(..))
+            || matches!(instr, Instr::ReturnCall(_) | Instr::ReturnCallRef(_));
+        facts.vectors |= matches!(instr, Instr::Shuffle(_)) || matches!(instr, Instr::Op(op, _) if on_vectors(op));
         match instr {
-            Instr::Set(dests) | Instr::SendSet(_, _, dests) | Instr::TrySet(_, _, dests) => assign(&mut facts, dests),
-            Instr::CallSet(_, dests) => {
-                facts.calls = true;
-                assign(&mut facts, dests);
-            }
-            Instr::Call(_) => facts.calls = true,
-            Instr::Op(..) | Instr::I32Const(_) | Instr::I64Const(_) | Instr::F64Const(_) | Instr::BoolConst(_) => {
-                continue;
-            }
-            _ => {}
+            Instr::Op(..) | Instr::I32Const(_) | Instr::I64Const(_) | Instr::F64Const(_) | Instr::BoolConst(_) => {}
+            // Structure makes a block or two; so may assigning or dropping what is owned.
+            _ => facts.blocks += 2,
         }
-        // Structure makes a block or two; so may assigning or dropping what is counted.
-        facts.blocks += 2;
     }
+    ranges.finish(&mut facts);
     Some(facts)
 }
 
-fn assign(facts: &mut Facts, dests: Dests<'_>) {
-    facts.assigned.extend(dests.iter().flatten());
+/// All (function, type) pairs of a module's `func.ref`s, in the order in which they first stand there, with their
+/// numbers in that order. Bodies that do not decode are passed over: lowering reports them.
+pub(crate) fn func_refs(module: &Module) -> (Vec<(FuncId, TypeId)>, HashMap<(FuncId, TypeId), u32>) {
+    let (mut list, mut numbers) = (Vec::new(), HashMap::new());
+    let inits = module.globals.iter().map(|global| &global.init);
+    for body in inits.chain(module.funcs.iter().map(|func| &func.body)) {
+        let mut reader = Reader::new(body);
+        while let Ok(Some(instr)) = reader.next() {
+            if let Instr::FuncRef(func, ty) = instr {
+                numbers.entry((func, ty)).or_insert_with(|| {
+                    list.push((func, ty));
+                    list.len() as u32 - 1
+                });
+            }
+        }
+    }
+    (list, numbers)
+}
+
+fn on_vectors(op: Op) -> bool {
+    let info = op.info();
+    info.result == Some(Type::V128) || info.params.contains(&Type::V128)
+}
+
+/// Whether an instruction may contain a call during which a collection happens.
+fn may_collect(instr: Instr<'_>) -> bool {
+    match instr {
+        Instr::Op(op, _) => matches!(
+            op,
+            Op::BufNew
+                | Op::MemoryGrow
+                | Op::StrConcat
+                | Op::StrSlice
+                | Op::StrFromI32
+                | Op::StrFromI64
+                | Op::StrFromF32
+                | Op::StrFromF64
+                | Op::StrFromBool
+                | Op::StrAt
+        ),
+        Instr::I32Const(_)
+        | Instr::I64Const(_)
+        | Instr::F32Const(_)
+        | Instr::F64Const(_)
+        | Instr::BoolConst(_)
+        | Instr::StrConst(_)
+        | Instr::Null(_)
+        | Instr::Get(_)
+        | Instr::Take(_)
+        | Instr::Set(_) => false,
+        _ => true,
+    }
+}
+
+/// A loop that is being read.
+struct Loop {
+    at: u32,
+    /// Locals that live before it and are read inside: they live to its end.
+    extend: Vec<u32>,
+}
+
+/// Finds the ranges of locals that are references.
+struct Ranges {
+    /// By local: (start, end), if it is a reference and has been assigned.
+    known: Vec<Option<(u32, u32)>>,
+    /// By local: whether it is a reference.
+    reference: Vec<bool>,
+    /// By local: the loop that it was last noted for.
+    noted: Vec<u32>,
+    /// Open constructs; loops by their place in `loops`.
+    open: Vec<bool>,
+    loops: Vec<Loop>,
+    /// Offsets of instructions that may collect.
+    points: Vec<u32>,
+}
+
+impl Ranges {
+    fn new(func: &Func) -> Ranges {
+        let reference: Vec<bool> = func.sig.params.iter().chain(&func.locals).map(|ty| ty.is_reference()).collect();
+        let params = func.sig.params.len();
+        let known = reference.iter().enumerate().map(|(at, is)| (*is && at < params).then_some((0, 0))).collect();
+        let noted = alloc::vec![u32::MAX; reference.len()];
+        Ranges { known, reference, noted, open: Vec::new(), loops: Vec::new(), points: Vec::new() }
+    }
+
+    fn next(&mut self, offset: u32, instr: Instr<'_>, loop_locals: &mut HashMap<u32, Vec<LocalId>>) {
+        if may_collect(instr) {
+            self.points.push(offset);
+        }
+        match instr {
+            Instr::Get(id) => self.read(id, offset),
+            Instr::Set(dests)
+            | Instr::CallSet(_, dests)
+            | Instr::CallRefSet(_, dests)
+            | Instr::SendSet(_, _, dests)
+            | Instr::TrySet(_, _, dests)
+            | Instr::SendToSet(_, _, dests)
+            | Instr::TryToSet(_, _, dests)
+            | Instr::OwnSet(_, dests)
+            | Instr::OwnTrySet(_, dests)
+            | Instr::RunSet(_, _, dests)
+            | Instr::RunTrySet(_, _, dests) => self.assign(dests, offset, loop_locals),
+            Instr::IfAs(_, id) => {
+                self.assign_one(id, offset, loop_locals);
+                self.open.push(false);
+            }
+            Instr::If | Instr::Cond(_) | Instr::Switch => self.open.push(false),
+            Instr::Loop | Instr::While | Instr::For(_) => {
+                self.open.push(true);
+                self.loops.push(Loop { at: offset, extend: Vec::new() });
+            }
+            Instr::End => self.end(offset),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, offset: u32) {
+        if self.open.pop() != Some(true) {
+            return;
+        }
+        let Some(ended) = self.loops.pop() else { return };
+        for local in ended.extend {
+            if let Some(Some((_, end))) = self.known.get_mut(local as usize) {
+                *end = offset;
+            }
+        }
+    }
+
+    fn read(&mut self, id: LocalId, offset: u32) {
+        let Some(Some((start, end))) = self.known.get_mut(id.index()) else { return };
+        *end = offset;
+        let start = *start;
+        // The outermost loop that begins after it was first assigned.
+        let at = self.loops.partition_point(|open| open.at < start);
+        let Some(open) = self.loops.get_mut(at) else { return };
+        if let Some(noted) = self.noted.get_mut(id.index())
+            && *noted != open.at
+        {
+            *noted = open.at;
+            open.extend.push(id.0);
+        }
+    }
+
+    fn assign(&mut self, dests: Dests<'_>, offset: u32, loop_locals: &mut HashMap<u32, Vec<LocalId>>) {
+        for id in dests.iter().flatten() {
+            self.assign_one(id, offset, loop_locals);
+        }
+    }
+
+    fn assign_one(&mut self, id: LocalId, offset: u32, loop_locals: &mut HashMap<u32, Vec<LocalId>>) {
+        if self.reference.get(id.index()) != Some(&true) {
+            return;
+        }
+        if let Some(known @ None) = self.known.get_mut(id.index()) {
+            *known = Some((offset + 1, offset));
+            if let Some(open) = self.loops.last() {
+                loop_locals.entry(open.at).or_default().push(id);
+            }
+        }
+    }
+
+    fn finish(self, facts: &mut Facts) {
+        let mut pairs = 0usize;
+        for (at, known) in self.known.iter().enumerate() {
+            let Some((start, end)) = known else { continue };
+            let first = self.points.partition_point(|point| point < start);
+            let last = self.points.partition_point(|point| point < end);
+            if last > first {
+                pairs = pairs.saturating_add(last - first);
+                facts.roots.push(Root { local: LocalId(at as u32), start: *start, end: *end, colour: 0 });
+            }
+        }
+        facts.roots.sort_by_key(|root| root.start);
+        colour(&mut facts.roots);
+        facts.roots_in_frame = pairs > SPILL_LIMIT;
+        facts.too_many_roots = pairs > ROOT_LIMIT;
+    }
+}
+
+/// Gives ranges that overlap different colours, low ones first. They are sorted by start.
+fn colour(roots: &mut [Root]) {
+    let mut free: alloc::collections::BinaryHeap<core::cmp::Reverse<u32>> = Default::default();
+    let mut taken: alloc::collections::BinaryHeap<core::cmp::Reverse<(u32, u32)>> = Default::default();
+    let mut next = 0;
+    for root in roots {
+        while let Some(core::cmp::Reverse((end, colour))) = taken.peek().copied() {
+            if end > root.start {
+                break;
+            }
+            taken.pop();
+            free.push(core::cmp::Reverse(colour));
+        }
+        root.colour = match free.pop() {
+            Some(core::cmp::Reverse(colour)) => colour,
+            None => {
+                next += 1;
+                next - 1
+            }
+        };
+        taken.push(core::cmp::Reverse((root.end, root.colour)));
+    }
 }
 
 /// A `cond` and those inside it that pass their value on as its value.
@@ -84,9 +302,13 @@ impl Conds {
         }
         match instr {
             Instr::Cond(Type::Bool) => self.open.push(Some(Cond { offsets: alloc::vec![offset] })),
-            Instr::Cond(_) | Instr::If | Instr::Loop | Instr::While | Instr::For(_) | Instr::Switch => {
-                self.open.push(None)
-            }
+            Instr::Cond(_)
+            | Instr::If
+            | Instr::IfAs(..)
+            | Instr::Loop
+            | Instr::While
+            | Instr::For(_)
+            | Instr::Switch => self.open.push(None),
             Instr::End => self.ended = self.open.pop().flatten(),
             _ => {}
         }

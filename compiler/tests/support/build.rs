@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use il::instr::{Instr, Writer};
 use il::isa::{Event, Field, Instruction, InstructionSet};
+use il::op::{Immediate, Op};
 use il::{Export, Func, FuncId, IsaId, LocalId, Module, Signature, StrId, Type, Use};
 
 /// A module under construction; functions are exported by name.
@@ -44,6 +45,7 @@ impl Build {
         let id = FuncId(self.module.funcs.len() as u32);
         self.module.funcs.push(Func {
             sig: Signature { params: params.to_vec(), results: results.to_vec() },
+            pure: false,
             locals: locals.to_vec(),
             body,
         });
@@ -91,4 +93,9 @@ fn fields(types: &[Type]) -> Vec<Field> {
 
 pub fn get(local: u32) -> Instr<'static> {
     Instr::Get(LocalId(local))
+}
+
+/// An operator without an offset or lane.
+pub fn op(op: Op) -> Instr<'static> {
+    Instr::Op(op, Immediate::default())
 }

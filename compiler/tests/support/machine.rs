@@ -115,13 +115,15 @@ global_asm!(
     "pop rbp",
     "ret",
     ".global compiler_test_exit",
-    "compiler_test_exit:", // (ctx, code): checks the stack's alignment, then Rust
+    "compiler_test_exit:", // (ctx, code): checks the stack's alignment, then Rust with where the frames are
     "test rsp, 7",
     "jnz 1f",
     "mov rax, rsp",
     "and eax, 15",
     "cmp eax, 8",
     "jne 1f",
+    "mov rdx, [rsp]",
+    "mov rcx, rbp",
     "jmp {on_exit}",
     "1:",
     "ud2",
@@ -154,6 +156,18 @@ pub unsafe fn run(ctx: &mut VmCtx, entry: u64, stack: u64) {
 pub unsafe fn leave(ctx: *mut VmCtx) -> ! {
     // SAFETY: as promised.
     unsafe { leave_asm(ctx) }
+}
+
+/// The word at an address.
+pub fn load(address: u64) -> u64 {
+    // SAFETY: callers name words of a test's heap, stack or context, which are mapped and aligned.
+    unsafe { (address as *const u64).read_volatile() }
+}
+
+/// Stores a word.
+pub fn store(address: u64, word: u64) {
+    // SAFETY: as in `load`; all of these are writable.
+    unsafe { (address as *mut u64).write_volatile(word) };
 }
 
 /// Makes faults of generated code end its run. Once a thread.

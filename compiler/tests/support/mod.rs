@@ -1,22 +1,27 @@
 //! A miniature base VM for tests: one instance, one thread, exits answered by Rust on the VM's stack.
 //!
-//! It implements the contract of `compiler::abi` independently of the real base, counts every `str` and
-//! `buf`, and turns traps into values. This file contains `unsafe`.
+//! It implements the contract of `compiler::abi` independently of the real base, counts every `buf`,
+//! moves every object at every chance, and turns traps into values. This file contains `unsafe`.
 #![allow(dead_code)] // each test binary uses its part
 
 pub mod build;
+pub mod heap;
 pub mod machine;
 
 use std::cell::Cell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use compiler::abi::{BufHeader, CapSlot, Exit, IMMORTAL, StrHeader, VmCtx};
-use compiler::{Bounds, Compiled, Cpu, Opt, Options};
+use compiler::abi::{self, BufHeader, CapSlot, Exit, FROZEN, IMMORTAL, Kind, REMEMBERED, VmCtx};
+use compiler::{Bounds, Compiled, Cpu, Opt, Options, Symbol};
 use il::packet::{MAX_ATTACHMENTS, MAX_WORDS};
 use il::trap::TrapKind;
-use il::{Const, FuncId, Module, Type, VerifiedModule};
+use il::{FuncId, Module, Type, TypeId, VerifiedModule};
 
-use machine::{Mapping, leave};
+use heap::Heap;
+use machine::{Mapping, leave, load, store};
+
+/// Most capability slots.
+const CAPS: usize = 64;
 
 /// Options for tests: as on this machine, Cranelift's verifier on.
 pub fn options() -> Options {
@@ -51,6 +56,8 @@ pub type Sent = (u32, Vec<u64>, Vec<Vec<u8>>);
 #[derive(Clone, Debug)]
 pub enum Reply {
     Word(u64),
+    /// A `v128`, low half first.
+    Wide([u64; 2]),
     Str(String),
     Buf(Vec<u8>),
 }
@@ -75,9 +82,15 @@ pub struct Vm {
     pub entries: HashMap<FuncId, u64>,
     /// Words that an open packet holds.
     pub packet_words: usize,
-    strs: HashMap<u64, usize>,
+    pub heap: Heap,
+    /// Free words after a collection.
+    room: u64,
     bufs: HashMap<u64, usize>,
-    immortals: HashSet<u64>,
+    /// Rights of capabilities that were attenuated here, by slot.
+    attenuated: HashMap<u64, TypeId>,
+    pub revoked: Vec<u64>,
+    /// Programs run elsewhere and instructions of the own set: (exit, its arguments, `values`).
+    pub elsewhere: Vec<(Exit, [u64; 2], Vec<u64>)>,
     pub sent: Vec<Sent>,
     pub device: Device,
     pub yields: u32,
@@ -120,9 +133,12 @@ impl Vm {
             empties: (0, 0),
             entries: HashMap::new(),
             packet_words: 64,
-            strs: HashMap::new(),
+            heap: Heap::new(&module.types),
+            room: 3,
             bufs: HashMap::new(),
-            immortals: HashSet::new(),
+            attenuated: HashMap::new(),
+            revoked: Vec::new(),
+            elsewhere: Vec::new(),
             sent: Vec::new(),
             device: Box::new(|_| (0, Vec::new())),
             yields: 0,
@@ -138,33 +154,23 @@ impl Vm {
 
     fn prepare(&mut self, pages: u32) {
         for text in self.module.strings.clone() {
-            let address = self.immortal(&text);
+            let address = self.heap.immortal_str(&text);
             self.literals.push(address);
         }
-        self.empties = (self.immortal(""), self.new_buf(&[]));
-        self.bufs.remove(&self.empties.1);
-        for global in self.module.globals.clone() {
-            self.globals.push(match global.init {
-                Const::I32(value) => u64::from(value as u32),
-                Const::I64(value) => value as u64,
-                Const::F64(bits) => bits,
-                Const::Bool(value) => u64::from(value),
-                Const::Str(id) => self.literals[id.index()],
-            });
+        for (func, ty) in self.compiled.func_refs.clone() {
+            let code = self.compiled.start(Symbol::Func(func)).unwrap();
+            let word = abi::type_word(&self.heap.hierarchy, ty) | abi::IMMORTAL;
+            let code = self.code.address() + u64::from(code);
+            let address = self.heap.new_fixed(vec![u64::from(word), code]);
+            self.literals.push(address);
         }
-        for _ in 0..=self.module.uses.len() {
+        self.empties = (self.heap.immortal_str(""), self.new_buf(&[]));
+        self.bufs.remove(&self.empties.1);
+        self.globals = vec![0; 2 * self.module.globals.len()];
+        self.caps.reserve(CAPS);
+        for at in 0..=self.module.uses.len() {
             self.packets.push((vec![0; MAX_WORDS], vec![0; MAX_ATTACHMENTS]));
-            let (words, attachments) = self.packets.last_mut().unwrap();
-            let start = words.as_mut_ptr() as u64;
-            // No room at first: the first instruction takes the slow path.
-            self.caps.push(CapSlot {
-                cursor: start,
-                end: start,
-                attachments: attachments.as_mut_ptr() as u64,
-                attached: 0,
-                channel: 0,
-                generation: 0,
-            });
+            self.open_slot(at);
         }
         *self.ctx = VmCtx {
             exit: machine::exit as *const () as u64,
@@ -172,15 +178,39 @@ impl Vm {
             memory_base: self.memory.address(),
             memory_bytes: u64::from(pages) * 65536,
             globals: self.globals.as_mut_ptr() as u64,
+            heap_cursor: self.heap.cursor,
+            heap_limit: self.heap.cursor,
+            nursery_start: self.heap.cursor,
+            nursery_bytes: 0,
             caps: self.caps.as_mut_ptr() as u64,
             literals: self.literals.as_mut_ptr() as u64,
             empty_str: self.empties.0,
             empty_buf: self.empties.1,
+            caller: 77,
             system_sp: 0,
             vm_sp: 0,
             exit_args: [0; 8],
-            values: [0; 32],
+            values: [0; 64],
         };
+        if let Some(init) = self.compiled.init_entry {
+            let end = self.enter_at(self.code.address() + u64::from(init));
+            assert_eq!(end, End::Done);
+        }
+    }
+
+    fn open_slot(&mut self, at: usize) {
+        let (words, attachments) = &mut self.packets[at];
+        let start = words.as_mut_ptr() as u64;
+        // No room at first: the first instruction takes the slow path.
+        assert!(self.caps.len() < CAPS, "the array never moves");
+        self.caps.push(CapSlot {
+            cursor: start,
+            end: start,
+            attachments: attachments.as_mut_ptr() as u64,
+            attached: 0,
+            channel: 0,
+            generation: 0,
+        });
     }
 
     /// Runs an exported function to its end.
@@ -193,7 +223,14 @@ impl Vm {
         let offset = self.compiled.entry(func).expect("an entry");
         let entry = self.entries.get(&func).copied().unwrap_or(self.code.address() + u64::from(offset));
         self.ctx.values[..args.len()].copy_from_slice(args);
+        self.enter_at(entry)
+    }
+
+    fn enter_at(&mut self, entry: u64) -> End {
         self.end = None;
+        // What the run before attenuated is forgotten.
+        self.caps.truncate(self.module.uses.len() + 1);
+        self.packets.truncate(self.module.uses.len() + 1);
         CURRENT.set(self);
         machine::catch_faults();
         // SAFETY: the code was compiled from a verified module; `exit` ends the run through `leave`.
@@ -230,82 +267,71 @@ impl Vm {
     }
 
     pub fn global(&self, index: usize) -> u64 {
-        self.globals[index]
+        self.globals[2 * index]
     }
 
     pub fn memory(&self, range: std::ops::Range<usize>) -> Vec<u8> {
         self.memory.read(range)
     }
 
-    /// How many `str`s and `buf`s exist, literals and the empty ones aside.
-    pub fn alive(&self) -> (usize, usize) {
-        (self.strs.len(), self.bufs.len())
+    /// How many objects and `buf`s exist, literals and the empty ones aside, once garbage is gone.
+    pub fn alive(&mut self) -> (usize, usize) {
+        self.collect(&[]);
+        (self.heap.count(), self.bufs.len())
     }
 
     // Objects.
 
     pub fn new_str(&mut self, text: &str) -> u64 {
-        let words = 2 + text.len().div_ceil(8);
-        let mut object = vec![0u64; words].into_boxed_slice();
-        object[0] = 1;
-        object[1] = text.len() as u64;
-        for (word, chunk) in object[2..].iter_mut().zip(text.as_bytes().chunks(8)) {
-            let mut bytes = [0; 8];
-            bytes[..chunk.len()].copy_from_slice(chunk);
-            *word = u64::from_le_bytes(bytes);
-        }
-        let address = Box::into_raw(object) as *mut u64 as u64;
-        self.strs.insert(address, words);
+        self.heap.cursor = self.ctx.heap_cursor;
+        let address = self.heap.new_str(text);
+        self.sync_heap();
         address
     }
 
-    fn immortal(&mut self, text: &str) -> u64 {
-        let address = self.new_str(text);
-        self.strs.remove(&address);
-        self.immortals.insert(address);
-        // SAFETY: just allocated.
-        unsafe { (*(address as *mut StrHeader)).refs = IMMORTAL };
-        address
+    /// The text of a `str`.
+    pub fn text(&mut self, address: u64) -> String {
+        self.heap.cursor = self.ctx.heap_cursor;
+        String::from_utf8(self.heap.text(address)).expect("UTF-8")
     }
 
-    /// The text of a `str`; the reference stays.
-    pub fn text(&self, address: u64) -> String {
-        assert!(self.strs.contains_key(&address) || self.immortals.contains(&address), "a dead str {address:#x}");
-        // SAFETY: alive, as asserted.
-        let bytes = unsafe {
-            let header = &*(address as *const StrHeader);
-            std::slice::from_raw_parts((address as *const u8).add(size_of::<StrHeader>()), header.len as usize)
-        };
-        String::from_utf8(bytes.to_vec()).expect("UTF-8")
-    }
-
-    /// The text of a `str`, giving its reference up.
-    pub fn take_str(&mut self, address: u64) -> String {
-        let text = self.text(address);
-        self.drop_str(address);
-        text
-    }
-
-    fn drop_str(&mut self, address: u64) {
-        if self.immortals.contains(&address) {
-            return;
+    /// Moves all objects that globals, the arguments of the exit under way, and these words refer to.
+    fn collect(&mut self, frames: &[u64]) {
+        self.heap.cursor = self.ctx.heap_cursor;
+        let mut roots = frames.to_vec();
+        for (at, global) in self.module.globals.iter().enumerate() {
+            if global.ty.is_reference() {
+                roots.push(&raw const self.globals[2 * at] as u64);
+            }
         }
-        // SAFETY: the caller's reference keeps it alive.
-        let refs = unsafe {
-            let header = &mut *(address as *mut StrHeader);
-            header.refs -= 1;
-            header.refs
-        };
-        if refs == 0 {
-            self.free_str(address);
+        for buf in self.heap.collect(&roots) {
+            self.free_buf(buf);
         }
+        // Some room, so that both paths of an allocation are taken.
+        self.room = self.room * 5 % 97;
+        self.sync_heap();
     }
 
-    fn free_str(&mut self, address: u64) {
-        let words = self.strs.remove(&address).expect("a str is freed once");
-        // SAFETY: from `new_str`, alive until now.
-        let object = unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(address as *mut u64, words)) };
-        assert_eq!(object[0], 0, "a freed str has no references");
+    fn sync_heap(&mut self) {
+        self.ctx.heap_cursor = self.heap.cursor;
+        self.ctx.heap_limit = self.heap.cursor + 8 * self.room;
+        self.ctx.nursery_start = self.heap.nursery;
+        self.ctx.nursery_bytes = self.ctx.heap_limit - self.heap.nursery;
+    }
+
+    /// Addresses of the words in frames that hold references, by the stack maps.
+    fn frame_roots(&self, mut return_address: u64, mut fp: u64) -> Vec<u64> {
+        let mut roots = Vec::new();
+        let code = self.code.address()..self.code.address() + self.compiled.code.len() as u64;
+        while code.contains(&return_address) {
+            if let Some(map) = self.compiled.stack_maps.at((return_address - code.start) as u32) {
+                let sp = fp - u64::from(map.frame_bytes);
+                roots.extend(map.references.iter().map(|offset| sp + u64::from(*offset)));
+            }
+            return_address = load(fp + 8);
+            fp = load(fp);
+        }
+        roots
     }
 
     pub fn new_buf(&mut self, bytes: &[u8]) -> u64 {
@@ -374,19 +400,30 @@ impl Vm {
         let request = self.sent.last().unwrap().clone();
         let (status, results) = (self.device)(&request);
         let opcode = request.1[at] as u8;
-        let set = &self.module.isas[self.module.uses[slot].isa.index()];
+        // What was attenuated here is of the set of the last `use`.
+        let wanted = self.module.uses.get(slot).or(self.module.uses.last()).unwrap();
+        let set = &self.module.isas[wanted.isa.index()];
         let types: Vec<Type> =
             set.instruction(opcode).unwrap().results.as_ref().unwrap().iter().map(|field| field.ty).collect();
         self.ctx.values[0] = status;
+        let mut word = 1;
         for (index, ty) in types.into_iter().enumerate() {
-            self.ctx.values[1 + index] = match (results.get(index).cloned(), ty) {
+            if let Some(Reply::Wide(halves)) = results.get(index) {
+                self.ctx.values[word..word + 2].copy_from_slice(halves);
+                word += 2;
+                continue;
+            }
+            let value = match (results.get(index).cloned(), ty) {
                 (Some(Reply::Word(word)), _) => word,
+                (Some(Reply::Wide(_)), _) => unreachable!(),
                 (Some(Reply::Str(text)), _) => self.new_str(&text),
                 (Some(Reply::Buf(bytes)), _) => self.new_buf(&bytes),
                 (None, Type::Str) => self.empties.0,
                 (None, Type::Buf) => self.empties.1,
                 (None, _) => 0,
             };
+            self.ctx.values[word] = value;
+            word += if ty == Type::V128 { 2 } else { 1 };
         }
         status
     }
@@ -403,9 +440,17 @@ impl Vm {
         self.trap(kind, String::new(), None)
     }
 
-    fn exit(&mut self, code: u64) -> u64 {
+    fn exit(&mut self, code: u64, return_address: u64, fp: u64) -> u64 {
+        let exit = Exit::from_code(code).expect("an exit");
+        self.heap.cursor = self.ctx.heap_cursor;
+        if exit.info().collects {
+            let mut roots = self.frame_roots(return_address, fp);
+            let references = exit.info().args.iter().enumerate().filter(|(_, (_, kind))| *kind == Kind::Reference);
+            roots.extend(references.map(|(at, _)| &raw const self.ctx.exit_args[at] as u64));
+            self.collect(&roots);
+        }
         let args = self.ctx.exit_args;
-        match Exit::from_code(code).expect("an exit") {
+        match exit {
             Exit::Done => {
                 self.end = Some(End::Done);
                 // SAFETY: as in `trap`.
@@ -453,9 +498,39 @@ impl Vm {
                 self.free_buf(args[0]);
                 0
             }
-            Exit::StrFree => {
-                self.free_str(args[0]);
+            Exit::Alloc => {
+                let address = self.heap.allocate(args[0] as u32, args[1] as u32, args[2]);
+                self.sync_heap();
+                address
+            }
+            Exit::Remember => {
+                self.heap.remembered += 1;
+                let header = load(args[0]);
+                assert_eq!(header as u32 & (REMEMBERED | IMMORTAL | FROZEN), 0);
+                store(args[0], header | u64::from(REMEMBERED));
                 0
+            }
+            Exit::IsType => u64::from(self.is_type(args[0], TypeId(args[1] as u32))),
+            Exit::Freeze => {
+                let frozen = self.heap.freeze(args[0]);
+                self.sync_heap();
+                frozen
+            }
+            Exit::Attenuate => {
+                let slot = self.caps.len();
+                self.packets.push((vec![0; MAX_WORDS], vec![0; MAX_ATTACHMENTS]));
+                self.open_slot(slot);
+                self.attenuated.insert(slot as u64, TypeId(args[1] as u32));
+                (slot as u64) << 1 | 1
+            }
+            Exit::Revoke => {
+                self.revoked.push(args[0] >> 1);
+                0
+            }
+            Exit::Run | Exit::RunSend | Exit::Own => {
+                self.elsewhere.push((exit, [args[0], args[1]], self.ctx.values.to_vec()));
+                self.ctx.values = std::array::from_fn(|at| if at == 0 { self.flush_status } else { 100 + at as u64 });
+                self.flush_status
             }
             Exit::StrConcat => {
                 let text = self.text(args[0]) + &self.text(args[1]);
@@ -469,6 +544,7 @@ impl Vm {
                 }
             }
             Exit::StrFromI32 | Exit::StrFromI64 => self.new_str(&(args[0] as i64).to_string()),
+            Exit::StrFromF32 => self.new_str(&f32::from_bits(args[0] as u32).to_string()),
             Exit::StrFromF64 => self.new_str(&f64::from_bits(args[0]).to_string()),
             Exit::StrFromBool => self.new_str(if args[0] == 0 { "false" } else { "true" }),
             Exit::StrAt => {
@@ -521,6 +597,19 @@ impl Vm {
         }
     }
 
+    fn is_type(&self, value: u64, def: TypeId) -> bool {
+        let hierarchy = &self.heap.hierarchy;
+        if value & 1 == 0 {
+            return self.heap.type_of(value).is_some_and(|id| hierarchy.def_is_subtype(id, def));
+        }
+        let slot = value >> 1;
+        match (self.attenuated.get(&slot), hierarchy.cap(def)) {
+            (Some(rights), Some(_)) => hierarchy.def_is_subtype(*rights, def),
+            (None, Some(cap)) => self.module.uses[slot as usize].isa == cap.isa,
+            (_, None) => false,
+        }
+    }
+
     fn check_memory(&mut self, address: u64, len: u64) {
         if address + len > self.ctx.memory_bytes {
             self.fault(TrapKind::MemoryOutOfBounds);
@@ -544,11 +633,6 @@ impl Vm {
 
 impl Drop for Vm {
     fn drop(&mut self) {
-        for address in self.strs.keys().copied().collect::<Vec<_>>() {
-            // SAFETY: alive until now.
-            unsafe { (*(address as *mut StrHeader)).refs = 0 };
-            self.free_str(address);
-        }
         for address in self.bufs.keys().copied().collect::<Vec<_>>() {
             self.free_buf(address);
         }
@@ -556,9 +640,9 @@ impl Drop for Vm {
 }
 
 /// Called by the code under test.
-pub(crate) extern "sysv64" fn on_exit(_ctx: *mut VmCtx, code: u64) -> u64 {
+pub(crate) extern "sysv64" fn on_exit(_ctx: *mut VmCtx, code: u64, return_address: u64, fp: u64) -> u64 {
     // SAFETY: set by `enter` on this thread, and `enter` does not touch the VM meanwhile.
-    unsafe { (*CURRENT.get()).exit(code) }
+    unsafe { (*CURRENT.get()).exit(code, return_address, fp) }
 }
 
 /// Called from the signal handler: the context to leave, if the fault is the code's.

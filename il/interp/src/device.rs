@@ -12,7 +12,7 @@ use il::instr::Dests;
 use il::isa::{EVENT_BASE, Field, Instruction, InstructionSet};
 use il::packet::{Builder, Head, MAX_ATTACHMENTS, MAX_WORDS, Value as Word};
 use il::trap::{Status, TrapKind};
-use il::{FuncId, Type, TypeDef, TypeId, UseId};
+use il::{FuncId, ProgramId, Type, TypeDef, TypeId, UseId};
 
 use crate::heap::{Handle, Object};
 use crate::machine::{Activation, Machine, Return};
@@ -43,12 +43,14 @@ pub(crate) enum Deliver<'m> {
     PushStatus,
     /// Status first, to locals.
     SetStatus(Dests<'m>),
+    /// Nothing comes back.
+    None,
 }
 
 impl Deliver<'_> {
     fn takes_status(self) -> bool {
         match self {
-            Deliver::Push | Deliver::Set(_) => false,
+            Deliver::Push | Deliver::Set(_) | Deliver::None => false,
             Deliver::PushStatus | Deliver::SetStatus(_) => true,
         }
     }
@@ -91,6 +93,12 @@ pub(crate) enum Stop<'m> {
     },
     Own {
         opcode: u8,
+        operands: Packet,
+        answer: Answer<'m>,
+    },
+    Run {
+        slot: usize,
+        program: ProgramId,
         operands: Packet,
         answer: Answer<'m>,
     },
@@ -179,6 +187,17 @@ impl<'m> Machine<'m> {
         let results = instruction.results.as_deref().unwrap_or_default();
         let answer = Answer { name: format!("own.{}", instruction.name), results: types(results), to };
         Ok(Some(Stop::Own { opcode, operands, answer }))
+    }
+
+    /// A program for the VM behind a capability.
+    pub(crate) fn run_program(&mut self, target: UseId, program: ProgramId, to: Deliver<'m>) -> Stopped<'m> {
+        let module = self.module;
+        let Some(code) = module.programs.get(program.index()) else { return Err(Trap::broken("a program")) };
+        let sig = module.sig(code.func).ok_or_else(|| Trap::broken("a function"))?;
+        let values = self.pop_values(sig.params.len())?;
+        let operands = Packet::of(&self.data(values)?);
+        let answer = Answer { name: format!("run {}", code.name), results: sig.results.clone(), to };
+        Ok(Some(Stop::Run { slot: target.index(), program, operands, answer }))
     }
 
     /// What has no channels yet fails with this status.
@@ -340,7 +359,7 @@ impl<'m> Machine<'m> {
         self.call(func, &args)
     }
 
-    /// Goes on after any outcome but `Call`, `Own`, `Done`, `WaitForever` and `Trap`; `status` is the sticky one
+    /// Goes on after any outcome but `Call`, `Own`, `Run`, `Done`, `WaitForever` and `Trap`; `status` is the sticky one
     /// after `Flush`, else 0. After any other outcome nothing happens, and `None` is returned.
     pub fn resume(&mut self, status: u16) -> Option<Outcome> {
         let activation = self.activations.last_mut()?;
@@ -358,7 +377,7 @@ impl<'m> Machine<'m> {
             }
             Stop::Flush { .. } | Stop::Wait | Stop::OutOfFuel => Ok(None),
             Stop::Fail(_) => self.leave_failed(),
-            Stop::Call { .. } | Stop::Own { .. } | Stop::WaitForever | Stop::Done => {
+            Stop::Call { .. } | Stop::Own { .. } | Stop::Run { .. } | Stop::WaitForever | Stop::Done => {
                 activation.stop = Some(stop);
                 return None;
             }
@@ -377,12 +396,12 @@ impl<'m> Machine<'m> {
         Ok(self.leave_frame(values)?.then_some(Stop::Done))
     }
 
-    /// Goes on after `Call` or `Own`; after any other outcome nothing happens, and `None` is returned. A reply that
+    /// Goes on after `Call`, `Own` or `Run`; after any other outcome nothing happens, and `None` is returned. A reply that
     /// does not fit the instruction's results counts as `DeviceError`, one that cannot be paid for as `Quota`.
     pub fn resume_call(&mut self, reply: Result<Packet, Status>) -> Option<Outcome> {
         let activation = self.activations.last_mut()?;
         let answer = match activation.stop.take()? {
-            Stop::Call { answer, .. } | Stop::Own { answer, .. } => answer,
+            Stop::Call { answer, .. } | Stop::Own { answer, .. } | Stop::Run { answer, .. } => answer,
             other => {
                 activation.stop = Some(other);
                 return None;
@@ -440,6 +459,9 @@ impl<'m> Machine<'m> {
             }
             Stop::Call { slot, opcode, .. } => Outcome::Call { slot: *slot, opcode: *opcode },
             Stop::Own { opcode, operands, .. } => Outcome::Own { opcode: *opcode, operands: operands.clone() },
+            Stop::Run { slot, program, operands, .. } => {
+                Outcome::Run { slot: *slot, program: *program, operands: operands.clone() }
+            }
             Stop::Flush { slot } => Outcome::Flush { slot: *slot },
             Stop::Wait => Outcome::Wait,
             Stop::WaitForever => Outcome::WaitForever,

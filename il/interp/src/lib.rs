@@ -31,6 +31,7 @@ extern crate std;
 
 mod bytes;
 mod call;
+mod check;
 mod code;
 mod device;
 mod heap;

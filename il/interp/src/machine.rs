@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use il::instr::Dests;
 use il::trap::TrapKind;
-use il::verify::VerifiedModule;
+use il::verify::{Claims, VerifiedModule, claims};
 use il::{FuncId, IsaId, LocalId, Storage, Type, TypeDef, TypeId};
 
 use crate::code::Code;
@@ -76,6 +76,10 @@ pub struct Machine<'m> {
     pub(crate) module: &'m VerifiedModule,
     /// Of all functions, then of all globals' initial values.
     pub(crate) codes: Vec<Code<'m>>,
+    /// Of all functions, if they are to be checked.
+    pub(crate) claims: Vec<Claims>,
+    /// Whether control has jumped to an `end`, which the claim there says nothing of.
+    pub(crate) jumped: bool,
     /// Fields of each definition that is a struct, inherited ones first.
     pub(crate) shapes: Vec<Vec<Storage>>,
     pub(crate) limits: Limits,
@@ -104,6 +108,8 @@ impl<'m> Machine<'m> {
         let mut machine = Machine {
             module,
             codes: bodies.map(|body| Code::new(body).unwrap_or_default()).collect(),
+            claims: if limits.check { functions(module).map(|func| claims(module, func)).collect() } else { vec![] },
+            jumped: false,
             shapes: shapes(module),
             limits,
             fuel: limits.fuel,
@@ -284,6 +290,7 @@ impl<'m> Machine<'m> {
             (Deliver::Push, [result]) => self.stack.push(*result),
             (Deliver::Push, _) => return Err(Trap::broken("an instruction of one result")),
             (Deliver::Set(dests), results) => self.assign(dests, results)?,
+            (Deliver::None, _) => {}
             (Deliver::PushStatus, _) => self.stack.push(Value::I32(i32::from(status))),
             (Deliver::SetStatus(dests), results) => {
                 let mut values = vec![Value::I32(i32::from(status))];
@@ -335,6 +342,10 @@ impl<'m> Machine<'m> {
     pub(crate) fn has_type(&self, value: Value, ty: Type) -> bool {
         Types { module: self.module, heap: &self.heap, caps: &self.caps }.has(value, ty)
     }
+}
+
+fn functions(module: &il::Module) -> impl Iterator<Item = FuncId> {
+    (0..module.funcs.len() as u32).map(FuncId)
 }
 
 fn rights(module: &il::Module, isa: IsaId) -> CapRights {

@@ -181,25 +181,25 @@ macro_rules! floats {
 
             pub fn to_i32_s(a: $float) -> Checked<i32> {
                 let whole = trunc(a);
-                let fits = -2_147_483_648.0 <= whole && whole < 2_147_483_648.0;
+                let fits = (-2_147_483_648.0..2_147_483_648.0).contains(&whole);
                 if fits { Ok(whole as i32) } else { Err(TrapKind::BadConversion) }
             }
 
             pub fn to_i32_u(a: $float) -> Checked<u32> {
                 let whole = trunc(a);
-                let fits = 0.0 <= whole && whole < 4_294_967_296.0;
+                let fits = (0.0..4_294_967_296.0).contains(&whole);
                 if fits { Ok(whole as u32) } else { Err(TrapKind::BadConversion) }
             }
 
             pub fn to_i64_s(a: $float) -> Checked<i64> {
                 let whole = trunc(a);
-                let fits = -9_223_372_036_854_775_808.0 <= whole && whole < 9_223_372_036_854_775_808.0;
+                let fits = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&whole);
                 if fits { Ok(whole as i64) } else { Err(TrapKind::BadConversion) }
             }
 
             pub fn to_i64_u(a: $float) -> Checked<u64> {
                 let whole = trunc(a);
-                let fits = 0.0 <= whole && whole < 18_446_744_073_709_551_616.0;
+                let fits = (0.0..18_446_744_073_709_551_616.0).contains(&whole);
                 if fits { Ok(whole as u64) } else { Err(TrapKind::BadConversion) }
             }
         }

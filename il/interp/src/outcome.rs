@@ -7,7 +7,7 @@ use core::fmt;
 
 use il::packet::{Builder, Reader, Value as Word};
 use il::trap::{Status, TrapKind};
-use il::{FuncId, Type};
+use il::{FuncId, ProgramId, Type};
 
 /// A value that enters or leaves a machine.
 #[derive(Clone, PartialEq, Debug)]
@@ -121,6 +121,16 @@ pub enum Outcome {
         /// The instruction.
         opcode: u8,
         /// Its operands.
+        operands: Packet,
+    },
+    /// A program to be run by the VM behind the slot. Goes on with [`crate::Machine::resume_call`]; for one that is
+    /// not waited for, at once and without results.
+    Run {
+        /// Index of the capability.
+        slot: usize,
+        /// The program.
+        program: ProgramId,
+        /// Its arguments.
         operands: Packet,
     },
     /// Submit the slot's packet, wait until all was executed, and resume with the sticky status or 0.

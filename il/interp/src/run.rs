@@ -42,7 +42,10 @@ impl<'m> Machine<'m> {
         let Some(step) = self.codes.get(code).and_then(|code| code.steps.get(at)) else {
             return Ok(self.leave_frame(vec![])?.then_some(Stop::Done));
         };
-        let instr = step.instr;
+        let (instr, offset) = (step.instr, step.offset);
+        if self.limits.check && !core::mem::take(&mut self.jumped) {
+            self.check(offset)?;
+        }
         self.instr(instr)
     }
 
@@ -135,7 +138,11 @@ impl<'m> Machine<'m> {
             Instr::OwnSet(opcode, dests) => return self.own(opcode, Deliver::Set(dests)),
             Instr::OwnTry(opcode) => return self.own(opcode, Deliver::PushStatus),
             Instr::OwnTrySet(opcode, dests) => return self.own(opcode, Deliver::SetStatus(dests)),
-            Instr::RunSet(..) | Instr::RunTrySet(..) | Instr::RunSend(..) => return Err(self.not_supported("run")),
+            Instr::RunSet(target, program, dests) => return self.run_program(target, program, Deliver::Set(dests)),
+            Instr::RunTrySet(target, program, dests) => {
+                return self.run_program(target, program, Deliver::SetStatus(dests));
+            }
+            Instr::RunSend(target, program) => return self.run_program(target, program, Deliver::None),
             Instr::Emit(number) => return self.emit(number),
             Instr::Fail => return Ok(Some(Stop::Fail(failure(self.pop()?)))),
             Instr::Wait => return Ok(Some(Stop::Wait)),
@@ -151,7 +158,11 @@ impl<'m> Machine<'m> {
             Instr::For(local) => self.begin_for(local)?,
             Instr::Switch => self.switch()?,
             // Control comes here from the branch or arm before, which is over.
-            Instr::Else | Instr::Arm(_) | Instr::Default | Instr::Break(_) | Instr::Continue(_) => self.jump()?,
+            Instr::Else | Instr::Arm(_) | Instr::Default | Instr::Break(_) => self.jump()?,
+            Instr::Continue(_) => {
+                self.jumped = true;
+                self.jump()?;
+            }
             Instr::End => self.end()?,
             Instr::Cond(_) | Instr::Loop | Instr::While => {}
         }

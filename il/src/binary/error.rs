@@ -114,8 +114,8 @@ struct Kind(u8);
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match super::section::ALL.iter().find(|(kind, _)| *kind == self.0) {
-            Some((_, name)) => f.write_str(name),
+        match super::section::ALL.iter().find(|(kind, ..)| *kind == self.0) {
+            Some((_, name, _)) => f.write_str(name),
             None => write!(f, "{}", self.0),
         }
     }

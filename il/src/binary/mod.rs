@@ -40,55 +40,46 @@ pub const OPTIONAL: u8 = 0x80;
 
 /// Section kinds. What is referred to by index stands before what refers to it, functions aside.
 pub mod section {
-    /// The module's name.
-    pub const NAME: u8 = 1;
-    /// Literals.
-    pub const STRINGS: u8 = 2;
-    /// Embedded instruction sets.
-    pub const ISAS: u8 = 3;
-    /// Definitions of types.
-    pub const TYPES: u8 = 4;
-    /// Wanted capabilities.
-    pub const USES: u8 = 5;
-    /// The set that the module executes.
-    pub const PROVIDES: u8 = 6;
-    /// Globals.
-    pub const GLOBALS: u8 = 7;
-    /// Memory limits.
-    pub const MEMORY: u8 = 8;
-    /// Initial memory contents.
-    pub const DATA: u8 = 9;
-    /// Functions.
-    pub const FUNCS: u8 = 10;
-    /// Exports.
-    pub const EXPORTS: u8 = 11;
-    /// Event handlers.
-    pub const HANDLERS: u8 = 12;
-    /// Device programs.
-    pub const PROGRAMS: u8 = 13;
-    /// Tests.
-    pub const TESTS: u8 = 14;
-    /// Names and lines; optional.
-    pub const NAMES: u8 = super::OPTIONAL | 1;
+    macro_rules! kinds {
+        ($($(#[doc = $doc:literal])+ $name:ident = $kind:expr, $text:literal;)*) => {
+            $($(#[doc = $doc])+ pub const $name: u8 = $kind;)*
+            /// Every kind, its name, and what it holds.
+            pub const ALL: &[(u8, &str, &str)] = &[$(($name, $text, concat!($($doc),+)),)*];
+        };
+    }
 
-    /// Every kind and its name.
-    pub const ALL: &[(u8, &str)] = &[
-        (NAME, "name"),
-        (STRINGS, "strings"),
-        (ISAS, "isas"),
-        (TYPES, "types"),
-        (USES, "uses"),
-        (PROVIDES, "provides"),
-        (GLOBALS, "globals"),
-        (MEMORY, "memory"),
-        (DATA, "data"),
-        (FUNCS, "funcs"),
-        (EXPORTS, "exports"),
-        (HANDLERS, "handlers"),
-        (PROGRAMS, "programs"),
-        (TESTS, "tests"),
-        (NAMES, "names"),
-    ];
+    kinds! {
+        /// The module's name.
+        NAME = 1, "name";
+        /// Literals.
+        STRINGS = 2, "strings";
+        /// Embedded instruction sets.
+        ISAS = 3, "isas";
+        /// Definitions of types.
+        TYPES = 4, "types";
+        /// Wanted capabilities.
+        USES = 5, "uses";
+        /// The set that the module executes.
+        PROVIDES = 6, "provides";
+        /// Globals.
+        GLOBALS = 7, "globals";
+        /// Memory limits.
+        MEMORY = 8, "memory";
+        /// Initial memory contents.
+        DATA = 9, "data";
+        /// Functions.
+        FUNCS = 10, "funcs";
+        /// Exports.
+        EXPORTS = 11, "exports";
+        /// Event handlers.
+        HANDLERS = 12, "handlers";
+        /// Device programs.
+        PROGRAMS = 13, "programs";
+        /// Tests.
+        TESTS = 14, "tests";
+        /// Names and lines; optional.
+        NAMES = super::OPTIONAL | 1, "names";
+    }
 }
 
 /// First byte of a type definition.

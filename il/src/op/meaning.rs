@@ -10,9 +10,9 @@ impl Op {
     /// [`Op::info`]; the text says when each trap is raised.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Op::I32Add | Op::I64Add => "`a + b`, modulo 2 to the width.",
-            Op::I32Sub | Op::I64Sub => "`a - b`, modulo 2 to the width.",
-            Op::I32Mul | Op::I64Mul => "`a * b`, modulo 2 to the width.",
+            Op::I32Add | Op::I64Add => "`a + b`, modulo 2^width.",
+            Op::I32Sub | Op::I64Sub => "`a - b`, modulo 2^width.",
+            Op::I32Mul | Op::I64Mul => "`a * b`, modulo 2^width.",
             Op::I32DivS | Op::I64DivS => {
                 "Signed quotient, rounded toward zero. Traps with `DivisionByZero` if `b` is 0, with `IntegerOverflow` \
                  if `a` is the least integer and `b` is -1."
@@ -49,7 +49,7 @@ impl Op {
             Op::I32GtU | Op::I64GtU => "Whether `a` is greater than `b`, unsigned.",
             Op::I32LeU | Op::I64LeU => "Whether `a` is at most `b`, unsigned.",
             Op::I32GeU | Op::I64GeU => "Whether `a` is at least `b`, unsigned.",
-            Op::I32Neg | Op::I64Neg => "`0 - a`, modulo 2 to the width; the least integer is its own negative.",
+            Op::I32Neg | Op::I64Neg => "`0 - a`, modulo 2^width; the least integer is its own negative.",
             Op::I32Not | Op::I64Not => "All bits inverted.",
             Op::I32Clz | Op::I64Clz => "The number of zero bits above the highest one bit; the width if `a` is 0.",
             Op::I32Ctz | Op::I64Ctz => "The number of zero bits below the lowest one bit; the width if `a` is 0.",
@@ -152,15 +152,23 @@ impl Op {
                  memory; empty ranges may lie at its end."
             }
 
-            Op::BufNew => "A new buffer of `a` (unsigned) zero bytes. Traps with `Quota` if the VM may not have so many.",
+            Op::BufNew => {
+                "A new buffer of `a` (unsigned) zero bytes. Traps with `Quota` if the VM may not have so many."
+            }
             Op::BufLen => "Its length in bytes.",
-            Op::BufGet => "Byte `at` (unsigned), zero-extended. Traps with `IndexOutOfBounds` at and beyond the length.",
+            Op::BufGet => {
+                "Byte `at` (unsigned), zero-extended. Traps with `IndexOutOfBounds` at and beyond the length."
+            }
             Op::BufSet => {
                 "Sets byte `at` (unsigned) to the low 8 bits of `value`. Traps with `IndexOutOfBounds` at and beyond \
                  the length."
             }
-            Op::BufLoad8S => "The byte at `at` (unsigned), sign-extended. Traps with `IndexOutOfBounds` outside the buffer.",
-            Op::BufLoad8U => "The byte at `at` (unsigned), zero-extended. Traps with `IndexOutOfBounds` outside the buffer.",
+            Op::BufLoad8S => {
+                "The byte at `at` (unsigned), sign-extended. Traps with `IndexOutOfBounds` outside the buffer."
+            }
+            Op::BufLoad8U => {
+                "The byte at `at` (unsigned), zero-extended. Traps with `IndexOutOfBounds` outside the buffer."
+            }
             Op::BufLoad16S => {
                 "Two bytes from `at` (unsigned) on, sign-extended. Traps with `IndexOutOfBounds` outside the buffer."
             }
@@ -200,7 +208,7 @@ impl Op {
             Op::StrFromI32 | Op::StrFromI64 => "The number in decimal, with `-` before negative ones.",
             Op::StrFromF32 | Op::StrFromF64 => {
                 "The shortest decimal that reads back as the same float, always with a `.` or an exponent: `1.0`, \
-                 `0.1`, `-0.0`, `NaN`, `inf`, `-inf`; with an exponent from 1e16 on and below 1e-5: `1e16`, `1e-7`."
+                 `0.1`, `-0.0`, `NaN`, `inf`, `-inf`; with an exponent from 1e16 on and below 1e-4: `1e16`, `1e-7`."
             }
             Op::StrFromBool => "`true` or `false`.",
             Op::StrAt => {
@@ -235,8 +243,12 @@ impl Op {
             }
             Op::I8x16Swizzle => "Lane i is the lane of `a` that lane i of `b` (unsigned) names; 0 if it is 16 or more.",
 
-            Op::I8x16Eq | Op::I16x8Eq | Op::I32x4Eq | Op::I64x2Eq => "Ones in each lane whose operands are equal, else zeros.",
-            Op::I8x16Ne | Op::I16x8Ne | Op::I32x4Ne | Op::I64x2Ne => "Ones in each lane whose operands differ, else zeros.",
+            Op::I8x16Eq | Op::I16x8Eq | Op::I32x4Eq | Op::I64x2Eq => {
+                "Ones in each lane whose operands are equal, else zeros."
+            }
+            Op::I8x16Ne | Op::I16x8Ne | Op::I32x4Ne | Op::I64x2Ne => {
+                "Ones in each lane whose operands differ, else zeros."
+            }
             Op::I8x16LtS | Op::I16x8LtS | Op::I32x4LtS | Op::I64x2LtS => {
                 "Ones in each lane where `a` is less than `b`, signed, else zeros."
             }
@@ -261,7 +273,9 @@ impl Op {
             Op::I8x16GeU | Op::I16x8GeU | Op::I32x4GeU => {
                 "Ones in each lane where `a` is at least `b`, unsigned, else zeros."
             }
-            Op::F32x4Eq | Op::F64x2Eq => "Ones in each lane whose operands are equal (0 equals -0, NaN nothing), else zeros.",
+            Op::F32x4Eq | Op::F64x2Eq => {
+                "Ones in each lane whose operands are equal (0 equals -0, NaN nothing), else zeros."
+            }
             Op::F32x4Ne | Op::F64x2Ne => "Ones in each lane whose operands are not equal, NaN included, else zeros.",
             Op::F32x4Lt | Op::F64x2Lt => "Ones in each lane where `a` is less than `b`, else zeros; zeros for NaN.",
             Op::F32x4Gt | Op::F64x2Gt => "Ones in each lane where `a` is greater than `b`, else zeros; zeros for NaN.",
@@ -287,7 +301,7 @@ impl Op {
             Op::I8x16Abs | Op::I16x8Abs | Op::I32x4Abs | Op::I64x2Abs => {
                 "Each lane without its sign; the least integer stays as it is."
             }
-            Op::I8x16Neg | Op::I16x8Neg | Op::I32x4Neg | Op::I64x2Neg => "The negative of each lane, modulo 2 to its width.",
+            Op::I8x16Neg | Op::I16x8Neg | Op::I32x4Neg | Op::I64x2Neg => "The negative of each lane, modulo 2^width.",
             Op::I8x16Popcnt => "The number of one bits of each lane.",
             Op::I8x16Shl | Op::I16x8Shl | Op::I32x4Shl | Op::I64x2Shl => {
                 "Each lane shifted left; zeros come in. The count is `b` modulo the lane's width."
@@ -298,23 +312,27 @@ impl Op {
             Op::I8x16ShrU | Op::I16x8ShrU | Op::I32x4ShrU | Op::I64x2ShrU => {
                 "Each lane shifted right; zeros come in. The count is `b` modulo the lane's width."
             }
-            Op::I8x16Add | Op::I16x8Add | Op::I32x4Add | Op::I64x2Add => "Sums of lanes, modulo 2 to their width.",
-            Op::I8x16Sub | Op::I16x8Sub | Op::I32x4Sub | Op::I64x2Sub => "Differences of lanes, modulo 2 to their width.",
-            Op::I16x8Mul | Op::I32x4Mul | Op::I64x2Mul => "Products of lanes, modulo 2 to their width.",
+            Op::I8x16Add | Op::I16x8Add | Op::I32x4Add | Op::I64x2Add => "Sums of lanes, modulo 2^width.",
+            Op::I8x16Sub | Op::I16x8Sub | Op::I32x4Sub | Op::I64x2Sub => "Differences of lanes, modulo 2^width.",
+            Op::I16x8Mul | Op::I32x4Mul | Op::I64x2Mul => "Products of lanes, modulo 2^width.",
             Op::I8x16MinS | Op::I16x8MinS | Op::I32x4MinS => "The lesser of each two lanes, signed.",
             Op::I8x16MinU | Op::I16x8MinU | Op::I32x4MinU => "The lesser of each two lanes, unsigned.",
             Op::I8x16MaxS | Op::I16x8MaxS | Op::I32x4MaxS => "The greater of each two lanes, signed.",
             Op::I8x16MaxU | Op::I16x8MaxU | Op::I32x4MaxU => "The greater of each two lanes, unsigned.",
             Op::I8x16AddSatS | Op::I16x8AddSatS => "Sums of signed lanes; beyond the lane's range, its nearest end.",
-            Op::I8x16AddSatU | Op::I16x8AddSatU => "Sums of unsigned lanes; beyond the lane's range, its greatest number.",
-            Op::I8x16SubSatS | Op::I16x8SubSatS => "Differences of signed lanes; beyond the lane's range, its nearest end.",
+            Op::I8x16AddSatU | Op::I16x8AddSatU => {
+                "Sums of unsigned lanes; beyond the lane's range, its greatest number."
+            }
+            Op::I8x16SubSatS | Op::I16x8SubSatS => {
+                "Differences of signed lanes; beyond the lane's range, its nearest end."
+            }
             Op::I8x16SubSatU | Op::I16x8SubSatU => "Differences of unsigned lanes; 0 where they would be negative.",
             Op::I8x16AvgrU | Op::I16x8AvgrU => "`(a + b + 1) / 2` of unsigned lanes, computed without overflow.",
             Op::I16x8Q15mulrSatS => {
                 "`(a * b + 0x4000) >> 15` of signed lanes, computed without overflow; 0x7fff where that does not fit."
             }
             Op::I32x4DotI16x8S => {
-                "Lane i is the sum of the products of the signed 16-bit lanes 2i and 2i + 1, modulo 2 to the 32."
+                "Lane i is the sum of the products of the signed 16-bit lanes 2i and 2i + 1, modulo 2^32."
             }
             Op::I8x16NarrowI16x8S | Op::I16x8NarrowI32x4S => {
                 "The signed lanes of `a`, then those of `b`, each as the nearest signed number of half its width."

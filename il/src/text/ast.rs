@@ -28,6 +28,8 @@ impl Name<'_> {
 pub(super) struct File<'s> {
     pub module: Option<Path<'s>>,
     pub items: Vec<Item<'s>>,
+    /// For each item, where the `///` lines before it stand; empty if there are none.
+    pub docs: Vec<Span>,
 }
 
 /// `a.b.c`
@@ -60,16 +62,23 @@ pub(super) enum Item<'s> {
         isa: IsaPath<'s>,
         wants: Option<Vec<Name<'s>>>,
     },
+    Import {
+        path: Path<'s>,
+        names: Vec<Name<'s>>,
+    },
     Func(Func<'s>),
     Const {
+        export: bool,
         name: Name<'s>,
         ty: Option<TypeExpr<'s>>,
         value: Expr<'s>,
     },
     Enum {
+        export: bool,
         name: Name<'s>,
         members: Vec<(Name<'s>, Option<Expr<'s>>)>,
     },
+    Struct(Struct<'s>),
     Global {
         name: Name<'s>,
         mutable: bool,
@@ -100,11 +109,32 @@ pub(super) enum Item<'s> {
         source: Name<'s>,
         func: Func<'s>,
     },
-    /// Reported already; its name is kept so that uses of it are not unknown.
-    Unsupported {
-        name: Option<Name<'s>>,
-        what: &'static str,
+    Program {
+        isa: IsaPath<'s>,
+        func: Func<'s>,
     },
+    /// The function is named by the word `test`; the test's own name is its title.
+    Test {
+        title: (Vec<u8>, Span),
+        func: Func<'s>,
+    },
+}
+
+/// `struct NAME: PARENT { .. }`
+#[derive(Debug)]
+pub(super) struct Struct<'s> {
+    pub export: bool,
+    pub frozen: bool,
+    pub name: Name<'s>,
+    pub parent: Option<Name<'s>>,
+    pub fields: Vec<FieldDecl<'s>>,
+}
+
+#[derive(Debug)]
+pub(super) struct FieldDecl<'s> {
+    pub mutable: bool,
+    pub name: Name<'s>,
+    pub ty: TypeExpr<'s>,
 }
 
 /// A line of an `isa` block.
@@ -115,12 +145,15 @@ pub(super) struct IsaEntry<'s> {
     pub number: (u64, Span),
     pub name: Name<'s>,
     pub sig: Sig<'s>,
+    /// The `///` lines before it.
+    pub doc: Span,
 }
 
-/// A `func`, an `op` or an `on` handler.
+/// A `func`, an `op`, an `on` handler, a `program` or a `test`.
 #[derive(Debug)]
 pub(super) struct Func<'s> {
     pub export: bool,
+    pub pure: bool,
     pub name: Name<'s>,
     pub sig: Sig<'s>,
     pub body: Block<'s>,
@@ -153,8 +186,20 @@ pub(super) enum TypeKind<'s> {
     /// `i32`, `str`, `buf`, ..
     Word(&'s str),
     Path(Path<'s>),
-    /// `?T`, `[T]`, `func(..)`, a capability type: what it is called in messages.
-    Unsupported(&'static str),
+    /// `?T`
+    Opt(Box<TypeExpr<'s>>),
+    /// `[T]`, `mut [T]`
+    Array {
+        mutable: bool,
+        element: Box<TypeExpr<'s>>,
+    },
+    /// `func(ref buf, i32) -> i32`
+    Func {
+        params: Vec<(bool, TypeExpr<'s>)>,
+        results: Vec<TypeExpr<'s>>,
+    },
+    /// `cascade.display@1(size, present)`
+    Cap(IsaPath<'s>, Option<Vec<Name<'s>>>),
 }
 
 #[derive(Debug)]
@@ -200,11 +245,14 @@ pub(super) enum StmtKind<'s> {
     Break(Option<Name<'s>>),
     Continue(Option<Name<'s>>),
     Return(Option<Expr<'s>>),
+    /// `return tail f(..)`
+    ReturnTail(Expr<'s>),
     Trap {
         text: Vec<u8>,
         span: Span,
     },
-    Assert(Expr<'s>),
+    /// With what a failure says, if that is not the condition itself.
+    Assert(Expr<'s>, Option<(Vec<u8>, Span)>),
     Emit {
         path: Path<'s>,
         args: Vec<Expr<'s>>,
@@ -243,7 +291,9 @@ pub(super) enum ExprKind<'s> {
         hex: bool,
         negative: bool,
     },
-    Float(f64),
+    /// Rounded to either width from the digits.
+    Float(f64, f32),
+    Null,
     Str(Vec<u8>),
     Char(u32),
     Bool(bool),
@@ -260,6 +310,25 @@ pub(super) enum ExprKind<'s> {
         right: Box<Expr<'s>>,
     },
     Try(Box<Expr<'s>>),
+    /// `e as T`
+    As(Box<Expr<'s>>, TypeExpr<'s>),
+    /// `e is T`
+    Is(Box<Expr<'s>>, TypeExpr<'s>),
+    /// `&name`
+    FuncRef(Path<'s>),
+    /// `[a, b, c]`
+    Array(Vec<Expr<'s>>),
+    /// `new S { f: e, .. }`
+    New {
+        name: Name<'s>,
+        fields: Vec<(Name<'s>, Expr<'s>)>,
+    },
+    /// `new mut [T](n, fill)`; the type is that of the whole array.
+    NewArray {
+        ty: TypeExpr<'s>,
+        length: Box<Expr<'s>>,
+        fill: Box<Expr<'s>>,
+    },
     Field {
         of: Box<Expr<'s>>,
         name: Name<'s>,
@@ -285,6 +354,8 @@ pub(super) struct Arg<'s> {
 
 #[derive(Debug)]
 pub(super) struct If<'s> {
+    /// `if let NAME = condition`
+    pub binds: Option<Name<'s>>,
     pub condition: Expr<'s>,
     pub then: Block<'s>,
     /// An `else if` is a block of one statement.

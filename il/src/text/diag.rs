@@ -81,6 +81,8 @@ codes! {
         "The name exists, but what it names cannot stand here: a function is called, a capability's instructions are sent, a constant is read.";
     UnknownSet "IL0103" "an unknown instruction set, instruction or event"
         "Instruction sets are built in (`cascade describe` lists them) or declared with `isa NAME@VERSION { .. }`.";
+    Import "IL0104" "an import that cannot be resolved"
+        "`import path.to.module { names }` brings in what another module declares with `export`: functions, constants, enums and structs. An imported module has no `memory`, `data`, `provides` or `on`: these belong to the module that is built.";
     Mismatch "IL0200" "a value of another type than expected"
         "There is no implicit conversion. Convert with the name of the wanted type: `i64(x)`, `f64(x)`, `str(x)`. A literal takes the type expected of it, else `i32` or `f64`.";
     NoOperator "IL0201" "no such operator for these types"
@@ -97,6 +99,16 @@ codes! {
         "A value `if` needs `else`; the blocks of a value `if` or `match` end in an expression or leave.";
     NotExhaustive "IL0207" "a `match` that does not cover every value"
         "Add an arm `_ => ..`. Only a `match` on `bool` can do without. An `enum` names numbers: its values are `i32`.";
+    MayBeNull "IL0208" "a value that may be null"
+        "Only `?T` is null, and nothing is reached through it: unwrap it with `if let x = e { .. }`, or with `e as T`, which traps.";
+    Cast "IL0209" "a cast or type test that cannot be"
+        "`as` and `is` take references: `str`, structs, arrays, functions, capabilities, `any`, and their `?T`. A capability only narrows. Numbers are converted by name: `i64(x)`.";
+    Fields "IL0210" "fields that a struct does not have, or that are missing"
+        "`new S { .. }` gives every field once, inherited ones included. A field that is declared without `mut` keeps its value.";
+    Struct "IL0211" "a struct that cannot be declared like this"
+        "A struct extends one other struct, not itself. In a `frozen struct` no field is `mut`, all are sendable (numbers, bool, str, frozen structs, immutable arrays and `?T` of such), and what extends it is frozen too. A `?buf` stands only in `mut` fields and elements and in `global mut`.";
+    NotSendable "IL0212" "a value that cannot leave this VM"
+        "Sendable are numbers, `bool`, `str`, frozen structs, `[T]` and `?T` of sendables. `freeze(x)` takes only such references.";
     Moved "IL0300" "a `buf` used after it has moved"
         "A `buf` has one owner. Naming it as an argument, operand, result or right side moves it, even when the send fails; a `ref buf` parameter only borrows.";
     MovedInLoop "IL0301" "a `buf` that the next turn of a loop would miss"
@@ -108,9 +120,11 @@ codes! {
     MissingReturn "IL0401" "a path without `return`"
         "Functions return only by `return`; one with results must do so on every path.";
     Misplaced "IL0402" "a statement that cannot stand here"
-        "`break` and `continue` stand in loops, `fail` in an `op`, `emit` in a module that `provides` a set, `try` alone on the right of `let`, `var` or `=`.";
+        "`break` and `continue` stand in loops, `fail` and `caller` in an `op`, `emit` in a module that `provides` a set; `try` takes a device instruction that waits.";
     Signature "IL0403" "a declaration that does not match its instruction set"
         "`op`s and `on` handlers repeat the parameters and results of the instruction or event, and a set that is provided is provided whole.";
+    Impure "IL0405" "an effect where none may be"
+        "A `pure func` computes, allocates, and works on what it is given: it touches no memory, no mutable global, no capability, no base instruction, no function reference and no impure function. A `program` may send its own set's instructions besides.";
     Memory "IL0404" "memory that is not declared or too small"
         "Declare it with `memory MIN..MAX`, in pages of 64 KiB. `data` must lie within MIN.";
     Rejected "IL0500" "refused by the verifier"
@@ -140,6 +154,8 @@ pub struct Diagnostic {
     pub others: Vec<(Span, String)>,
     /// A change of the text that probably mends it.
     pub suggestion: Option<Suggestion>,
+    /// Which of the texts.
+    text: usize,
 }
 
 /// A change of a text: what to write at a place instead.
@@ -151,10 +167,10 @@ pub struct Suggestion {
     pub text: String,
 }
 
-/// All errors of one text, by place; never empty.
+/// All errors of one build, by place; never empty.
 #[derive(Clone, Debug)]
 pub struct Diagnostics {
-    source: String,
+    sources: Vec<String>,
     list: Vec<Diagnostic>,
 }
 
@@ -184,9 +200,14 @@ impl Diagnostics {
         self.list.is_empty()
     }
 
-    /// The text that they are about.
-    pub fn source(&self) -> &str {
-        &self.source
+    /// The text that an error is about.
+    pub fn source(&self, error: &Diagnostic) -> &str {
+        self.sources.get(error.text).map_or("", String::as_str)
+    }
+
+    /// Whether an error is about the text that was to be compiled, not about one that it imports.
+    pub fn is_own(&self, error: &Diagnostic) -> bool {
+        error.text == 0
     }
 
     /// All errors for a terminal, with the lines that they are about.
@@ -198,7 +219,7 @@ impl Diagnostics {
     /// One of the errors for a terminal.
     pub fn render_one(&self, error: &Diagnostic, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        error.render(&self.source, &renderer)
+        error.render(self.source(error), &renderer)
     }
 }
 
@@ -247,7 +268,7 @@ pub(super) struct Report {
     label: String,
     hint: Option<String>,
     others: Vec<(Span, String)>,
-    suggestion: Option<Suggestion>,
+    suggestion: Option<String>,
 }
 
 impl Report {
@@ -263,6 +284,17 @@ impl Report {
         }
     }
 
+    /// What was probably meant at the place of the error.
+    pub fn did_you_mean(self, text: &str) -> Report {
+        self.hint(alloc::format!("did you mean `{text}`?")).replace_by(text)
+    }
+
+    /// A text that mends the error, in place of the marked one.
+    pub fn replace_by(mut self, text: impl Into<String>) -> Report {
+        self.suggestion = Some(text.into());
+        self
+    }
+
     /// Words beside the marked place.
     pub fn label(mut self, label: impl Into<String>) -> Report {
         self.label = label.into();
@@ -275,17 +307,6 @@ impl Report {
         self
     }
 
-    /// What was probably meant at the place of the error.
-    pub fn did_you_mean(self, text: &str) -> Report {
-        self.hint(alloc::format!("did you mean `{text}`?")).replace_by(text)
-    }
-
-    /// A text that mends the error, in place of the marked one.
-    pub fn replace_by(mut self, text: impl Into<String>) -> Report {
-        self.suggestion = Some(Suggestion { span: self.span, text: text.into() });
-        self
-    }
-
     /// Another place that matters.
     pub fn also(mut self, span: Span, label: impl Into<String>) -> Report {
         self.others.push((span, label.into()));
@@ -293,39 +314,77 @@ impl Report {
     }
 }
 
+/// One of the texts of a build: all of them stand one after the other in one string, which spans point into.
+#[derive(Clone, Debug)]
+struct Part {
+    file: String,
+    start: u32,
+    end: u32,
+}
+
 /// Collects errors.
 #[derive(Debug)]
 pub(super) struct Sink<'a> {
-    file: &'a str,
     source: &'a str,
+    parts: Vec<Part>,
     line_starts: Vec<u32>,
     list: Vec<Diagnostic>,
 }
 
 impl<'a> Sink<'a> {
-    pub fn new(file: &'a str, source: &'a str) -> Sink<'a> {
+    /// For a build of one text.
+    pub fn new(file: &str, source: &'a str) -> Sink<'a> {
+        Sink::of(source, [(file, source.len())])
+    }
+
+    /// For texts of these names and lengths that `source` holds one after the other, a line break between two.
+    pub fn of<'n>(source: &'a str, texts: impl IntoIterator<Item = (&'n str, usize)>) -> Sink<'a> {
+        let mut start = 0;
+        let part = |(file, length): (&str, usize)| {
+            let part = Part { file: file.to_owned(), start: start as u32, end: (start + length) as u32 };
+            start += length + 1;
+            part
+        };
+        let parts = texts.into_iter().map(part).collect();
         let newlines = source.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let line_starts = core::iter::once(0).chain(newlines.map(|(at, _)| at as u32 + 1)).collect();
-        Sink { file, source, line_starts, list: Vec::new() }
+        Sink { source, parts, line_starts, list: Vec::new() }
+    }
+
+    /// All the texts.
+    pub fn source(&self) -> &'a str {
+        self.source
+    }
+
+    /// Which text a byte belongs to.
+    fn part(&self, at: u32) -> usize {
+        self.parts.partition_point(|part| part.start <= at).saturating_sub(1)
     }
 
     /// Adds an error, unless one about the same place is there already.
     pub fn report(&mut self, report: Report) {
-        if self.list.len() >= 4 * MAX_REPORTED || self.list.iter().any(|old| old.span.start == report.span.start) {
+        let text = self.part(report.span.start);
+        let Some(Part { file, start, end }) = self.parts.get(text).cloned() else { return };
+        let local = |span: Span| Span { start: span.start.saturating_sub(start), end: span.end.saturating_sub(start) };
+        let span = local(report.span);
+        let known = |old: &Diagnostic| old.text == text && old.span.start == span.start;
+        if self.list.len() >= 4 * MAX_REPORTED || self.list.iter().any(known) {
             return;
         }
         let (line, column) = self.place(report.span.start);
+        let here = |(other, label): (Span, String)| (start..=end).contains(&other.start).then(|| (local(other), label));
         self.list.push(Diagnostic {
-            file: self.file.to_owned(),
+            file,
             line,
             column,
             message: report.message,
             hint: report.hint,
             code: report.code,
-            span: report.span,
+            span,
             label: report.label,
-            others: report.others,
-            suggestion: report.suggestion,
+            others: report.others.into_iter().filter_map(here).collect(),
+            suggestion: report.suggestion.map(|text| Suggestion { span, text }),
+            text,
         });
     }
 
@@ -344,23 +403,25 @@ impl<'a> Sink<'a> {
         self.list.len() >= MAX_REPORTED
     }
 
-    /// The line of a byte, from 1.
+    /// The line of a byte in its text, from 1.
     pub fn line(&self, at: u32) -> u32 {
-        self.line_starts.partition_point(|start| *start <= at) as u32
+        let start = self.parts.get(self.part(at)).map_or(0, |part| part.start);
+        let line = |at: u32| self.line_starts.partition_point(|start| *start <= at) as u32;
+        line(at) - line(start) + 1
     }
 
     fn place(&self, at: u32) -> (u32, u32) {
-        let line = self.line(at);
-        let start = self.line_starts.get(line as usize - 1).copied().unwrap_or(0);
-        let before = Span { start, end: at }.text(self.source);
-        (line, before.chars().count() as u32 + 1)
+        let start = self.line_starts[..self.line_starts.partition_point(|start| *start <= at)].last();
+        let before = Span { start: start.copied().unwrap_or(0), end: at }.text(self.source);
+        (self.line(at), before.chars().count() as u32 + 1)
     }
 
     /// All that was reported, by place.
     pub fn finish(mut self) -> Diagnostics {
-        self.list.sort_by_key(|error| error.span.start);
+        self.list.sort_by_key(|error| (error.text, error.span.start));
         self.list.truncate(MAX_REPORTED);
-        Diagnostics { source: self.source.to_owned(), list: self.list }
+        let text = |part: &Part| Span { start: part.start, end: part.end }.text(self.source).to_owned();
+        Diagnostics { sources: self.parts.iter().map(text).collect(), list: self.list }
     }
 }
 

@@ -5,14 +5,14 @@
 //! A text with errors is indexed as far as it is understood.
 
 use alloc::borrow::ToOwned;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::diag::{Diagnostics, Sink, Span};
 use super::outline::{Item, ItemKind, outline};
-use super::{check, parse, too_large};
+use super::{Options, Source, check, checked, load};
 use crate::isa::{Event, Field, Instruction, InstructionSet};
 use crate::op::{Form, Op, OpInfo};
 
@@ -38,13 +38,22 @@ pub enum Meaning {
     Program,
 }
 
+/// A place in one of the texts of a build.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// 0 is the text that is indexed, the others are those of [`Index::imported`], from 1.
+    pub text: usize,
+    /// Where in it.
+    pub span: Span,
+}
+
 /// What names of the text stand for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Symbol {
     /// What it is.
     pub meaning: Meaning,
-    /// Where it is declared, if in this text.
-    pub definition: Option<Span>,
+    /// Where it is declared, if in a text.
+    pub definition: Option<Place>,
     /// Its declaration as IL text, types included; a line each where there are several.
     pub declaration: String,
     /// Its documentation, may be empty.
@@ -54,8 +63,10 @@ pub struct Symbol {
 /// A text as an editor sees it.
 #[derive(Clone, Debug)]
 pub struct Index {
-    /// What is wrong with the text, if anything.
+    /// What is wrong with the text and with what it imports, if anything.
     pub errors: Option<Diagnostics>,
+    /// The texts that it imports, and those that they import.
+    pub imported: Vec<Source>,
     /// What is named.
     pub symbols: Vec<Symbol>,
     /// All names that were understood, by place, none overlapping, with their symbols' positions in `symbols`.
@@ -73,22 +84,42 @@ impl Index {
     }
 }
 
-/// Indexes a text; like [`super::compile`], but errors do not hide what is understood.
-pub fn index(file: &str, source: &str, known: &[&'static InstructionSet]) -> Index {
-    let mut sink = Sink::new(file, source);
-    if too_large(source, &mut sink) {
-        let errors = Some(sink.finish());
-        return Index { errors, symbols: Vec::new(), occurrences: Vec::new(), items: Vec::new() };
-    }
-    let tree = parse::parse(source, &mut sink);
-    let notes = check::notes(&tree, source, known, &mut sink);
+/// Indexes a text; like [`super::compile_with`], but errors do not hide what is understood.
+pub fn index(file: &str, source: &str, options: &Options<'_>) -> Index {
     let items = outline(source);
-    let errors = if sink.is_clean() { None } else { Some(sink.finish()) };
-    let (symbols, occurrences) = notes.finish(&items);
-    Index { errors, symbols, occurrences, items }
+    let texts = match load(file, source, options) {
+        Ok(texts) => texts,
+        Err(errors) => {
+            let (imported, symbols, occurrences) = (Vec::new(), Vec::new(), Vec::new());
+            return Index { errors: Some(errors), imported, symbols, occurrences, items };
+        }
+    };
+    let (notes, errors) = checked(&texts, options, |build, sink| {
+        let notes = check::notes(build, sink);
+        let errors = if sink.is_clean() { None } else { Some(core::mem::replace(sink, Sink::new("", "")).finish()) };
+        (notes, errors)
+    });
+    let imported: Vec<Source> = texts.into_iter().skip(1).map(|(_, text)| text).collect();
+    let mut parts = alloc::vec![Part { start: 0, items: &items }];
+    let outlines: Vec<Vec<Item>> = imported.iter().map(|text| outline(&text.text)).collect();
+    let mut start = source.len() as u32 + 1;
+    for (text, items) in imported.iter().zip(&outlines) {
+        parts.push(Part { start, items });
+        start += text.text.len() as u32 + 1;
+    }
+    let (symbols, occurrences) = notes.finish(source.len() as u32, &parts);
+    Index { errors, imported, symbols, occurrences, items }
+}
+
+/// A text of a build: where it starts in all of them, and its items.
+struct Part<'i> {
+    start: u32,
+    items: &'i [Item],
 }
 
 /// What the checker notes.
+///
+/// Until [`Notes::finish`] all places are those in the texts as one, so those of definitions have no text.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     symbols: Vec<Symbol>,
@@ -104,7 +135,8 @@ impl Notes {
     pub fn declared(&mut self, span: Span, definition: Span, meaning: Meaning, declaration: impl FnOnce() -> String) {
         let symbol = *self.by_place.entry(definition.start).or_insert_with(|| {
             let doc = String::new();
-            self.symbols.push(Symbol { meaning, definition: Some(definition), declaration: declaration(), doc });
+            let definition = Some(Place { text: 0, span: definition });
+            self.symbols.push(Symbol { meaning, definition, declaration: declaration(), doc });
             self.symbols.len() - 1
         });
         self.occurrences.push((span, symbol));
@@ -136,9 +168,12 @@ impl Notes {
         });
     }
 
-    /// A function that is built in.
+    /// A name that is called and that nothing in the text declares.
     pub fn built_in(&mut self, span: Span, name: &str) {
         let base = BASE.iter().find(|(base, ..)| *base == name);
+        if base.is_none() && !Op::TABLE.iter().any(|info| info.text == name && is_called(info)) {
+            return;
+        }
         let doc = base.map_or("", |(_, _, doc)| doc);
         self.undeclared(span, name.to_owned(), Meaning::BuiltIn, doc, || match base {
             Some((_, declaration, _)) => (*declaration).to_owned(),
@@ -165,24 +200,33 @@ impl Notes {
         self.occurrences.push((span, symbol));
     }
 
-    /// In order, once each, with what the text itself says of its items.
-    fn finish(mut self, items: &[Item]) -> (Vec<Symbol>, Vec<(Span, usize)>) {
-        self.own_sets(items);
-        for item in items.iter().flat_map(|item| core::iter::once(item).chain(&item.children)) {
-            let Some(symbol) = self.by_place.get(&item.name_span.start) else { continue };
-            let Some(symbol) = self.symbols.get_mut(*symbol) else { continue };
-            if symbol.declaration.is_empty() {
-                symbol.declaration.clone_from(&item.signature);
-            }
-            symbol.doc.clone_from(&item.doc);
+    /// In order, once each, with what the texts say of their items. The first text is `length` bytes long.
+    fn finish(mut self, length: u32, parts: &[Part<'_>]) -> (Vec<Symbol>, Vec<(Span, usize)>) {
+        for symbol in &mut self.symbols {
+            let Some(place) = &mut symbol.definition else { continue };
+            place.text = parts.partition_point(|part| part.start <= place.span.start).saturating_sub(1);
+            let start = parts.get(place.text).map_or(0, |part| part.start);
+            place.span = Span { start: place.span.start - start, end: place.span.end.saturating_sub(start) };
         }
+        for (text, part) in parts.iter().enumerate() {
+            self.own_sets(text, part.items);
+            for item in part.items.iter().flat_map(|item| core::iter::once(item).chain(&item.children)) {
+                let Some(symbol) = self.by_place.get(&(part.start + item.name_span.start)) else { continue };
+                let Some(symbol) = self.symbols.get_mut(*symbol) else { continue };
+                if symbol.declaration.is_empty() {
+                    symbol.declaration.clone_from(&item.signature);
+                }
+                symbol.doc.clone_from(&item.doc);
+            }
+        }
+        self.occurrences.retain(|(span, _)| span.end <= length);
         self.occurrences.sort_by_key(|(span, _)| span.start);
         self.occurrences.dedup_by(|(next, _), (one, _)| next.start < one.end);
         (self.symbols, self.occurrences)
     }
 
-    /// Sets that the text declares itself: where, and their documentation.
-    fn own_sets(&mut self, items: &[Item]) {
+    /// Sets that a text declares itself: where, and their documentation.
+    fn own_sets(&mut self, text: usize, items: &[Item]) {
         for isa in items.iter().filter(|item| item.kind == ItemKind::Isa) {
             let parts = isa.children.iter().map(|part| {
                 let event = if part.kind == ItemKind::Event { "event " } else { "" };
@@ -191,7 +235,7 @@ impl Notes {
             for (name, item) in core::iter::once((isa.name.clone(), isa)).chain(parts) {
                 let Some(symbol) = self.by_name.get(&name) else { continue };
                 let Some(symbol) = self.symbols.get_mut(*symbol) else { continue };
-                symbol.definition = Some(item.name_span);
+                symbol.definition = Some(Place { text, span: item.name_span });
                 symbol.doc.clone_from(&item.doc);
             }
         }
@@ -230,7 +274,7 @@ fn operator_text(info: &OpInfo) -> String {
     format!("{}({params}){result}{traps}", info.text)
 }
 
-/// The base instructions, which no table describes: name, declaration, documentation.
+/// What is built in and stands in no table: name, declaration, documentation.
 const BASE: &[(&str, &str, &str)] = &[
     ("wait", "wait()", "Lets one event be handled, waiting for it if there is none. Traps in a handler."),
     (
@@ -243,7 +287,34 @@ const BASE: &[(&str, &str, &str)] = &[
         "flush(capability)",
         "Waits until everything that was sent to a capability is done. A failure that sticks to its channel is raised here.",
     ),
+    (
+        "attenuate",
+        "attenuate(capability as ISA(instructions)) -> ISA(instructions)",
+        "Makes a capability with fewer rights, which can be revoked by itself.",
+    ),
+    (
+        "revoke",
+        "revoke(capability)",
+        "Takes a capability back that `attenuate` made: nothing can be sent through it any more.",
+    ),
+    (
+        "freeze",
+        "freeze(x)",
+        "Copies what `x` reaches into shared memory, once. What it gives can be sent without a copy.",
+    ),
+    (
+        "take",
+        "take(place) -> ?buf",
+        "Moves a `buf` out of a field, element or global of type `?buf`, and leaves null there.",
+    ),
 ];
+
+/// The names of all functions that are built in, vector operations (`i32x4.add`) left out; each once, by name.
+pub fn built_ins() -> BTreeSet<&'static str> {
+    let operators = Op::TABLE.iter().filter(|info| is_called(info)).map(|info| info.text);
+    let base = BASE.iter().map(|(name, ..)| *name);
+    operators.chain(base).filter(|name| !name.contains('.')).collect()
+}
 
 /// Where a part of a text stands in it, known by its address.
 pub(super) fn place(source: &str, part: &str) -> Option<Span> {

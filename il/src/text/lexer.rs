@@ -8,9 +8,10 @@ use alloc::vec::Vec;
 use super::diag::{Code, Report, Sink, Span};
 use super::token::{KEYWORDS, Kind, PUNCTUATION, Token};
 
-/// All words of a text; the last one is [`Kind::End`]. Malformed ones are reported and replaced.
-pub(super) fn lex(source: &str, sink: &mut Sink<'_>) -> Vec<Token> {
-    let mut lexer = Lexer { source, at: 0, tokens: Vec::new(), depth: 0, first: true };
+/// All words of a text from byte `start` on; the last one is [`Kind::End`]. Malformed ones are reported and
+/// replaced.
+pub(super) fn lex(source: &str, start: usize, sink: &mut Sink<'_>) -> Vec<Token> {
+    let mut lexer = Lexer { source, at: start, tokens: Vec::new(), depth: 0, first: true, doc: Span::default() };
     while lexer.skip_blanks() {
         let start = lexer.at;
         let result = lexer.word();
@@ -43,6 +44,8 @@ struct Lexer<'s> {
     /// How many `(` and `[` are open.
     depth: usize,
     first: bool,
+    /// The `///` lines since the last word.
+    doc: Span,
 }
 
 impl Lexer<'_> {
@@ -58,10 +61,20 @@ impl Lexer<'_> {
             if next.is_whitespace() || next == '\u{feff}' {
                 self.at += next.len_utf8();
             } else if let Some(length) = comment {
+                self.note_doc(length);
                 self.at += length;
             } else {
                 return true;
             }
+        }
+    }
+
+    /// A comment of three slashes, not more, documents what follows.
+    fn note_doc(&mut self, length: usize) {
+        let rest = self.rest();
+        if rest.starts_with("///") && !rest.starts_with("////") {
+            let (start, end) = (self.at as u32, (self.at + length) as u32);
+            self.doc = if self.doc == Span::default() { Span { start, end } } else { Span { end, ..self.doc } };
         }
     }
 
@@ -86,7 +99,7 @@ impl Lexer<'_> {
     fn push(&mut self, kind: Kind, start: usize) {
         if self.understands_semicolon(&kind) {
             let span = Span { start: start as u32, end: start as u32 };
-            self.tokens.push(Token { kind: Kind::Semi, span, first: false });
+            self.tokens.push(Token { kind: Kind::Semi, span, first: false, doc: Span::default() });
         }
         match kind {
             Kind::Open | Kind::OpenBracket => self.depth += 1,
@@ -94,7 +107,8 @@ impl Lexer<'_> {
             _ => {}
         }
         let span = self.span(start);
-        self.tokens.push(Token { kind, span, first: self.first });
+        let doc = core::mem::take(&mut self.doc);
+        self.tokens.push(Token { kind, span, first: self.first, doc });
     }
 
     fn understands_semicolon(&self, next: &Kind) -> bool {
@@ -213,7 +227,10 @@ impl Lexer<'_> {
         let span = self.span(start);
         let value: Option<f64> = if clean { span.text(self.source).parse().ok() } else { None };
         match value {
-            Some(value) if value.is_finite() => Ok(Kind::Float(value)),
+            Some(value) if value.is_finite() => {
+                // Not by way of the wider float, which would round twice.
+                Ok(Kind::Float(value, span.text(self.source).parse().unwrap_or(value as f32)))
+            }
             Some(_) => Err(Report::new(Code::BadNumber, span, "this float is larger than any `f64`")
                 .hint("infinity is `1.0 / 0.0`")),
             None => Err(Report::new(Code::BadNumber, span, format!("`{}` is not a number", span.text(self.source)))
@@ -349,7 +366,7 @@ fn stand_in(source: &str, start: usize) -> Option<Kind> {
             let digits = text.trim_start_matches(|char: char| char.is_ascii_digit());
             let float =
                 digits.strip_prefix('.').is_some_and(|rest| rest.starts_with(|char: char| char.is_ascii_digit()));
-            Some(if float { Kind::Float(0.0) } else { Kind::Int { value: 0, hex: false } })
+            Some(if float { Kind::Float(0.0, 0.0) } else { Kind::Int { value: 0, hex: false } })
         }
         _ => None,
     }

@@ -1,8 +1,7 @@
 //! The text form: from source to [`Module`] (reference, "The text").
 //!
 //! Four steps, one folder or file each: `lexer` makes words, `parse` a tree, `check` resolves
-//! names, infers types and emits code through [`crate::instr::Writer`], `diag` shows what is wrong.
-//! What the language has but this version lacks is refused with its name, never accepted silently.
+//! names, infers types, emits code through [`crate::instr::Writer`] and links, `diag` shows what is wrong.
 //!
 //! Invariants: any text gives a module or at least one error, within bounded stack and in time
 //! near-linear in its length; a module that comes out passes [`crate::verify`].
@@ -19,37 +18,147 @@ mod token;
 
 pub use diag::{Code, Diagnostic, Diagnostics, Span, Suggestion};
 pub use fmt::format;
-pub use index::{Index, Meaning, Symbol, index};
+pub use index::{Index, Meaning, Place, Symbol, built_ins, index};
 pub use outline::{Item, ItemKind, item_words, outline};
+
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use crate::Module;
 use crate::isa::InstructionSet;
-use crate::limits::SOURCE_BYTES;
+use crate::limits::{FILES, SOURCE_BYTES};
 use diag::{Report, Sink};
 
-/// Compiles a text. `file` is its name for messages and the names section; `known` are the
+/// A text that an `import` asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Source {
+    /// Its name for messages and the names section.
+    pub file: String,
+    /// Its content.
+    pub text: String,
+}
+
+/// What a build needs to know besides the text.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// Built-in instruction sets.
+    pub known: &'a [&'static InstructionSet],
+    /// Finds the text of an imported module by its path (`std.text`), if there is one.
+    pub resolve: &'a dyn Fn(&str) -> Option<Source>,
+    /// Whether the module's `test` blocks are compiled. They are checked in any case.
+    pub tests: bool,
+}
+
+/// Compiles a text that imports nothing. `file` is its name for messages and the names section; `known` are the
 /// built-in instruction sets.
 ///
 /// # Errors
 /// Everything that is wrong with the text, as far as one pass can tell.
 pub fn compile(file: &str, source: &str, known: &[&'static InstructionSet]) -> Result<Module, Diagnostics> {
-    let mut sink = Sink::new(file, source);
-    if too_large(source, &mut sink) {
-        return Err(sink.finish());
+    compile_with(file, source, &Options { known, resolve: &|_| None, tests: false })
+}
+
+/// Compiles a text and all that it imports into one module. Everything in the text itself is kept; of imported
+/// modules, what is reached from it. Modules may import each other.
+///
+/// # Errors
+/// Everything that is wrong with the texts, as far as one pass can tell.
+pub fn compile_with(file: &str, source: &str, options: &Options<'_>) -> Result<Module, Diagnostics> {
+    let texts = load(file, source, options)?;
+    checked(&texts, options, |build, sink| {
+        let module = check::check(build, sink);
+        if sink.is_clean() { Ok(module) } else { Err(core::mem::replace(sink, Sink::new("", "")).finish()) }
+    })
+}
+
+/// Parses the texts of a build and hands them on.
+fn checked<T>(
+    texts: &[(String, Source)],
+    options: &Options<'_>,
+    act: impl for<'a, 's> FnOnce(&check::Build<'a>, &mut Sink<'s>) -> T,
+) -> T {
+    let mut all = String::new();
+    for (_, text) in texts {
+        all.push_str(&text.text);
+        all.push('\n');
     }
-    let tree = parse::parse(source, &mut sink);
-    let module = check::check(&tree, file, source, known, &mut sink);
-    if sink.is_clean() { Ok(module) } else { Err(sink.finish()) }
+    all.pop();
+    let mut sink = Sink::of(&all, texts.iter().map(|(_, text)| (text.file.as_str(), text.text.len())));
+    let mut start = 0;
+    let mut files = Vec::new();
+    for (_, text) in texts {
+        let end = start + text.text.len();
+        files.push(parse::parse(all.get(..end).unwrap_or(""), start, &mut sink));
+        start = end + 1;
+    }
+    let mut units = Vec::new();
+    for ((path, text), file) in texts.iter().zip(&files) {
+        units.push(check::Unit { file, name: &text.file, path });
+    }
+    act(&check::Build { units: &units, known: options.known, tests: options.tests }, &mut sink)
+}
+
+/// The text itself, then all that it imports, each once, by path.
+fn load(file: &str, source: &str, options: &Options<'_>) -> Result<Vec<(String, Source)>, Diagnostics> {
+    let mut texts = alloc::vec![(String::new(), Source { file: file.to_string(), text: source.to_string() })];
+    let mut asked = BTreeSet::new();
+    let (mut at, mut bytes) = (0, 0);
+    while let Some((_, next)) = texts.get(at) {
+        bytes += next.text.len();
+        let mut sink = Sink::new(&next.file, &next.text);
+        if at == 0 && too_large(&next.text, &mut sink) {
+            return Err(sink.finish());
+        }
+        let limit = 4 * SOURCE_BYTES;
+        if bytes > limit || texts.len() > FILES {
+            let message = format!("with this text, the build has {bytes} bytes, at most {limit} are accepted");
+            sink.report(Report::new(Code::TooLarge, Span::default(), message));
+            return Err(sink.finish());
+        }
+        for path in imports(&next.text) {
+            if asked.insert(path.clone())
+                && let Some(found) = (options.resolve)(&path)
+            {
+                texts.push((path, found));
+            }
+        }
+        at += 1;
+    }
+    Ok(texts)
 }
 
 /// Whether a text is beyond the limit, which is reported.
 fn too_large(source: &str, sink: &mut Sink<'_>) -> bool {
     let large = source.len() > SOURCE_BYTES;
     if large {
-        let message = alloc::format!("this text has {} bytes, at most {SOURCE_BYTES} are accepted", source.len());
+        let message = format!("this text has {} bytes, at most {SOURCE_BYTES} are accepted", source.len());
         sink.report(Report::new(Code::TooLarge, Span::default(), message));
     }
     large
+}
+
+/// The paths that a text imports.
+fn imports(text: &str) -> Vec<String> {
+    // Most texts import nothing, and need not be read twice.
+    if !text.contains("import") {
+        return Vec::new();
+    }
+    let mut unheard = Sink::new("", text);
+    let file = parse::parse(text, 0, &mut unheard);
+    let path = |item: &ast::Item<'_>| if let ast::Item::Import { path, .. } = item { Some(path.text()) } else { None };
+    file.items.iter().filter_map(path).collect()
+}
+
+/// The words that the text form reserves.
+pub fn reserved_words() -> impl Iterator<Item = &'static str> {
+    token::KEYWORDS.iter().map(|(text, _)| *text)
+}
+
+/// The binary operators, the tightest first; those of one entry bind alike.
+pub fn precedence() -> Vec<Vec<&'static str>> {
+    parse::precedence()
 }
 
 /// Whether the text form reserves this word.

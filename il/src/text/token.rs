@@ -15,7 +15,8 @@ macro_rules! tokens {
             Label,
             /// An integer; `hex` may fill the width.
             Int { value: u64, hex: bool },
-            Float(f64),
+            /// Rounded to either width from the digits.
+            Float(f64, f32),
             /// A string's bytes, escapes resolved.
             Str(Vec<u8>),
             Char(u32),
@@ -36,7 +37,7 @@ macro_rules! tokens {
                     Kind::Name => "a name",
                     Kind::Label => "a label",
                     Kind::Int { .. } => "an integer",
-                    Kind::Float(_) => "a float",
+                    Kind::Float(..) => "a float",
                     Kind::Str(_) => "a string",
                     Kind::Char(_) => "a character",
                     Kind::End => "the end of the file",
@@ -71,7 +72,7 @@ impl Kind {
     /// Whether an expression may end with this word (rule 1, understood semicolons).
     pub fn ends_expression(&self) -> bool {
         match self {
-            Kind::Name | Kind::Int { .. } | Kind::Float(_) | Kind::Str(_) | Kind::Char(_) => true,
+            Kind::Name | Kind::Int { .. } | Kind::Float(..) | Kind::Str(_) | Kind::Char(_) => true,
             Kind::Close | Kind::CloseBracket | Kind::CloseBrace | Kind::True | Kind::False | Kind::Null => true,
             _ => self.is_type_word(),
         }
@@ -112,4 +113,6 @@ pub(super) struct Token {
     pub span: Span,
     /// Whether it is the first on its line.
     pub first: bool,
+    /// The `///` lines right before it; empty if there are none.
+    pub doc: Span,
 }

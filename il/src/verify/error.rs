@@ -27,9 +27,23 @@ pub struct VerifyError {
     pub message: String,
 }
 
-/// The rules of a valid module, by how they are broken.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Violation {
+macro_rules! violations {
+    ($($(#[doc = $doc:literal])+ $name:ident
+        $({ $($(#[doc = $about:literal])+ $field:ident: $field_type:ty,)+ })? $(($($part:ty),+))?,)*) => {
+        /// The rules of a valid module, by how they are broken.
+        #[derive(Clone, PartialEq, Eq, Debug)]
+        pub enum Violation {
+            $($(#[doc = $doc])+ $name $({ $($(#[doc = $about])+ $field: $field_type,)+ })? $(($($part),+))?,)*
+        }
+
+        impl Violation {
+            /// Every rule: its name, and how it is broken.
+            pub const RULES: &[(&str, &str)] = &[$((stringify!($name), concat!($($doc),+)),)*];
+        }
+    };
+}
+
+violations! {
     /// More than [`crate::limits`] allow.
     Limit {
         /// Of what.

@@ -8,9 +8,10 @@ use super::super::ast::Name;
 use super::super::diag::{Code, Report, Span, nearest};
 use super::flow::{BufState, Bufs, LoopState, State};
 use super::typed::Ty;
-use super::{Compiled, Context, Entry, FuncInfo};
+use super::{Compiled, Context, Entry, FuncInfo, FuncKind};
 use crate::Signature;
 use crate::instr::{Instr, Writer};
+use crate::isa::InstructionSet;
 use crate::limits;
 use crate::types::{LocalId, Type};
 
@@ -47,12 +48,16 @@ pub(super) struct Body<'b, 'c, 'f, 's> {
     /// `buf` locals that the expression under way borrows.
     pub borrowed: Vec<LocalId>,
     pub lines: Vec<(u32, u32)>,
+    /// Locals that hold what is only lent, in the order of their statements.
+    pub lent: Vec<LocalId>,
 }
 
 /// What a name stands for here.
 pub(super) enum Found {
     Local(LocalId),
     Item(Entry),
+    /// An instruction of the program's own set.
+    Own(u8),
     Nothing,
 }
 
@@ -70,7 +75,7 @@ pub(super) fn function(cx: &mut Context<'_, '_, '_>, id: usize) -> Compiled {
     if body.state.reachable && !results.is_empty() && intact {
         let end = Span { start: func.body.span.end.saturating_sub(1), end: func.body.span.end };
         let message = format!("not every path of `{}` returns", func.name.text);
-        let report = Report::new(Code::MissingReturn, end, message).also(func.name.span, "has results");
+        let report = Report::new(Code::MissingReturn, end, message).also(func.sig.span, "has results");
         body.cx.report(
             report
                 .label("the end is reached here")
@@ -93,6 +98,7 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
             bufs: Vec::new(),
             borrowed: Vec::new(),
             lines: Vec::new(),
+            lent: Vec::new(),
         }
     }
 
@@ -123,7 +129,7 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
         Compiled {
             func: crate::Func {
                 sig: Signature { params: own_params.into(), results: types(results) },
-                pure: false,
+                pure: self.func.is_some_and(|id| self.cx.funcs[id].func.pure || is_program(&self.cx.funcs[id])),
                 locals: own.into(),
                 body: self.writer.bytes,
             },
@@ -150,7 +156,7 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
     pub fn set_type(&mut self, id: LocalId, ty: Ty) {
         let local = &mut self.locals[id.index()];
         local.ty = ty;
-        if ty == Ty::Of(Type::Buf) && local.buf.is_none() {
+        if matches!(ty, Ty::Of(Type::Buf | Type::OptBuf)) && local.buf.is_none() {
             local.buf = Some(self.bufs.len().min(limits::BUFS - 1) as u8);
             self.bufs.push(BufState::default());
         }
@@ -182,19 +188,48 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
 
     /// Looks a name up: locals from the inside out, then the module's items.
     pub fn find(&mut self, name: &str) -> Found {
-        let local = self.scopes.iter().rev().find_map(|scope| scope.names.get(name)).copied();
-        let found = match local {
-            Some(id) => Found::Local(id),
-            None => self.cx.names.get(name).map_or(Found::Nothing, |(entry, _)| Found::Item(*entry)),
-        };
+        let found = self.look_up(name);
         self.note_found(name, &found);
         found
+    }
+
+    fn look_up(&self, name: &str) -> Found {
+        if let Some(id) = self.scopes.iter().rev().find_map(|scope| scope.names.get(name)) {
+            return Found::Local(*id);
+        }
+        if let Some(opcode) = self.own_set().and_then(|set| Some(set.instruction_named(name)?.opcode)) {
+            return Found::Own(opcode);
+        }
+        self.cx.entry(name).map_or(Found::Nothing, Found::Item)
+    }
+
+    /// In a program, the set that it runs on.
+    pub fn own_set(&self) -> Option<&InstructionSet> {
+        let Some(FuncKind::Program(isa)) = self.info().map(|info| info.kind) else { return None };
+        self.cx.shared.get(isa.index()).map(|shared| &*shared.set)
+    }
+
+    /// Reports an effect where none may be.
+    pub fn impure(&mut self, span: Span, does: &str) {
+        let Some(info) = self.info() else { return };
+        let what = match info.kind {
+            _ if info.func.pure => "pure func",
+            FuncKind::Program(_) => "program",
+            _ => return,
+        };
+        let name = info.func.name;
+        let report = Report::new(Code::Impure, span, format!("this {does}, in a `{what}`"));
+        let report = report.also(name.span, format!("declared here as `{what}`"));
+        self.cx.report(match what {
+            "program" => report.hint("a program calls its set's instructions and `pure func`s, and nothing else"),
+            _ => report.hint("leave out `pure`, or pass in what it needs"),
+        });
     }
 
     /// The declared name that a misspelt one may have meant.
     pub fn suggest(&self, name: &str, more: impl Iterator<Item = &'static str>) -> Option<&'f str> {
         let locals = self.scopes.iter().flat_map(|scope| scope.names.keys().copied());
-        let mut all: Vec<&'f str> = locals.chain(self.cx.names.keys().copied()).collect();
+        let mut all: Vec<&'f str> = locals.chain(self.cx.item_names()).collect();
         all.extend(more.map(|name| -> &'f str { name }));
         nearest(name, all)
     }
@@ -222,6 +257,21 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
                 self.state.available &= !self.bit(id).unwrap_or(0);
             }
         }
+    }
+
+    /// Notes a local without a name that holds a `buf` to the end of the block.
+    pub fn hold_lent(&mut self, id: LocalId) {
+        self.lent.push(id);
+        self.make_available(id);
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.bufs.push(id);
+        }
+    }
+
+    /// The named `buf` locals that have not moved.
+    pub fn available_bufs(&self) -> Vec<LocalId> {
+        let all = self.scopes.iter().flat_map(|scope| scope.bufs.iter().copied());
+        all.filter(|id| self.is_available(*id)).collect()
     }
 
     /// Reports a statement that no path reaches, once a block.
@@ -311,4 +361,8 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
             self.cx.report(report.hint("assign a new `buf` before the turn ends, or leave the loop after this"));
         }
     }
+}
+
+fn is_program(info: &FuncInfo<'_>) -> bool {
+    matches!(info.kind, FuncKind::Program(_))
 }

@@ -6,23 +6,30 @@ use super::super::ast::{Block, Expr, If, Name};
 use super::super::diag::{Code, Report, Span};
 use super::body::Body;
 use super::flow::{LoopState, State};
-use super::stmt::Target;
+use super::target::Target;
 use super::typed::{Ty, Typed};
 use crate::instr::Instr;
+use crate::op::{Immediate, Op};
 use crate::types::Type;
 
 impl<'f> Body<'_, '_, 'f, '_> {
     /// An `if` at a statement's root, its value, if wanted, going to `target`.
     pub(super) fn if_into(&mut self, inner: &'f If<'f>, span: Span, mut target: Option<&mut Target>) {
-        let condition = self.with_borrows(|body| body.truth(&inner.condition));
         if target.is_some() && inner.or_else.is_none() {
             let report = Report::new(Code::NoValue, span, "a value `if` needs `else`");
             self.cx.report(report.hint("give the value for the other case: `else { .. }`"));
         }
-        self.emit(&condition);
-        self.writer.push(Instr::If);
-        let before = self.state;
-        self.block_into(&inner.then, target.as_deref_mut());
+        let before = match inner.binds {
+            Some(name) => self.if_let_then(name, inner, target.as_deref_mut()),
+            None => {
+                let condition = self.with_borrows(|body| body.truth(&inner.condition));
+                self.emit_root(condition);
+                self.writer.push(Instr::If);
+                let before = self.state;
+                self.block_into(&inner.then, target.as_deref_mut());
+                before
+            }
+        };
         let after_then = core::mem::replace(&mut self.state, before);
         if let Some(or_else) = &inner.or_else {
             self.writer.push(Instr::Else);
@@ -30,6 +37,27 @@ impl<'f> Body<'_, '_, 'f, '_> {
         }
         self.writer.push(Instr::End);
         self.state = self.state.join(after_then);
+    }
+
+    /// The first branch of an `if let`; gives the state before it.
+    fn if_let_then(&mut self, name: Name<'f>, inner: &'f If<'f>, target: Option<&mut Target>) -> State {
+        let subject = self.with_borrows(|body| body.if_let_subject(&inner.condition));
+        let local = match subject {
+            Some((subject, ty)) => {
+                let local = self.bind(name, ty);
+                self.emit_root(subject);
+                self.writer.push(Instr::IfAs(ty, local));
+                local
+            }
+            None => self.new_local(name.text, name.span, false),
+        };
+        let before = self.state;
+        self.make_available(local);
+        self.scoped(|body| {
+            body.declare(name, local);
+            body.block_into(&inner.then, target);
+        });
+        before
     }
 
     fn enter_loop(&mut self, label: Option<Name<'f>>) {
@@ -66,11 +94,20 @@ impl<'f> Body<'_, '_, 'f, '_> {
         block: &'f Block<'f>,
         span: Span,
     ) {
-        self.writer.push(Instr::While);
         self.enter_loop(label);
         let condition = self.with_borrows(|body| body.truth(condition));
-        self.emit(&condition);
-        self.writer.push(Instr::Test);
+        if condition.is_complex() {
+            // What a tree cannot hold is done at the head of an endless loop.
+            self.writer.push(Instr::Loop);
+            self.emit_root(condition);
+            for instr in [Instr::Op(Op::BoolNot, Immediate::default()), Instr::If, Instr::Break(0), Instr::End] {
+                self.writer.push(instr);
+            }
+        } else {
+            self.writer.push(Instr::While);
+            self.emit(&condition);
+            self.writer.push(Instr::Test);
+        }
         let after_condition = self.state;
         self.block(block);
         let exits = self.leave_loop(span);
@@ -119,13 +156,16 @@ impl<'f> Body<'_, '_, 'f, '_> {
         };
         if !matches!(ty, Type::I32 | Type::I64) {
             let culprit = if from.ty == Ty::Of(ty) { &from } else { &to };
-            let report =
-                Report::new(Code::Mismatch, culprit.span, format!("`for` counts in `i32` or `i64`, not in `{ty}`"));
+            let report = Report::new(
+                Code::Mismatch,
+                culprit.span,
+                format!("`for` counts in `i32` or `i64`, not in `{}`", self.cx.type_text(ty)),
+            );
             self.cx.report(report.hint("convert the bounds, or use `while`"));
             return Ty::Error;
         }
         let bounds: [Typed; 2] = [from, to].map(|bound| self.coerce(bound, ty));
-        self.emit_all(&bounds);
+        self.emit_roots(bounds.into());
         Ty::Of(ty)
     }
 

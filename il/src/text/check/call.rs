@@ -5,38 +5,121 @@ use alloc::vec::Vec;
 
 use super::super::ast::{Arg, Expr, ExprKind, Name};
 use super::super::diag::{Code, Report, Span, counted};
+use super::Entry;
 use super::body::{Body, Found};
 use super::overload::named;
-use super::sets::{signature_text, unknown_member};
-use super::typed::{Kind, Ty, Typed, Value};
-use super::{Context, Entry};
-use crate::isa::Instruction;
+use super::typed::{Callee, Kind, Ty, Typed, Value};
+use super::vectors::is_shape;
+use crate::instr::Instr;
 use crate::op::{Form, Op};
-use crate::types::{FuncId, Type, UseId};
+use crate::types::{FuncId, Type};
 
-/// Base instructions that come without authority, and what is not there yet.
-pub(super) const BASE: &[&str] = &["wait", "wait_forever", "flush"];
-const LATER: &[&str] = &["attenuate", "revoke", "freeze", "take"];
+/// Built-in functions that are no operators.
+const BASE: &[&str] = &["wait", "wait_forever", "flush", "attenuate", "revoke", "freeze", "take"];
 
 impl<'f> Body<'_, '_, 'f, '_> {
     /// A call; its type says how many values it gives.
     pub(super) fn call(&mut self, callee: &'f Expr<'f>, args: &'f [Arg<'f>], span: Span, hint: Option<Type>) -> Typed {
         match &callee.kind {
             ExprKind::Name(name) => match self.find(name) {
+                Found::Own(opcode) => self.send_own(opcode, args, span),
                 Found::Item(Entry::Func(id)) => self.call_func(id, args, span),
                 Found::Nothing => self.call_built_in(name, callee.span, args, span, hint),
-                Found::Item(Entry::Unsupported(_)) => Typed::error(span),
-                Found::Local(_) => self.not_callable(callee.span, format!("`{name}` is a local, not a function"), args),
+                Found::Item(Entry::Unknown) => self.skip_args(args, span),
+                Found::Local(_) | Found::Item(Entry::Global(_)) => {
+                    let of = self.infer(callee, None);
+                    self.call_ref(of, args, span)
+                }
                 Found::Item(entry) => {
                     self.not_callable(callee.span, format!("`{name}` is {}, not a function", entry.describe()), args)
                 }
             },
-            ExprKind::Field { of, name } => match self.instruction(of, *name) {
-                Some((id, opcode)) => self.send(id, opcode, args, span),
-                None => self.skip_args(args, span),
-            },
-            _ => self.not_callable(callee.span, "this cannot be called".into(), args),
+            ExprKind::Field { of, name } => self.call_member(of, *name, callee.span, args, span),
+            _ => {
+                let of = self.infer(callee, None);
+                self.call_ref(of, args, span)
+            }
         }
+    }
+
+    /// `of.name(args)`: a device instruction, a vector operation, or a function in a field.
+    fn call_member(&mut self, of: &'f Expr<'f>, name: Name<'f>, whole: Span, args: &'f [Arg<'f>], span: Span) -> Typed {
+        if let ExprKind::Name(owner) = of.kind {
+            match self.find(owner) {
+                Found::Item(Entry::Use(at)) => return self.send(at, name, args, span),
+                Found::Item(Entry::Unknown) => return self.skip_args(args, span),
+                Found::Item(Entry::Global(_)) | Found::Local(_) => {}
+                Found::Nothing if is_shape(owner) => return self.vector(owner, name, args, span),
+                Found::Nothing => {
+                    let report = Report::new(Code::UnknownName, of.span, format!("there is no capability `{owner}`"));
+                    let report = match self.suggest(owner, core::iter::empty()) {
+                        Some(near) => report.did_you_mean(near),
+                        None => report.hint(format!("declare it: `use {owner}: cascade.{owner}@1`")),
+                    };
+                    self.cx.report(report);
+                    return self.skip_args(args, span);
+                }
+                Found::Own(_) => return self.not_callable(of.span, format!("`{owner}` is an instruction"), args),
+                Found::Item(entry) => {
+                    let message = format!("`{owner}` is {}, not a capability", entry.describe());
+                    return self.not_callable(of.span, message, args);
+                }
+            }
+        }
+        let of = self.infer(of, None);
+        match of.ty {
+            Ty::Error => self.skip_args(args, span),
+            Ty::Of(Type::Ref(id)) if self.cx.types.cap(id).is_some() => self.send_to(of, name, args, span),
+            Ty::Of(Type::Opt(id)) if self.cx.types.cap(id).is_some() => {
+                let report = Report::new(Code::MayBeNull, of.span, format!("{} may be null", self.cx.describe(&of)));
+                self.cx.report(report.hint("unwrap it: `if let cap = .. { .. }`"));
+                self.skip_args(args, span)
+            }
+            Ty::Of(ty) if self.cx.types.is_struct(ty) => {
+                let Some((id, number, field)) = self.field_of(&of, name) else { return self.skip_args(args, span) };
+                let kind = Kind::Node(Instr::FieldGet(id, number), alloc::vec![of]);
+                self.call_ref(Typed::new(Ty::Of(field.storage.value()), kind, whole), args, span)
+            }
+            Ty::Nothing | Ty::Many => self.no_single_value(&of),
+            _ => {
+                let found = self.cx.describe(&of);
+                let report = Report::new(Code::WrongKind, of.span, format!("{found} has no instructions"));
+                self.cx.report(report.hint("built-in functions are called by name: `len(s)`"));
+                self.skip_args(args, span)
+            }
+        }
+    }
+
+    /// A call through a reference, which is evaluated before the arguments.
+    fn call_ref(&mut self, of: Typed, args: &'f [Arg<'f>], span: Span) -> Typed {
+        let func = of
+            .known()
+            .and_then(|ty| if let Type::Ref(id) = ty { Some((id, self.cx.types.func(id)?.clone())) } else { None });
+        let Some((id, sig)) = func else {
+            if of.ty == Ty::Error {
+                return self.skip_args(args, span);
+            }
+            let found = self.cx.describe(&of);
+            let report = Report::new(Code::WrongKind, of.span, format!("this is {found}, not a function"));
+            self.cx.report(match of.ty {
+                Ty::Of(Type::Opt(_)) => report.hint("unwrap it: `if let f = .. { .. }`"),
+                _ => report,
+            });
+            return self.skip_args(args, span);
+        };
+        self.impure(span, "calls through a reference");
+        let params: Vec<Ty> = sig.params.iter().map(|ty| Ty::Of(*ty)).collect();
+        let results: Vec<Ty> = sig.results.iter().map(|ty| Ty::Of(*ty)).collect();
+        let Some(mut operands) = self.args(args, &params, span, |body| {
+            let message = format!("this function takes {}, not {}", counted(params.len(), "argument"), args.len());
+            let ty = body.cx.type_text(Type::Ref(id));
+            Report::new(Code::Count, span, message).hint(format!("its type is `{ty}`"))
+        }) else {
+            return Typed::error(span);
+        };
+        operands.insert(0, of);
+        let kind = Kind::Call { callee: Callee::Ref(id), tries: false, args: operands };
+        Typed::new(result_type(&results), kind, span)
     }
 
     fn not_callable(&mut self, span: Span, message: alloc::string::String, args: &'f [Arg<'f>]) -> Typed {
@@ -45,10 +128,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
     }
 
     /// Checks arguments for their own errors.
-    fn skip_args(&mut self, args: &'f [Arg<'f>], span: Span) -> Typed {
-        for arg in args {
-            self.infer(&arg.value, None);
-        }
+    pub(super) fn skip_args(&mut self, args: &'f [Arg<'f>], span: Span) -> Typed {
+        self.with_borrows(|body| args.iter().for_each(|arg| drop(body.infer(&arg.value, None))));
         Typed::error(span)
     }
 
@@ -61,8 +142,11 @@ impl<'f> Body<'_, '_, 'f, '_> {
             return self.skip_args(args, span);
         }
         let info = &self.cx.funcs[id];
-        let (name, declared) = (info.func.name, info.func.sig.span);
+        let (name, declared, pure) = (info.func.name, info.func.sig.span, info.func.pure);
         let (params, results) = (info.params.clone(), info.results.clone());
+        if !pure {
+            self.impure(span, "calls a function that is not `pure`");
+        }
         let Some(args) = self.args(args, &params, span, |body| {
             let sig = declared.text(body.cx.source);
             Report::new(
@@ -74,11 +158,12 @@ impl<'f> Body<'_, '_, 'f, '_> {
         }) else {
             return Typed::error(span);
         };
-        Typed::new(result_type(&results), Kind::Call(FuncId(id as u32), args), span)
+        let callee = Callee::Func(FuncId(id as u32));
+        Typed::new(result_type(&results), Kind::Call { callee, tries: false, args }, span)
     }
 
     /// Arguments for parameters of known types; `None` if their number is wrong.
-    fn args(
+    pub(super) fn args(
         &mut self,
         args: &'f [Arg<'f>],
         params: &[Ty],
@@ -104,7 +189,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         }))
     }
 
-    fn no_names(&mut self, args: &'f [Arg<'f>]) {
+    pub(super) fn no_names(&mut self, args: &'f [Arg<'f>]) {
         for name in args.iter().filter_map(|arg| arg.name) {
             let report = Report::new(Code::Syntax, name.span, "arguments are given by position here");
             self.cx.report(report.hint(format!("leave out `{}:`", name.text)));
@@ -120,27 +205,35 @@ impl<'f> Body<'_, '_, 'f, '_> {
         hint: Option<Type>,
     ) -> Typed {
         self.cx.note_built_in(name_span, name);
-        let static_name = named(Form::Call, name).next().map(|info| info.text);
-        if let Some(text) = static_name {
-            return self.call_operator(text, args, span, hint);
+        if let Some(info) = named(Form::Call, name).next() {
+            return match info.form {
+                Form::Lane(lanes) => self.lane_op(info.text, lanes, args, span),
+                _ => self.call_operator(info.text, args, span, hint),
+            };
         }
         match name {
             "wait" | "wait_forever" => {
                 if !args.is_empty() {
                     self.cx.error(Code::Count, span, format!("`{name}` takes no arguments"));
                 }
-                let kind = if name == "wait" { Kind::Wait } else { Kind::WaitForever };
-                Typed::new(Ty::Nothing, kind, span)
+                self.impure(span, "is a base instruction");
+                let instr = if name == "wait" { Instr::Wait } else { Instr::WaitForever };
+                Typed::new(Ty::Nothing, Kind::Node(instr, Vec::new()), span)
             }
             "flush" => self.flush(args, span),
-            _ if LATER.contains(&name) => {
-                self.cx.error(Code::NotSupported, name_span, format!("`{name}` is not supported yet"));
-                self.skip_args(args, span)
-            }
-            "f32" | "v128" | "i8" | "i16" | "u8" | "u16" | "bool" => {
-                let report =
-                    Report::new(Code::NotSupported, name_span, format!("there is no conversion `{name}(..)` yet"));
-                self.cx.report(if name == "bool" { report.hint("compare it: `.. != 0`") } else { report });
+            "attenuate" => self.attenuate(args, span, hint),
+            "revoke" => self.revoke(args, span),
+            "freeze" => self.freeze(args, span, hint),
+            "take" => self.take(args, span),
+            "i8" | "i16" | "u8" | "u16" | "bool" => {
+                let report = Report::new(Code::UnknownName, name_span, format!("there is no conversion `{name}(..)`"));
+                self.cx.report(match name {
+                    "bool" => report.hint("compare it: `.. != 0`"),
+                    "u8" => report.hint("cut off what is above with `x & 255`"),
+                    "u16" => report.hint("cut off what is above with `x & 65535`"),
+                    "i8" => report.hint("write `x << 24 >> 24`"),
+                    _ => report.hint("write `x << 16 >> 16`"),
+                });
                 self.skip_args(args, span)
             }
             _ => {
@@ -164,27 +257,41 @@ impl<'f> Body<'_, '_, 'f, '_> {
         self.cx.report(report);
     }
 
-    fn flush(&mut self, args: &'f [Arg<'f>], span: Span) -> Typed {
-        if let [arg] = args
-            && let ExprKind::Name(name) = arg.value.kind
-            && let Found::Item(Entry::Use(id)) = self.find(name)
-        {
-            return Typed::new(Ty::Nothing, Kind::Flush(UseId(id as u32)), span);
-        }
-        self.cx
-            .report(Report::new(Code::WrongKind, span, "`flush` takes one capability").hint("as in `flush(display)`"));
-        Typed::error(span)
-    }
-
     /// A built-in function: a line of the table, by name and operand types.
-    fn call_operator(&mut self, text: &'static str, args: &'f [Arg<'f>], span: Span, hint: Option<Type>) -> Typed {
+    pub(super) fn call_operator(
+        &mut self,
+        text: &'static str,
+        args: &'f [Arg<'f>],
+        span: Span,
+        hint: Option<Type>,
+    ) -> Typed {
         let (args, offset) = match args {
             [args @ .., last] if last.name.is_some_and(|name| name.text == "offset") => (args, Some(last)),
             args => (args, None),
         };
+        let lanes = named(Form::Call, text)
+            .find_map(|info| if let Form::MemoryLane(lanes) = info.form { Some(lanes) } else { None });
+        if let Some(lanes) = lanes {
+            let mut typed = self.lane_op(text, lanes, args, span);
+            if let Some(offset) = offset {
+                self.apply_offset(&mut typed, text, offset);
+            }
+            if let Kind::Op(op, ..) = typed.kind {
+                self.check_memory(op, span);
+            }
+            return typed;
+        }
         self.no_names(args);
         let mut typed = self.with_borrows(|body| {
-            let args = args.iter().map(|arg| body.operand(&arg.value, None)).collect();
+            let args: Vec<Typed> = args.iter().map(|arg| body.operand(&arg.value, None)).collect();
+            if let ("len", [of]) = (text, &args[..]) {
+                if body.array_of(of).is_some() {
+                    return Typed::new(Ty::Of(Type::I32), Kind::Node(Instr::ArrayLen, args), span);
+                }
+                if !body.check_indexable(of) {
+                    return Typed::error(span);
+                }
+            }
             body.operator(Form::Call, text, args, span, hint)
         });
         if let Some(offset) = offset {
@@ -207,8 +314,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
         };
         match (&mut typed.kind, value) {
             (_, None) | (Kind::Error, _) => {}
-            (Kind::Op(op, at, _), Some(value)) if op.info().form == Form::Memory => match u32::try_from(value) {
-                Ok(value) => *at = value,
+            (Kind::Op(op, immediate, _), Some(value)) if op.info().form.has_offset() => match u32::try_from(value) {
+                Ok(value) => immediate.offset = value,
                 Err(_) => self.cx.error(
                     Code::BadLiteral,
                     offset.value.span,
@@ -224,121 +331,20 @@ impl<'f> Body<'_, '_, 'f, '_> {
     }
 
     fn check_memory(&mut self, op: Op, span: Span) {
-        let needs = op.info().form == Form::Memory
-            || matches!(op, Op::MemorySize | Op::MemoryGrow | Op::MemoryFill | Op::MemoryCopy | Op::StrAt);
-        if needs && self.cx.memory.is_none() {
+        if !op.touches_memory() {
+            return;
+        }
+        self.impure(span, "touches memory");
+        if self.cx.memory.is_none() {
             let report = Report::new(Code::Memory, span, "this module declares no memory");
             self.cx.report(
                 report.hint("declare it, outside functions: `memory 1..1` (pages of 64 KiB at start, and at most)"),
             );
         }
     }
-
-    /// The instruction that `CAP.name` means, noted as wanted.
-    pub(super) fn instruction(&mut self, of: &'f Expr<'f>, name: Name<'f>) -> Option<(UseId, u8)> {
-        let ExprKind::Name(cap) = of.kind else {
-            self.cx.error(Code::WrongKind, of.span, "only capabilities have instructions");
-            return None;
-        };
-        let at = match self.find(cap) {
-            Found::Item(Entry::Use(at)) => at,
-            Found::Nothing
-                if cap == "i32x4"
-                    || cap == "f64x2"
-                    || cap == "i8x16"
-                    || cap == "f32x4"
-                    || cap == "i16x8"
-                    || cap == "i64x2" =>
-            {
-                self.cx.error(Code::NotSupported, of.span, "vector operations are not supported yet");
-                return None;
-            }
-            Found::Nothing => {
-                let report = Report::new(Code::UnknownName, of.span, format!("there is no capability `{cap}`"));
-                let report = match self.suggest(cap, core::iter::empty()) {
-                    Some(near) => report.did_you_mean(near),
-                    None => report.hint(format!("declare it: `use {cap}: cascade.{cap}@1`")),
-                };
-                self.cx.report(report);
-                return None;
-            }
-            Found::Item(Entry::Unsupported(_)) => return None,
-            Found::Item(entry) => {
-                self.cx.error(Code::WrongKind, of.span, format!("`{cap}` is {}, not a capability", entry.describe()));
-                return None;
-            }
-            Found::Local(id) => {
-                if self.local(id).ty != Ty::Error {
-                    let report = Report::new(Code::WrongKind, of.span, format!("`{cap}` is a local, not a capability"));
-                    self.cx.report(report.hint("built-in functions are called by name: `len(s)`"));
-                }
-                return None;
-            }
-        };
-        if self.func.is_none() {
-            self.cx.error(Code::NotConstant, of.span, "a device instruction is not a constant");
-            return None;
-        }
-        self.cx.wanted_instruction(UseId(at as u32), name)
-    }
-
-    fn send(&mut self, id: UseId, opcode: u8, args: &'f [Arg<'f>], span: Span) -> Typed {
-        let Some(instruction) = self.cx.used(id, opcode) else { return self.skip_args(args, span) };
-        let params: Vec<Ty> = instruction.params.iter().map(|field| Ty::Of(field.ty)).collect();
-        let results: Vec<Ty> =
-            instruction.results.iter().flat_map(|fields| fields.iter()).map(|field| Ty::Of(field.ty)).collect();
-        let Some(args) = self.args(args, &params, span, |_| {
-            let sig = signature_text(&instruction.params, instruction.results.as_deref());
-            let message =
-                format!("`{}` takes {}, not {}", instruction.name, counted(params.len(), "operand"), args.len());
-            Report::new(Code::Count, span, message).hint(format!("it is declared as `{}{sig}`", instruction.name))
-        }) else {
-            return Typed::error(span);
-        };
-        Typed::new(result_type(&results), Kind::Send(id, opcode, args), span)
-    }
-
-    /// The types of what a call gives.
-    pub(super) fn results(&self, typed: &Typed) -> Vec<Ty> {
-        match &typed.kind {
-            Kind::Call(id, _) => self.cx.funcs[id.index()].results.clone(),
-            Kind::Send(id, opcode, _) => {
-                let instruction = self.cx.used(*id, *opcode);
-                let fields = instruction.and_then(|instruction| instruction.results);
-                fields.iter().flat_map(|fields| fields.iter()).map(|field| Ty::Of(field.ty)).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
 }
 
-impl<'f> Context<'_, 'f, '_> {
-    /// An instruction by name, noted as wanted.
-    fn wanted_instruction(&mut self, id: UseId, name: Name<'f>) -> Option<(UseId, u8)> {
-        let set = self.uses[id.index()].set.clone()?;
-        let Some(instruction) = set.instruction_named(name.text) else {
-            let report = match name.text {
-                "run" | "send" => {
-                    Report::new(Code::NotSupported, name.span, "device programs (`run`, `send`) are not supported yet")
-                }
-                _ => unknown_member(&set, name.text, name.span, "instruction"),
-            };
-            self.report(report);
-            return None;
-        };
-        self.note_instruction(name.span, &set, instruction);
-        self.check_wanted(id, name.text, name.span);
-        self.uses[id.index()].instructions.insert(instruction.opcode);
-        Some((id, instruction.opcode))
-    }
-
-    /// An instruction of a wanted capability.
-    pub(super) fn used(&self, id: UseId, opcode: u8) -> Option<Instruction> {
-        self.uses[id.index()].set.as_ref()?.instruction(opcode).cloned()
-    }
-}
-
-fn result_type(results: &[Ty]) -> Ty {
+pub(super) fn result_type(results: &[Ty]) -> Ty {
     match results {
         [] => Ty::Nothing,
         [one] => *one,

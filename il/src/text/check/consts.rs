@@ -3,12 +3,14 @@
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::super::ast::Expr;
 use super::super::diag::{Code, Report, Span};
 use super::body::Body;
 use super::typed::{Kind, Ty, Typed, Value};
 use super::{ConstSource, ConstState, Context};
+use crate::instr::Instr;
 use crate::op::Op;
 use crate::types::Type;
 
@@ -16,7 +18,7 @@ impl<'f> Context<'_, 'f, '_> {
     /// A constant's value, computed when first asked for; `None` after an error.
     pub(super) fn const_value(&mut self, id: usize) -> Option<Value> {
         let info = &mut self.consts[id];
-        let (name, ty, source) = (info.name, info.ty, info.source);
+        let (name, ty, source, module) = (info.name, info.ty, info.source, info.module);
         match &info.state {
             ConstState::Done(value) => return value.clone(),
             ConstState::UnderWay => {
@@ -25,6 +27,7 @@ impl<'f> Context<'_, 'f, '_> {
             }
             ConstState::Waiting => info.state = ConstState::UnderWay,
         }
+        let outer = core::mem::replace(&mut self.module, module);
         let value = match source {
             ConstSource::Expr(expr) => Body::constant(self, expr, ty),
             ConstSource::After(base, by) => {
@@ -34,6 +37,7 @@ impl<'f> Context<'_, 'f, '_> {
                 )
             }
         };
+        self.module = outer;
         self.consts[id].state = ConstState::Done(value.clone());
         value
     }
@@ -57,16 +61,64 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
         }
         let value = evaluate(&typed);
         if let Err(fault) = &value {
-            let (span, message, hint) = match fault {
-                Fault::Effect(span) => {
-                    (*span, "this is not a constant", "constants are literals, other constants and operators over them")
-                }
-                Fault::Trap(span) => (*span, "this constant expression would trap", "check the divisor and the range"),
-            };
-            body.cx.report(Report::new(Code::NotConstant, span, message).hint(hint));
+            body.not_constant(fault, "constants are literals, other constants and operators over them");
         }
         value.ok()
     }
+
+    /// The initial value of a global: a constant tree, which may make objects.
+    pub(super) fn initial(cx: &'b mut Context<'c, 'f, 's>, expr: &'f Expr<'f>, ty: Option<Ty>) -> Option<Typed> {
+        let mut body = Body::new(cx, None);
+        let want = if let Some(Ty::Of(want)) = ty { Some(want) } else { None };
+        let typed = body.infer(expr, want);
+        let typed = match want {
+            Some(want) => body.coerce(typed, want),
+            None => body.settle(typed),
+        };
+        if typed.ty == Ty::Error || ty == Some(Ty::Error) {
+            return None;
+        }
+        let tree = constant_tree(typed);
+        if let Err(fault) = &tree {
+            body.not_constant(
+                fault,
+                "a global starts as a literal, a constant, `null`, `&f`, or an array or struct of such",
+            );
+        }
+        tree.ok()
+    }
+
+    fn not_constant(&mut self, fault: &Fault, hint: &str) {
+        let (span, message, hint) = match fault {
+            Fault::Effect(span) => (*span, "this is not a constant", hint),
+            Fault::Trap(span) => (*span, "this constant expression would trap", "check the divisor and the range"),
+        };
+        self.cx.report(Report::new(Code::NotConstant, span, message).hint(hint));
+    }
+}
+
+/// A typed expression with its constant parts computed; what is left makes objects.
+fn constant_tree(typed: Typed) -> Result<Typed, Fault> {
+    let Typed { ty, kind, span } = typed;
+    let kind = match kind {
+        Kind::Null => Kind::Null,
+        Kind::Node(instr @ Instr::FuncRef(..), args) => Kind::Node(instr, args),
+        Kind::Node(instr @ (Instr::StructNew(_) | Instr::ArrayNew(_) | Instr::ArrayOf(..)), args) => {
+            Kind::Node(instr, constant_trees(args)?)
+        }
+        Kind::Reordered(instr, args) => {
+            // Without effects, the order is nothing to be seen.
+            let mut args = args;
+            args.sort_by_key(|(place, _)| *place);
+            Kind::Node(instr, constant_trees(args.into_iter().map(|(_, arg)| arg).collect())?)
+        }
+        kind => Kind::Value(evaluate(&Typed::new(ty, kind, span))?),
+    };
+    Ok(Typed::new(ty, kind, span))
+}
+
+fn constant_trees(list: Vec<Typed>) -> Result<Vec<Typed>, Fault> {
+    list.into_iter().map(constant_tree).collect()
 }
 
 /// Why an expression has no constant value.
@@ -108,12 +160,15 @@ fn evaluate(typed: &Typed) -> Result<Value, Fault> {
 fn operate(op: Op, a: Value, b: Value) -> Computed {
     match (a, b) {
         (Value::I32(a), Value::I32(b)) => i32_binary(op, a, b),
+        (Value::I64(low), Value::I64(high)) if op == Op::V128FromI64s => Some(Ok(Value::V128(low, high))),
         (Value::I64(a), Value::I64(b)) => i64_binary(op, a, b),
         (Value::F64(a), Value::F64(b)) => f64_binary(op, a, b),
+        (Value::F32(a), Value::F32(b)) => f32_binary(op, a, b),
         (Value::Bool(a), Value::Bool(b)) => bool_binary(op, a, b),
         (Value::I32(a), _) => unary_i32(op, a),
         (Value::I64(a), _) => unary_i64(op, a),
         (Value::F64(a), _) => unary_f64(op, a),
+        (Value::F32(a), _) => unary_f32(op, a),
         (Value::Str(a), Value::Str(b)) if op == Op::StrConcat => Some(Ok(Value::Str(Rc::from(String::from(&*a) + &b)))),
         _ => None,
     }
@@ -195,6 +250,27 @@ fn f64_binary(op: Op, a: f64, b: f64) -> Computed {
     }
 }
 
+fn narrow(value: f32) -> Computed {
+    Some(Ok(Value::F32(if value.is_nan() { f32::from_bits(0x7fc0_0000) } else { value })))
+}
+
+fn f32_binary(op: Op, a: f32, b: f32) -> Computed {
+    let truth = |value: bool| Some(Ok(Value::Bool(value)));
+    match op {
+        Op::F32Add => narrow(a + b),
+        Op::F32Sub => narrow(a - b),
+        Op::F32Mul => narrow(a * b),
+        Op::F32Div => narrow(a / b),
+        Op::F32Eq => truth(a == b),
+        Op::F32Ne => truth(a != b),
+        Op::F32Lt => truth(a < b),
+        Op::F32Gt => truth(a > b),
+        Op::F32Le => truth(a <= b),
+        Op::F32Ge => truth(a >= b),
+        _ => None,
+    }
+}
+
 fn bool_binary(op: Op, a: bool, b: bool) -> Computed {
     let value = match op {
         Op::BoolNot => !a,
@@ -221,6 +297,9 @@ fn unary_i32(op: Op, a: i32) -> Computed {
         Op::I64FromI32U => return Some(Ok(Value::I64(i64::from(a as u32)))),
         Op::F64FromI32S => return Some(Ok(Value::F64(f64::from(a)))),
         Op::F64FromI32U => return Some(Ok(Value::F64(f64::from(a as u32)))),
+        Op::F32FromI32S => return Some(Ok(Value::F32(a as f32))),
+        Op::F32FromI32U => return Some(Ok(Value::F32(a as u32 as f32))),
+        Op::F32Bits => return Some(Ok(Value::F32(f32::from_bits(a as u32)))),
         _ => return None,
     };
     Some(Ok(Value::I32(value)))
@@ -237,6 +316,8 @@ fn unary_i64(op: Op, a: i64) -> Computed {
         Op::I32FromI64 => return Some(Ok(Value::I32(a as i32))),
         Op::F64FromI64S => return Some(Ok(Value::F64(a as f64))),
         Op::F64FromI64U => return Some(Ok(Value::F64(a as u64 as f64))),
+        Op::F32FromI64S => return Some(Ok(Value::F32(a as f32))),
+        Op::F32FromI64U => return Some(Ok(Value::F32(a as u64 as f32))),
         Op::F64Bits => return Some(Ok(Value::F64(f64::from_bits(a as u64)))),
         _ => return None,
     };
@@ -249,8 +330,22 @@ fn unary_f64(op: Op, a: f64) -> Computed {
         Op::F64Neg => Some(Ok(Value::F64(-a))),
         Op::F64Abs => Some(Ok(Value::F64(f64::from_bits(a.to_bits() & !(1 << 63))))),
         Op::I64Bits => Some(Ok(Value::I64(a.to_bits() as i64))),
+        Op::F32FromF64 => narrow(a as f32),
         Op::I32FromF64S => Some(truncated(a, -2147483649.0, 2147483648.0).map(|value| Value::I32(value as i32))),
         Op::I64FromF64S => Some(truncated(a, -9223372036854777856.0, 9223372036854775808.0).map(Value::I64)),
+        _ => None,
+    }
+}
+
+fn unary_f32(op: Op, a: f32) -> Computed {
+    let wide = f64::from(a);
+    match op {
+        Op::F32Neg => Some(Ok(Value::F32(-a))),
+        Op::F32Abs => Some(Ok(Value::F32(f32::from_bits(a.to_bits() & !(1 << 31))))),
+        Op::I32Bits => Some(Ok(Value::I32(a.to_bits() as i32))),
+        Op::F64FromF32 => float(wide),
+        Op::I32FromF32S => Some(truncated(wide, -2147483649.0, 2147483648.0).map(|value| Value::I32(value as i32))),
+        Op::I64FromF32S => Some(truncated(wide, -9223372036854777856.0, 9223372036854775808.0).map(Value::I64)),
         _ => None,
     }
 }
@@ -279,6 +374,13 @@ pub(super) fn literal(literal: super::typed::Literal, ty: Type) -> Result<Value,
     match ty {
         Type::I32 => signed(32).map(|value| Value::I32(value as i32)).ok_or_else(unfit),
         Type::I64 => signed(64).map(Value::I64).ok_or_else(unfit),
+        Type::F32 => {
+            let float = value as f32;
+            let exact = value <= 1 << 24 || float as u64 == value;
+            exact
+                .then_some(Value::F32(if negative { -float } else { float }))
+                .ok_or_else(|| format!("{sign}{value} is not exact in `f32`"))
+        }
         Type::F64 => {
             let float = value as f64;
             let exact = value <= 1 << 53 || float as u64 == value;

@@ -2,66 +2,178 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::string::String;
 
-use super::super::ast::{self, Expr, File, Item, Name, Param};
+use super::super::ast::{self, Expr, Item, Name, Param};
 use super::super::diag::{Code, Report, Span};
 use super::body::Body;
+use super::structs::StructInfo;
 use super::typed::{Ty, Value};
-use super::{ConstInfo, ConstSource, ConstState, Context, Entry, EnumInfo, FuncInfo, FuncKind, GlobalInfo};
+use super::{
+    ConstInfo, ConstSource, ConstState, Context, Entry, EnumInfo, FuncInfo, FuncKind, GlobalInfo, ProgramInfo,
+};
 use crate::limits;
-use crate::types::Type;
+use crate::types::{FuncId, IsaId, Type};
 use crate::{Data, Memory};
 
 impl<'f> Context<'_, 'f, '_> {
     /// Declares everything that bodies refer to.
-    pub(super) fn declare(&mut self, file: &'f File<'f>) {
-        self.declare_sets(file);
-        for item in &file.items {
-            self.declare_names(item);
-        }
-        for item in &file.items {
-            self.declare_types(item);
-        }
-        for item in &file.items {
-            self.declare_functions(item);
-        }
+    pub(super) fn declare(&mut self) {
+        self.items(Self::declare_set);
+        self.items(Self::declare_names);
+        self.items(Self::resolve_import);
+        self.declare_structs();
+        self.items(Self::declare_types);
+        self.signatures();
+        self.items(Self::declare_duties);
         for id in 0..self.consts.len() {
             self.const_value(id);
         }
-        for item in &file.items {
-            self.declare_data(item);
+        self.items(Self::declare_data);
+    }
+
+    /// Does something with every item, each in its own text's scope.
+    fn items(&mut self, mut each: impl FnMut(&mut Self, &'f Item<'f>)) {
+        for (at, unit) in self.build.units.iter().enumerate() {
+            for item in &unit.file.items {
+                self.module = at;
+                each(self, item);
+            }
         }
     }
 
     fn declare_names(&mut self, item: &'f Item<'f>) {
         match item {
-            Item::Use { name, isa, wants } => {
-                let entry = Entry::Use(self.uses.len());
-                self.declare_name(*name, entry);
-                self.declare_use(*name, isa, wants.as_deref());
-            }
-            Item::Const { name, value, .. } => {
+            Item::Use { name, isa, wants } => self.declare_use(*name, isa, wants.as_deref()),
+            Item::Const { export, name, value, .. } => {
                 let entry = Entry::Const(self.consts.len());
-                self.declare_name(*name, entry);
+                self.declare_exported(*name, entry, *export);
                 self.push_const(*name, ConstSource::Expr(value));
             }
-            Item::Enum { name, members } => {
+            Item::Enum { export, name, members } => {
                 let entry = Entry::Enum(self.enums.len());
-                self.declare_name(*name, entry);
+                self.declare_exported(*name, entry, *export);
                 self.declare_enum(members);
+            }
+            Item::Struct(decl) => {
+                let entry = Entry::Struct(self.types.structs.len());
+                self.declare_exported(decl.name, entry, decl.export);
+                self.types.structs.push(StructInfo::new(self.module, decl));
             }
             Item::Global { name, mutable, .. } => {
                 let entry = Entry::Global(self.globals.len());
                 self.declare_name(*name, entry);
                 self.globals.push(GlobalInfo { name: *name, mutable: *mutable, ty: Ty::Error, init: None });
             }
-            Item::Unsupported { name: Some(name), what } => self.declare_name(*name, Entry::Unsupported(what)),
-            _ => {}
+            Item::Func(func) => {
+                let entry = Entry::Func(self.funcs.len());
+                self.declare_exported(func.name, entry, func.export);
+                self.push_func(func, FuncKind::Plain, func.name.text.into());
+                self.check_main(func);
+            }
+            Item::On { source, func } => {
+                self.push_func(func, FuncKind::Handler, format!("on {}.{}", source.text, func.name.text));
+            }
+            Item::Provides { ops, .. } => {
+                for op in ops {
+                    self.push_func(op, FuncKind::Op, format!("op {}", op.name.text));
+                }
+            }
+            Item::Program { isa, func } => self.declare_program(isa, func),
+            Item::Test { title, func } => self.declare_test(title, func),
+            Item::Import { .. } | Item::Isa { .. } | Item::Memory { .. } | Item::Data { .. } => {}
         }
     }
 
+    fn declare_exported(&mut self, name: Name<'f>, entry: Entry, export: bool) {
+        self.declare_name(name, entry);
+        if export {
+            self.exported[self.module].insert(name.text);
+        }
+    }
+
+    fn declare_program(&mut self, isa: &ast::IsaPath<'f>, func: &'f ast::Func<'f>) {
+        let entry = Entry::Program(self.programs.len());
+        self.declare_name(func.name, entry);
+        let isa = self.set(isa).map(|set| self.shared_set(&set));
+        let id = FuncId(self.funcs.len() as u32);
+        // Without its set, nothing in it has a meaning; the error is reported.
+        let set = isa.unwrap_or(IsaId(u32::MAX));
+        self.push_func(func, FuncKind::Program(set), format!("program {}", func.name.text));
+        self.programs.push(ProgramInfo { name: func.name, isa: set, func: id });
+        self.limit(self.programs.len(), limits::PROGRAMS, "device programs", func.name.span);
+    }
+
+    /// Tests are those of the module that is built, if they are asked for; all are checked.
+    fn declare_test(&mut self, title: &(alloc::vec::Vec<u8>, Span), func: &'f ast::Func<'f>) {
+        let Some(name) = self.utf8(&title.0, title.1) else { return };
+        self.limit(name.len(), limits::NAME_BYTES, "bytes of a name", title.1);
+        if self.module == 0 && self.tests.iter().any(|test| *test.name == *name) {
+            self.error(Code::Duplicate, title.1, "there is a test of this name already");
+        }
+        let id = FuncId(self.funcs.len() as u32);
+        self.push_func(func, FuncKind::Test, format!("test {name:?}"));
+        if self.module == 0 {
+            self.tests.push(crate::Test { name: String::from(&*name), func: id });
+            self.limit(self.tests.len(), limits::TESTS, "tests", title.1);
+        }
+    }
+
+    /// Adds a function; its types come when all names are declared.
+    fn push_func(&mut self, func: &'f ast::Func<'f>, kind: FuncKind, title: String) {
+        let id = FuncId(self.funcs.len() as u32);
+        self.func_at.insert(func.name.span.start, id);
+        self.limit(func.name.text.len(), limits::NAME_BYTES, "bytes of a name", func.name.span);
+        let (params, results) = Default::default();
+        self.funcs.push(FuncInfo { module: self.module, kind, title, params, results, func });
+    }
+
+    fn signatures(&mut self) {
+        for id in 0..self.funcs.len() {
+            let FuncInfo { module, func, kind, .. } = self.funcs[id];
+            self.module = module;
+            let params: alloc::vec::Vec<Ty> = func.sig.params.iter().map(|param| self.param_type(param)).collect();
+            let results: alloc::vec::Vec<Ty> =
+                func.sig.results.iter().flatten().map(|result| self.ty(&result.ty, false)).collect();
+            self.limit(params.len(), limits::PARAMS, "parameters", func.sig.span);
+            self.limit(results.len(), limits::RESULTS, "results", func.sig.span);
+            if let FuncKind::Program(_) = kind {
+                self.check_program_types(func, &params, &results);
+            }
+            self.funcs[id].params = params;
+            self.funcs[id].results = results;
+        }
+    }
+
+    /// What enters and leaves a program travels in packets.
+    fn check_program_types(&mut self, func: &'f ast::Func<'f>, params: &[Ty], results: &[Ty]) {
+        let declared = func.sig.params.iter().chain(func.sig.results.iter().flatten());
+        for (param, ty) in declared.zip(params.iter().chain(results)) {
+            self.check_carried(*ty, param.ty.span);
+        }
+    }
+
+    /// Refuses what packets do not carry.
+    pub(super) fn check_carried(&mut self, ty: Ty, span: Span) -> bool {
+        let Ty::Of(ty) = ty else { return true };
+        let carried = ty.is_sendable();
+        if !carried {
+            let text = self.type_text(ty);
+            let report = if self.types.is_sendable(ty) || matches!(ty, Type::Ref(id) if self.types.cap(id).is_some()) {
+                Report::new(Code::NotSupported, span, format!("`{text}` is not carried by packets yet"))
+                    .hint("numbers, `bool`, `str` and `buf` are")
+            } else {
+                Report::new(Code::NotSendable, span, format!("`{text}` cannot leave the VM that holds it"))
+                    .hint("numbers, `bool`, `str` and `buf` can")
+            };
+            self.report(report);
+        }
+        carried
+    }
+
     fn push_const(&mut self, name: Name<'f>, source: ConstSource<'f>) {
-        self.consts.push(ConstInfo { name, ty: None, source, state: ConstState::Waiting });
+        let module = self.module;
+        self.consts.push(ConstInfo { module, name, ty: None, source, state: ConstState::Waiting });
     }
 
     fn declare_enum(&mut self, members: &'f [(Name<'f>, Option<Expr<'f>>)]) {
@@ -89,30 +201,30 @@ impl<'f> Context<'_, 'f, '_> {
         self.enums.push(info);
     }
 
-    /// The declared types of constants and globals, which need all names.
+    /// The declared types of constants, which need all names.
     fn declare_types(&mut self, item: &'f Item<'f>) {
         let Item::Const { name, ty: Some(ty), .. } = item else { return };
         let ty_span = ty.span;
         let mut ty = self.ty(ty, false);
-        if ty == Ty::Of(Type::Buf) {
-            self.error(Code::NotConstant, ty_span, "a `buf` is not a constant");
+        if let Ty::Of(of) = ty
+            && !of.is_number()
+            && of != Type::Str
+        {
+            let message = format!("a `{}` is not a constant", self.type_text(of));
+            let report = Report::new(Code::NotConstant, ty_span, message);
+            self.report(report.hint("constants are numbers, `bool` and `str`; `global NAME = ..` holds objects"));
             ty = Ty::Error;
         }
-        if let Some((Entry::Const(id), span)) = self.names.get(name.text)
+        if let Some((Entry::Const(id), span)) = self.scopes[self.module].get(name.text)
             && *span == name.span
         {
             self.consts[*id].ty = Some(ty);
         }
     }
 
-    fn declare_functions(&mut self, item: &'f Item<'f>) {
+    /// What functions are there for.
+    fn declare_duties(&mut self, item: &'f Item<'f>) {
         match item {
-            Item::Func(func) => {
-                let entry = Entry::Func(self.funcs.len());
-                self.declare_name(func.name, entry);
-                self.declare_func(func, FuncKind::Plain, func.name.text.into());
-                self.check_main(func);
-            }
             Item::On { source, func } => self.declare_handler(*source, func),
             Item::Provides { isa, name, ops, span } => self.declare_provides(isa, *name, ops, *span),
             _ => {}
@@ -127,26 +239,8 @@ impl<'f> Context<'_, 'f, '_> {
         }
     }
 
-    pub(super) fn declare_func(&mut self, func: &'f ast::Func<'f>, kind: FuncKind, title: alloc::string::String) {
-        let params = func.sig.params.iter().map(|param| self.param_type(param)).collect();
-        let results = func.sig.results.iter().flatten().map(|result| self.result_type(result)).collect();
-        self.limit(func.sig.params.len(), limits::PARAMS, "parameters", func.sig.span);
-        self.limit(
-            func.sig.results.as_ref().map_or(0, |results| results.len()),
-            limits::RESULTS,
-            "results",
-            func.sig.span,
-        );
-        self.limit(func.name.text.len(), limits::NAME_BYTES, "bytes of a name", func.name.span);
-        self.funcs.push(FuncInfo { kind, title, params, results, func });
-    }
-
     fn param_type(&mut self, param: &'f Param<'f>) -> Ty {
         self.ty(&param.ty, param.borrowed)
-    }
-
-    fn result_type(&mut self, result: &'f Param<'f>) -> Ty {
-        self.ty(&result.ty, false)
     }
 
     /// Reports what exceeds a limit of the format.
@@ -166,24 +260,32 @@ impl<'f> Context<'_, 'f, '_> {
         }
     }
 
-    fn declare_global(&mut self, name: Name<'f>, ty: Option<&ast::TypeExpr<'f>>, value: &'f Expr<'f>) {
-        let declared = ty.map(|ty| {
-            let resolved = self.ty(ty, false);
-            if resolved == Ty::Of(Type::Buf) {
-                let report = Report::new(Code::NotSupported, ty.span, "a `buf` in a global is not supported yet");
-                self.report(report.hint("keep it in a local, and pass it as `ref buf`"));
-                return Ty::Error;
-            }
-            resolved
-        });
-        let init = Body::constant(self, value, declared);
-        let ty = declared.unwrap_or(init.as_ref().map_or(Ty::Error, |value| Ty::Of(value.ty())));
-        if let Some((Entry::Global(id), span)) = self.names.get(name.text)
-            && *span == name.span
-        {
-            self.globals[*id].ty = ty;
-            self.globals[*id].init = init;
+    fn declare_global(&mut self, name: Name<'f>, ty: Option<&'f ast::TypeExpr<'f>>, value: &'f Expr<'f>) {
+        let Some((Entry::Global(id), span)) = self.scopes[self.module].get(name.text).copied() else { return };
+        if span != name.span {
+            return;
         }
+        let mutable = self.globals[id].mutable;
+        let declared = ty.map(|ty| self.global_type(ty, mutable));
+        let init = Body::initial(self, value, declared);
+        let global = &mut self.globals[id];
+        global.ty = declared.unwrap_or(init.as_ref().map_or(Ty::Error, |value| value.ty));
+        global.init = init;
+    }
+
+    fn global_type(&mut self, ty: &'f ast::TypeExpr<'f>, mutable: bool) -> Ty {
+        let resolved = self.ty(ty, false);
+        let report = match resolved {
+            Ty::Of(Type::Buf) => Report::new(Code::Struct, ty.span, "a `buf` in a global may be taken away")
+                .hint("write `global mut NAME: ?buf = null`; `take(NAME)` reads it"),
+            Ty::Of(Type::OptBuf) if !mutable => {
+                Report::new(Code::Struct, ty.span, "a `?buf` that does not change could never be taken")
+                    .hint("declare it with `global mut`")
+            }
+            _ => return resolved,
+        };
+        self.report(report);
+        Ty::Error
     }
 
     fn declare_memory(&mut self, min: (u64, Span), max: (u64, Span), span: Span) {
@@ -210,10 +312,13 @@ impl<'f> Context<'_, 'f, '_> {
     }
 
     /// Checks data against the memory, once both are known.
-    pub(super) fn check_data(&mut self, file: &'f File<'f>) {
+    pub(super) fn check_data(&mut self) {
         let pages = self.memory.map(|memory| u64::from(memory.min));
-        let spans =
-            file.items.iter().filter_map(|item| if let Item::Data { span, .. } = item { Some(*span) } else { None });
+        let spans = self.build.units[0]
+            .file
+            .items
+            .iter()
+            .filter_map(|item| if let Item::Data { span, .. } = item { Some(*span) } else { None });
         let placed: alloc::vec::Vec<_> =
             self.data.iter().map(|data| u64::from(data.offset) + data.bytes.len() as u64).zip(spans).collect();
         for (end, span) in placed {

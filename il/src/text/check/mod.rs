@@ -4,22 +4,33 @@
 //! an error checking goes on with [`typed::Ty::Error`], which fits everywhere and is never reported again;
 //! the module that comes of it is dropped.
 
+mod arrays;
 mod assign;
 mod body;
 mod branch;
 mod call;
+mod caps;
+mod coerce;
 mod consts;
 mod emit;
-mod expr;
 mod finish;
 mod flow;
+mod imports;
+mod infer;
 mod items;
+mod link;
 mod note;
 mod overload;
 mod pattern;
+mod refs;
 mod sets;
+mod spill;
 mod stmt;
+mod structs;
+mod target;
 mod typed;
+mod types;
+mod vectors;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
@@ -27,31 +38,44 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::ast::{self, Expr, File, Name};
-use super::diag::{Code, Report, Sink, Span, nearest};
+use super::diag::{Code, Report, Sink, Span};
 use super::index::Notes;
 use crate::isa::InstructionSet;
-use crate::types::{FuncId, StrId, Type};
+use crate::types::{FuncId, IsaId, StrId};
 use crate::{Data, Func, Memory, Module};
-use typed::{Ty, Value};
+use typed::{Ty, Typed, Value};
+use types::Types;
 
-/// Checks a whole text. The result means something only if nothing was reported.
-pub(super) fn check(
-    file: &File<'_>,
-    name: &str,
-    source: &str,
-    known: &[&'static InstructionSet],
-    sink: &mut Sink<'_>,
-) -> Module {
-    let mut context = Context::new(source, known, sink);
-    context.run(file);
-    context.finish(file, name)
+/// One text of a build.
+pub(super) struct Unit<'f> {
+    pub file: &'f File<'f>,
+    /// The file's name.
+    pub name: &'f str,
+    /// What imports call it; empty for the module that is built.
+    pub path: &'f str,
 }
 
-/// Checks a whole text, noting what its names stand for.
-pub(super) fn notes(file: &File<'_>, source: &str, known: &[&'static InstructionSet], sink: &mut Sink<'_>) -> Notes {
-    let mut context = Context::new(source, known, sink);
+/// What a build is made of, besides its texts.
+pub(super) struct Build<'f> {
+    /// The module that is built comes first.
+    pub units: &'f [Unit<'f>],
+    pub known: &'f [&'static InstructionSet],
+    /// Whether `test` blocks are compiled.
+    pub tests: bool,
+}
+
+/// Checks a whole build. The result means something only if nothing was reported.
+pub(super) fn check(build: &Build<'_>, sink: &mut Sink<'_>) -> Module {
+    let mut context = Context::new(build, sink);
+    context.run();
+    context.finish()
+}
+
+/// Checks a whole build, noting what the names of the module that is built stand for.
+pub(super) fn notes(build: &Build<'_>, sink: &mut Sink<'_>) -> Notes {
+    let mut context = Context::new(build, sink);
     context.notes = Some(Notes::default());
-    context.run(file);
+    context.run();
     context.notes.unwrap_or_default()
 }
 
@@ -63,8 +87,11 @@ enum Entry {
     Enum(usize),
     Global(usize),
     Func(usize),
-    /// An item that was refused as not supported yet.
-    Unsupported(&'static str),
+    /// By its place in the list, not by its number.
+    Struct(usize),
+    Program(usize),
+    /// Imported, but not to be found: reported already.
+    Unknown,
 }
 
 impl Entry {
@@ -75,7 +102,9 @@ impl Entry {
             Entry::Enum(_) => "an enum",
             Entry::Global(_) => "a global",
             Entry::Func(_) => "a function",
-            Entry::Unsupported(what) => what,
+            Entry::Struct(_) => "a struct",
+            Entry::Program(_) => "a device program",
+            Entry::Unknown => "not known",
         }
     }
 }
@@ -87,10 +116,26 @@ struct UseInfo<'f> {
     wants: Option<BTreeSet<&'f str>>,
     instructions: BTreeSet<u8>,
     events: BTreeSet<u8>,
+    /// Whether it is used as a value or runs programs, so that its set is the one of all such.
+    shared: bool,
+}
+
+/// A set of which capability types, programs and capabilities as values of a module are: embedded once.
+struct SharedSet {
+    set: Rc<InstructionSet>,
+    instructions: BTreeSet<u8>,
+}
+
+/// A device program.
+struct ProgramInfo<'f> {
+    name: Name<'f>,
+    isa: IsaId,
+    func: FuncId,
 }
 
 /// A constant: the value of a `const` or enum member is computed when first asked for.
 struct ConstInfo<'f> {
+    module: usize,
     name: Name<'f>,
     ty: Option<Ty>,
     source: ConstSource<'f>,
@@ -119,7 +164,8 @@ struct GlobalInfo<'f> {
     name: Name<'f>,
     mutable: bool,
     ty: Ty,
-    init: Option<Value>,
+    /// A constant tree, evaluated.
+    init: Option<Typed>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,9 +173,13 @@ enum FuncKind {
     Plain,
     Handler,
     Op,
+    /// Of a shared set.
+    Program(IsaId),
+    Test,
 }
 
 struct FuncInfo<'f> {
+    module: usize,
     kind: FuncKind,
     /// For reports and the names section.
     title: String,
@@ -154,17 +204,28 @@ struct Compiled {
 
 /// The module under construction.
 struct Context<'c, 'f, 's> {
-    source: &'c str,
-    known: &'c [&'static InstructionSet],
+    build: &'c Build<'f>,
+    source: &'s str,
     sink: &'c mut Sink<'s>,
-    names: BTreeMap<&'f str, (Entry, Span)>,
-    sets: Vec<Rc<InstructionSet>>,
+    /// Which text the names looked up now stand in.
+    module: usize,
+    /// One scope a text.
+    scopes: Vec<BTreeMap<&'f str, (Entry, Span)>>,
+    /// The names that each text declares with `export`.
+    exported: Vec<BTreeSet<&'f str>>,
+    types: Types<'f>,
+    sets: Vec<(usize, Rc<InstructionSet>)>,
+    shared: Vec<SharedSet>,
     uses: Vec<UseInfo<'f>>,
     consts: Vec<ConstInfo<'f>>,
     enums: Vec<EnumInfo<'f>>,
     globals: Vec<GlobalInfo<'f>>,
     funcs: Vec<FuncInfo<'f>>,
+    /// Functions by the place of their names.
+    func_at: BTreeMap<u32, FuncId>,
     compiled: Vec<Compiled>,
+    programs: Vec<ProgramInfo<'f>>,
+    tests: Vec<crate::Test>,
     provides: Option<ProvidesInfo<'f>>,
     handlers: Vec<crate::Handler>,
     memory: Option<Memory>,
@@ -180,19 +241,26 @@ struct Context<'c, 'f, 's> {
 }
 
 impl<'c, 'f, 's> Context<'c, 'f, 's> {
-    fn new(source: &'c str, known: &'c [&'static InstructionSet], sink: &'c mut Sink<'s>) -> Self {
+    fn new(build: &'c Build<'f>, sink: &'c mut Sink<'s>) -> Self {
         Context {
-            source,
-            known,
+            build,
+            source: sink.source(),
             sink,
-            names: BTreeMap::new(),
+            module: 0,
+            scopes: build.units.iter().map(|_| BTreeMap::new()).collect(),
+            exported: build.units.iter().map(|_| BTreeSet::new()).collect(),
+            types: Types::default(),
             sets: Vec::new(),
+            shared: Vec::new(),
             uses: Vec::new(),
             consts: Vec::new(),
             enums: Vec::new(),
             globals: Vec::new(),
             funcs: Vec::new(),
+            func_at: BTreeMap::new(),
             compiled: Vec::new(),
+            programs: Vec::new(),
+            tests: Vec::new(),
             provides: None,
             handlers: Vec::new(),
             memory: None,
@@ -205,11 +273,21 @@ impl<'c, 'f, 's> Context<'c, 'f, 's> {
         }
     }
 
-    fn run(&mut self, file: &'f File<'f>) {
-        self.declare(file);
-        self.check_data(file);
+    fn run(&mut self) {
+        self.declare();
+        self.check_data();
         self.bodies();
         self.note_items();
+    }
+
+    /// What a name stands for in the current text.
+    fn entry(&self, name: &str) -> Option<Entry> {
+        self.scopes.get(self.module)?.get(name).map(|(entry, _)| *entry)
+    }
+
+    /// All names of the current text.
+    fn item_names(&self) -> impl Iterator<Item = &'f str> {
+        self.scopes.get(self.module).into_iter().flat_map(|scope| scope.keys().copied())
     }
 
     fn report(&mut self, report: Report) {
@@ -251,80 +329,13 @@ impl<'c, 'f, 's> Context<'c, 'f, 's> {
         }
     }
 
-    /// A type as written.
-    fn ty(&mut self, ty: &ast::TypeExpr<'f>, borrowed: bool) -> Ty {
-        let word = match &ty.kind {
-            ast::TypeKind::Word(word) => *word,
-            ast::TypeKind::Unsupported(what) => {
-                self.error(Code::NotSupported, ty.span, alloc::format!("{what} is not supported yet"));
-                return Ty::Error;
-            }
-            ast::TypeKind::Path(path) => return self.named_type(path),
-        };
-        let known = Type::PLAIN.into_iter().find(|known| known.name() == word);
-        match (known, borrowed) {
-            (Some(Type::Buf), true) => Ty::Of(Type::BufRef),
-            (Some(known), false) => Ty::Of(known),
-            (Some(_), true) => {
-                let report =
-                    Report::new(Code::Mismatch, ty.span, alloc::format!("`ref` borrows a `buf`, not `{word}`"));
-                self.report(report.hint(alloc::format!("pass `{word}` as it is: it is copied")));
-                Ty::Error
-            }
-            (None, _) => {
-                let report =
-                    Report::new(Code::NotSupported, ty.span, alloc::format!("the type `{word}` is not supported yet"));
-                self.report(match word {
-                    "i8" | "i16" | "u8" | "u16" => {
-                        report.hint("it will be for fields and elements only; numbers are `i32` or `i64`")
-                    }
-                    "f32" => report.hint("use `f64`"),
-                    _ => report,
-                });
-                Ty::Error
-            }
-        }
-    }
-
-    fn named_type(&mut self, path: &ast::Path<'f>) -> Ty {
-        let text = path.text();
-        let found = self.names.get(text.as_str()).map(|(entry, _)| *entry);
-        if let Some(entry) = found {
-            self.note_item(path.span, entry);
-        }
-        match found {
-            // An enum names numbers.
-            Some(Entry::Enum(_)) => Ty::Of(Type::I32),
-            Some(Entry::Unsupported(_)) => Ty::Error,
-            Some(entry) => {
-                self.error(Code::WrongKind, path.span, alloc::format!("`{text}` is {}, not a type", entry.describe()));
-                Ty::Error
-            }
-            None => {
-                let report = Report::new(Code::UnknownName, path.span, alloc::format!("there is no type `{text}`"));
-                let other = match text.as_str() {
-                    "int" | "u32" | "usize" | "isize" | "char" | "byte" => Some("i32"),
-                    "long" | "u64" => Some("i64"),
-                    "float" | "double" => Some("f64"),
-                    "string" | "String" => Some("str"),
-                    "boolean" => Some("bool"),
-                    text => nearest(text, Type::PLAIN.iter().map(|ty| ty.name())),
-                };
-                self.report(match other {
-                    Some(other) => report.hint(alloc::format!("use `{other}`")).replace_by(other),
-                    None => report.hint("types are i32, i64, f64, bool, str, buf, and the names of enums"),
-                });
-                Ty::Error
-            }
-        }
-    }
-
     /// Checks and emits every function.
     fn bodies(&mut self) {
         for id in 0..self.funcs.len() {
             if self.sink.is_full() {
                 return;
             }
+            self.module = self.funcs[id].module;
             let compiled = body::function(self, id);
             self.compiled.push(compiled);
         }
@@ -335,13 +346,13 @@ impl<'c, 'f, 's> Context<'c, 'f, 's> {
         if name.is_blank() {
             return;
         }
-        if let Some((_, first)) = self.names.get(name.text) {
+        if let Some((_, first)) = self.scopes[self.module].get(name.text) {
             let report = Report::new(Code::Duplicate, name.span, alloc::format!("`{}` is declared twice", name.text));
             let report = report.label("declared again").also(*first, "first declared here");
             self.report(report);
             return;
         }
-        self.names.insert(name.text, (entry, name.span));
+        self.scopes[self.module].insert(name.text, (entry, name.span));
         self.note_item(name.span, entry);
     }
 }

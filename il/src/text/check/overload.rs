@@ -13,9 +13,11 @@ use crate::types::Type;
 /// All operators written like this.
 pub(super) fn named(form: Form, text: &str) -> impl Iterator<Item = &'static OpInfo> + Clone {
     let calls = form == Form::Call;
-    Op::TABLE
-        .iter()
-        .filter(move |info| info.text == text && (info.form == form || (calls && info.form == Form::Memory)))
+    Op::TABLE.iter().filter(move |info| {
+        info.text == text
+            && (info.form == form
+                || (calls && !matches!(info.form, Form::Infix | Form::Prefix | Form::Index | Form::IndexSet)))
+    })
 }
 
 /// How badly an operand fits a parameter: 0 is exactly, `None` not at all.
@@ -23,8 +25,9 @@ fn misfit(arg: &Typed, param: Type) -> Option<u8> {
     match (arg.ty, param) {
         (Ty::Of(ty), param) if ty == param => Some(0),
         (Ty::Int, Type::I32) | (Ty::Float, Type::F64) => Some(0),
-        (Ty::Int, Type::I64) => Some(1),
+        (Ty::Int, Type::I64) | (Ty::Float, Type::F32) => Some(1),
         (Ty::Int, Type::F64) => Some(2),
+        (Ty::Int, Type::F32) => Some(3),
         _ => None,
     }
 }
@@ -71,9 +74,12 @@ impl<'f> Body<'_, '_, 'f, '_> {
 
     /// The operator, its open operands settled.
     fn apply(&mut self, info: &'static OpInfo, args: Vec<Typed>, span: Span) -> Typed {
-        let args = args.into_iter().zip(info.params).map(|(arg, param)| self.coerce(arg, *param)).collect();
+        let args: Vec<Typed> = args.into_iter().zip(info.params).map(|(arg, param)| self.coerce(arg, *param)).collect();
         let ty = info.result.map_or(Ty::Nothing, Ty::Of);
-        Typed::new(ty, Kind::Op(info.op, 0, args), span)
+        if args.iter().any(|arg: &Typed| arg.ty == Ty::Error) {
+            return Typed::error(span);
+        }
+        Typed::new(ty, Kind::op(info.op, args), span)
     }
 
     /// Settles an operator over literals on operands of type `ty`.
@@ -94,8 +100,13 @@ impl<'f> Body<'_, '_, 'f, '_> {
             if matches!(arg.ty, Ty::Nothing | Ty::Many) {
                 return self.no_single_value(arg);
             }
+            if matches!(arg.ty, Ty::Of(ty) if ty.is_nullable()) && form == Form::Infix {
+                let report = Report::new(Code::MayBeNull, arg.span, format!("{} may be null", self.cx.describe(arg)));
+                self.cx.report(report.hint("unwrap it: `if let x = .. { .. }`, or `.. as T`, which traps"));
+                return Typed::error(span);
+            }
         }
-        let shown: Vec<String> = args.iter().map(describe).collect();
+        let shown: Vec<String> = args.iter().map(|arg| self.cx.describe(arg)).collect();
         let shown = shown.join(if form == Form::Infix { " and " } else { ", " });
         let candidates: Vec<&OpInfo> = named(form, text).collect();
         let fitting_count = candidates.iter().any(|info| info.params.len() == args.len());
@@ -121,18 +132,17 @@ impl<'f> Body<'_, '_, 'f, '_> {
     fn operator_hint(&self, form: Form, text: &str, args: &[Typed], candidates: &[&OpInfo]) -> String {
         let types: Vec<Ty> = args.iter().map(|arg| arg.ty).collect();
         match (text, &types[..]) {
-            (_, types) if types.contains(&Ty::Of(Type::Buf)) => {
-                return "put the `buf` in a local first: `let b = ..`".into();
-            }
             ("+", types) if types.contains(&Ty::Of(Type::Str)) => {
                 return "join strings with `concat(a, b)`; `str(n)` makes one of a number".into();
             }
-            ("%", types) if types.contains(&Ty::Of(Type::F64)) => return "floats have no remainder".into(),
+            ("%", types) if types.contains(&Ty::Of(Type::F64)) || types.contains(&Ty::Of(Type::F32)) => {
+                return "floats have no remainder".into();
+            }
             ("!", [Ty::Of(Type::I32 | Type::I64)]) => return "flip bits with `~`, compare with `== 0`".into(),
             ("[]=", [Ty::Of(Type::Str), ..]) => {
                 return "a `str` does not change; build another with `concat` and `slice`".into();
             }
-            ("i32" | "i64" | "f64" | "str", [Ty::Of(ty)]) if ty.name() == text => {
+            ("i32" | "i64" | "f32" | "f64" | "str", [Ty::Of(ty)]) if ty.name() == text => {
                 return format!("it is `{text}` already: leave the conversion out");
             }
             (_, [Ty::Of(left), Ty::Of(right)]) if form == Form::Infix && left != right => {
@@ -168,17 +178,4 @@ pub(super) fn converter(from: Type, to: Type) -> Option<&'static str> {
     let found =
         named(Form::Call, to.name()).find(|info| info.params == [from] && info.result == Some(to) && to != Type::Buf);
     found.map(|info| info.text)
-}
-
-/// An operand's type, for messages.
-pub(super) fn describe(typed: &Typed) -> String {
-    match (typed.ty, &typed.kind) {
-        (Ty::Of(Type::BufRef), Kind::Get(_)) => "`buf`".into(),
-        (Ty::Of(ty), _) => format!("`{ty}`"),
-        (Ty::Int, _) => "an integer literal".into(),
-        (Ty::Float, _) => "a float literal".into(),
-        (Ty::Nothing, _) => "nothing".into(),
-        (Ty::Many, _) => "several values".into(),
-        (Ty::Error, _) => "an error".into(),
-    }
 }

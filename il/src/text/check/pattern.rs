@@ -8,7 +8,7 @@ use super::super::ast::{Arm, Expr, ExprKind, Match};
 use super::super::diag::{Code, Report, Span};
 use super::body::{Body, Found};
 use super::flow::State;
-use super::stmt::Target;
+use super::target::Target;
 use super::typed::{Kind, Ty, Typed, Value};
 use crate::instr::Instr;
 use crate::op::Op;
@@ -41,9 +41,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
         let exhaustive = self.check_exhaustive(inner, ty, &covers, span);
         match ty {
             _ if !exhaustive => self.match_blindly(inner, target),
-            Type::Bool => self.match_bool(&value, inner, &covers, target),
+            Type::Bool => self.match_bool(value, inner, &covers, target),
             Type::Str => self.match_str(value, inner, &covers, target),
-            _ => self.match_switch(&value, inner, &covers, target),
+            _ => self.match_switch(value, inner, &covers, target),
         }
     }
 
@@ -135,8 +135,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
         rest.is_some() || full
     }
 
-    fn match_switch(&mut self, value: &Typed, inner: &'f Match<'f>, covers: &[Cover], mut target: Option<&mut Target>) {
-        self.emit(value);
+    fn match_switch(&mut self, value: Typed, inner: &'f Match<'f>, covers: &[Cover], mut target: Option<&mut Target>) {
+        self.emit_root(value);
         self.writer.push(Instr::Switch);
         let before = self.state;
         let mut after = State::DEAD;
@@ -156,7 +156,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         self.state = after;
     }
 
-    fn match_bool(&mut self, value: &Typed, inner: &'f Match<'f>, covers: &[Cover], mut target: Option<&mut Target>) {
+    fn match_bool(&mut self, value: Typed, inner: &'f Match<'f>, covers: &[Cover], mut target: Option<&mut Target>) {
         let arm_for = |truth: bool| {
             let fits = |cover: &Cover| match cover {
                 Cover::Values(values) => values.contains(&Value::Bool(truth)),
@@ -165,7 +165,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             covers.iter().position(fits).and_then(|at| inner.arms.get(at))
         };
         let (Some(yes), Some(no)) = (arm_for(true), arm_for(false)) else { return };
-        self.emit(value);
+        self.emit_root(value);
         if core::ptr::eq(yes, no) {
             self.writer.set(&[None]);
             return self.block_into(&yes.body, target);
@@ -185,14 +185,15 @@ impl<'f> Body<'_, '_, 'f, '_> {
             let message = format!("a `match` on `str` has at most {MAX_STR_ARMS} arms");
             self.cx.report(Report::new(Code::TooLarge, value.span, message).hint("split it into functions"));
         }
-        let subject = self.temporary(Ty::Of(Type::Str), value.span);
-        self.emit(&value);
+        let span = value.span;
+        let subject = self.temporary(Ty::Of(Type::Str), span);
+        self.emit_root(value);
         self.writer.set(&[Some(subject)]);
         let before = self.state;
         let (mut after, mut open) = (State::DEAD, 0);
         for (arm, cover) in inner.arms.iter().zip(covers) {
             if let Cover::Values(values) = cover {
-                let test = any_equal(subject, values, value.span);
+                let test = any_equal(subject, values, span);
                 self.emit(&test);
                 self.writer.push(Instr::If);
                 open += 1;
@@ -218,7 +219,7 @@ fn any_equal(subject: LocalId, values: &[Value], span: Span) -> Typed {
     let test = |value: &Value| {
         let subject = Typed::new(Ty::Of(Type::Str), Kind::Get(subject), span);
         let args = alloc::vec![subject, Typed::value(value.clone(), span)];
-        Typed::new(Ty::Of(Type::Bool), Kind::Op(Op::StrEq, 0, args), span)
+        Typed::new(Ty::Of(Type::Bool), Kind::op(Op::StrEq, args), span)
     };
     let either = |all: Typed, value: &Value| {
         let parts = [all, fixed(true), test(value)];

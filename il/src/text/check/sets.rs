@@ -7,30 +7,42 @@ use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::super::ast::{self, File, IsaEntry, IsaPath, Item, Name, Param};
+use super::super::ast::{self, IsaEntry, IsaPath, Item, Name, Param};
 use super::super::diag::{Code, Report, Span, nearest};
 use super::typed::Ty;
-use super::{Context, Entry, FuncKind, ProvidesInfo, UseInfo};
+use super::{Context, Entry, ProvidesInfo, SharedSet, UseInfo};
 use crate::isa::{Event, Field, Instruction, InstructionSet};
 use crate::limits;
-use crate::types::{FuncId, Type, UseId};
+use crate::types::{FuncId, IsaId, Type, UseId};
 
 impl<'f> Context<'_, 'f, '_> {
-    /// The sets that the text declares itself.
-    pub(super) fn declare_sets(&mut self, file: &'f File<'f>) {
-        for item in &file.items {
-            let Item::Isa { isa, entries } = item else { continue };
-            if self.sets.len() >= limits::ISAS {
-                self.limit(self.sets.len() + 1, limits::ISAS, "embedded instruction sets", isa.span);
-                return;
-            }
-            if self.sets.iter().any(|set| set.path() == path_text(isa)) {
-                self.error(Code::Duplicate, isa.span, format!("`{}` is declared twice", path_text(isa)));
-                continue;
-            }
-            let set = self.declared_set(isa, entries);
-            self.sets.push(Rc::new(set));
+    /// A set that a text declares. All texts of a build see it.
+    pub(super) fn declare_set(&mut self, item: &'f Item<'f>) {
+        let Item::Isa { isa, entries } = item else { return };
+        if self.sets.len() >= limits::ISAS {
+            return self.limit(self.sets.len() + 1, limits::ISAS, "embedded instruction sets", isa.span);
         }
+        let set = self.declared_set(isa, entries);
+        let Some((module, old)) = self.sets.iter().find(|(_, old)| old.path() == path_text(isa)) else {
+            return self.sets.push((self.module, Rc::new(set)));
+        };
+        // Modules that know nothing of each other may repeat the same declaration.
+        if *module == self.module {
+            self.error(Code::Duplicate, isa.span, format!("`{}` is declared twice", path_text(isa)));
+        } else if !same_set(old, &set) {
+            let message = format!("`{}` is declared otherwise in another module", path_text(isa));
+            self.error(Code::Duplicate, isa.span, message);
+        }
+    }
+
+    /// The one embedding of a set that capability types, programs and capabilities as values refer to.
+    pub(super) fn shared_set(&mut self, set: &Rc<InstructionSet>) -> IsaId {
+        let known = |old: &SharedSet| old.set.name == set.name && old.set.version == set.version;
+        let at = self.shared.iter().position(known).unwrap_or_else(|| {
+            self.shared.push(SharedSet { set: set.clone(), instructions: BTreeSet::new() });
+            self.shared.len() - 1
+        });
+        IsaId(at as u32)
     }
 
     fn declared_set(&mut self, isa: &IsaPath<'f>, entries: &[IsaEntry<'f>]) -> InstructionSet {
@@ -50,12 +62,14 @@ impl<'f> Context<'_, 'f, '_> {
                 if entry.sig.results.is_some() {
                     self.error(Code::Signature, entry.sig.span, "an event has no results");
                 }
-                events.push(Event { number, name, params, coalesced: entry.coalesced, doc: "".into() });
+                let doc = self.doc_text(entry.doc).into();
+                events.push(Event { number, name, params, coalesced: entry.coalesced, doc });
             } else {
                 let results = entry.sig.results.as_ref().map(|results| self.fields(results));
                 self.limit(results.as_ref().map_or(0, Vec::len), limits::RESULTS, "results", entry.sig.span);
                 let results = results.map(Cow::Owned);
-                instructions.push(Instruction { opcode: number, name, params, results, doc: "".into() });
+                let doc = self.doc_text(entry.doc).into();
+                instructions.push(Instruction { opcode: number, name, params, results, doc });
             }
         }
         instructions.sort_by_key(|instruction| instruction.opcode);
@@ -67,6 +81,15 @@ impl<'f> Context<'_, 'f, '_> {
             events: events.into(),
             doc: "".into(),
         }
+    }
+
+    /// What `///` lines say.
+    fn doc_text(&self, doc: Span) -> String {
+        let line = |line: &str| {
+            let line = line.trim_start().trim_start_matches("///");
+            String::from(line.strip_prefix(' ').unwrap_or(line).trim_end())
+        };
+        doc.text(self.source).lines().map(line).collect::<Vec<_>>().join("\n")
     }
 
     fn entry_number(&mut self, entry: &IsaEntry<'f>) -> u8 {
@@ -92,7 +115,7 @@ impl<'f> Context<'_, 'f, '_> {
                 self.report(report.hint("write `buf`: sending moves it"));
             }
             let ty = match self.ty(&param.ty, false) {
-                Ty::Of(ty) => ty,
+                Ty::Of(ty) if self.check_carried(Ty::Of(ty), param.ty.span) => ty,
                 _ => Type::I32,
             };
             fields.push(Field { name: param.name.map_or("", |name| name.text).to_string().into(), ty });
@@ -101,17 +124,17 @@ impl<'f> Context<'_, 'f, '_> {
     }
 
     /// The set that a path names: declared here, or built in.
-    fn set(&mut self, isa: &IsaPath<'f>) -> Option<Rc<InstructionSet>> {
+    pub(super) fn set(&mut self, isa: &IsaPath<'f>) -> Option<Rc<InstructionSet>> {
         let path = path_text(isa);
-        let own = self.sets.iter().find(|set| set.path() == path).cloned();
-        let known = || self.known.iter().find(|set| set.path() == path).map(|set| Rc::new((*set).clone()));
+        let own = self.sets.iter().find(|(_, set)| set.path() == path).map(|(_, set)| set.clone());
+        let known = || self.build.known.iter().find(|set| set.path() == path).map(|set| Rc::new((*set).clone()));
         if let Some(set) = own.or_else(known) {
             self.note_set(isa.span, &set);
             return Some(set);
         }
         let report = Report::new(Code::UnknownSet, isa.span, format!("there is no instruction set `{path}`"));
         let paths: Vec<String> =
-            self.sets.iter().map(|set| set.path()).chain(self.known.iter().map(|set| set.path())).collect();
+            self.sets.iter().map(|(_, set)| set.path()).chain(self.build.known.iter().map(|set| set.path())).collect();
         let name = isa.path.text();
         let same_name = paths.iter().find(|path| path.split('@').next() == Some(name.as_str()));
         let same_end = paths
@@ -127,7 +150,8 @@ impl<'f> Context<'_, 'f, '_> {
     }
 
     pub(super) fn declare_use(&mut self, name: Name<'f>, isa: &IsaPath<'f>, wants: Option<&'f [Name<'f>]>) {
-        self.limit(self.uses.len() + 1, limits::USES, "wanted capabilities", name.span);
+        let entry = Entry::Use(self.uses.len());
+        self.declare_name(name, entry);
         let set = self.set(isa);
         for want in wants.into_iter().flatten() {
             let Some(set) = &set else { break };
@@ -138,7 +162,8 @@ impl<'f> Context<'_, 'f, '_> {
             }
         }
         let wants = wants.map(|wants| wants.iter().map(|want| want.text).collect());
-        self.uses.push(UseInfo { name: name.text, set, wants, instructions: BTreeSet::new(), events: BTreeSet::new() });
+        let (instructions, events) = (BTreeSet::new(), BTreeSet::new());
+        self.uses.push(UseInfo { name: name.text, set, wants, instructions, events, shared: false });
     }
 
     /// Checks a name against the list of what is wanted, if there is one.
@@ -153,18 +178,13 @@ impl<'f> Context<'_, 'f, '_> {
     }
 
     pub(super) fn declare_handler(&mut self, source: Name<'f>, func: &'f ast::Func<'f>) {
-        let func_id = FuncId(self.funcs.len() as u32);
-        let title = format!("on {}.{}", source.text, func.name.text);
-        self.declare_func(func, FuncKind::Handler, title);
-        let found = self.names.get(source.text).copied();
-        if let Some((entry, _)) = found {
-            self.note_item(source.span, entry);
-        }
-        let Some((entry, _)) = found else {
+        let Some(func_id) = self.func_at.get(&func.name.span.start).copied() else { return };
+        let Some(entry) = self.entry(source.text) else {
             let report =
                 Report::new(Code::UnknownName, source.span, format!("there is no capability `{}`", source.text));
             return self.report(report.hint(format!("declare it: `use {}: SET@VERSION`", source.text)));
         };
+        self.note_item(source.span, entry);
         let Entry::Use(at) = entry else {
             let message = format!("`{}` is {}, not a capability", source.text, entry.describe());
             return self.error(Code::WrongKind, source.span, message);
@@ -222,24 +242,20 @@ impl<'f> Context<'_, 'f, '_> {
         span: Span,
     ) {
         let set = self.set(isa);
-        let first = self.funcs.len();
-        for op in ops {
-            self.declare_func(op, FuncKind::Op, format!("op {}", op.name.text));
-        }
         if self.provides.is_some() {
             return self.error(Code::Duplicate, span, "a module provides at most one instruction set");
         }
         let Some(set) = set else { return };
         let mut by_opcode: Vec<Option<FuncId>> = alloc::vec![None; set.instructions.len()];
-        for (at, op) in ops.iter().enumerate() {
-            let id = FuncId((first + at) as u32);
+        for op in ops {
+            let Some(id) = self.func_at.get(&op.name.span.start).copied() else { continue };
             let Some(place) = set.instructions.iter().position(|instruction| instruction.name == op.name.text) else {
                 let report = unknown_member(&set, op.name.text, op.name.span, "instruction");
                 self.report(report);
                 continue;
             };
             let instruction = &set.instructions[place];
-            self.note_instruction(op.name.span, &set, instruction);
+            self.note_instruction(op.name.span, &set, &set.instructions[place]);
             if by_opcode[place].replace(id).is_some() {
                 self.error(Code::Duplicate, op.name.span, format!("`op {}` is defined twice", op.name.text));
             }
@@ -259,6 +275,16 @@ impl<'f> Context<'_, 'f, '_> {
         let ops = by_opcode.into_iter().flatten().collect();
         self.provides = Some(ProvidesInfo { set, name, ops });
     }
+}
+
+/// Whether two declarations say the same, documentation aside.
+fn same_set(one: &InstructionSet, other: &InstructionSet) -> bool {
+    let bare = |set: &InstructionSet| {
+        let instructions: Vec<_> = set.instructions.iter().map(super::finish::bare_instruction).collect();
+        let events: Vec<_> = set.events.iter().map(super::finish::bare_event).collect();
+        (instructions, events)
+    };
+    bare(one) == bare(other)
 }
 
 fn path_text(isa: &IsaPath<'_>) -> String {

@@ -30,7 +30,7 @@ pub fn format(file: &str, source: &str) -> Result<String, Diagnostics> {
     if too_large(source, &mut sink) {
         return Err(sink.finish());
     }
-    let tokens = lex(source, &mut sink);
+    let tokens = lex(source, 0, &mut sink);
     if !sink.is_clean() {
         return Err(sink.finish());
     }

@@ -53,7 +53,7 @@ fn assigns(kind: &Kind) -> bool {
 pub(super) fn starts_statement(before: &Kind, word: &Kind) -> bool {
     let ended = before.ends_expression() || matches!(before, Kind::Label | Kind::Break | Kind::Continue);
     let starts = match word {
-        Kind::Name | Kind::Label | Kind::Int { .. } | Kind::Float(_) | Kind::Str(_) | Kind::Char(_) => true,
+        Kind::Name | Kind::Label | Kind::Int { .. } | Kind::Float(..) | Kind::Str(_) | Kind::Char(_) => true,
         Kind::Not | Kind::Tilde => true,
         Kind::Else | Kind::As | Kind::Is | Kind::In | Kind::Tail | Kind::Ref | Kind::Mut => false,
         // `break 'rows`

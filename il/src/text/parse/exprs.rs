@@ -1,13 +1,16 @@
 //! Expressions, by operator precedence.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
-use super::super::ast::{Arg, Expr, ExprKind};
+use super::super::ast::{Arg, Expr, ExprKind, Name};
 use super::super::diag::{Code, Report, Span};
-use super::super::token::Kind;
+use super::super::token::{KEYWORDS, Kind, PUNCTUATION};
 use super::{Parse, Parser, too_deep};
 use crate::limits::SOURCE_NESTING;
 
+/// How tightly `as` and `is` bind.
+const CAST: u8 = 10;
 /// How tightly comparisons bind; they do not chain.
 const COMPARISON: u8 = 3;
 
@@ -36,6 +39,15 @@ fn infix(kind: &Kind) -> Option<(u8, &'static str)> {
     })
 }
 
+/// The binary operators, the tightest first; those of one entry bind alike.
+pub(in crate::text) fn precedence() -> Vec<Vec<&'static str>> {
+    let words = PUNCTUATION.iter().chain(KEYWORDS);
+    let infix = words.filter_map(|(_, kind)| infix(kind)).collect::<Vec<_>>();
+    let of = |level| infix.iter().filter(|(binds, _)| *binds == level).map(|(_, text)| *text).collect::<Vec<_>>();
+    let levels = core::iter::once(alloc::vec!["as", "is"]).chain((0..=u8::MAX).rev().map(of));
+    levels.filter(|level| !level.is_empty()).collect()
+}
+
 impl<'s> Parser<'_, 's> {
     pub(super) fn expr(&mut self) -> Parse<Expr<'s>> {
         self.deeper(|parser| parser.binary(1))
@@ -54,10 +66,9 @@ impl<'s> Parser<'_, 's> {
         let mut left = self.unary()?;
         loop {
             let op_span = self.span();
-            if matches!(self.kind(), Kind::As | Kind::Is) {
-                let message = alloc::format!("`{}` is not supported yet", self.text());
-                let hint = "numbers are converted by name: `i64(x)`";
-                return self.fail(Report::new(Code::NotSupported, op_span, message).hint(hint));
+            if matches!(self.kind(), Kind::As | Kind::Is) && CAST >= least {
+                left = self.cast(left)?;
+                continue;
             }
             let Some((binds, op)) = infix(self.kind()).filter(|(binds, _)| *binds >= least) else { return Ok(left) };
             self.advance();
@@ -73,10 +84,20 @@ impl<'s> Parser<'_, 's> {
         }
     }
 
+    /// `left as T`, `left is T`
+    fn cast(&mut self, left: Expr<'s>) -> Parse<Expr<'s>> {
+        let tests = self.is(&Kind::Is);
+        self.advance();
+        let ty = self.ty()?;
+        let (span, height) = (left.span.to(self.last_span()), left.height);
+        let left = Box::new(left);
+        self.node(if tests { ExprKind::Is(left, ty) } else { ExprKind::As(left, ty) }, span, height)
+    }
+
     fn unary(&mut self) -> Parse<Expr<'s>> {
         let start = self.span();
         let op = match self.kind() {
-            Kind::Minus if matches!(self.kind_ahead(1), Kind::Int { .. } | Kind::Float(_)) => return self.postfix(),
+            Kind::Minus if matches!(self.kind_ahead(1), Kind::Int { .. } | Kind::Float(..)) => return self.postfix(),
             Kind::Minus => "-",
             Kind::Not => "!",
             Kind::Tilde => "~",
@@ -145,7 +166,8 @@ impl<'s> Parser<'_, 's> {
         let text = self.text();
         let kind = match self.kind().clone() {
             Kind::Int { value, hex } => ExprKind::Int { value, hex, negative },
-            Kind::Float(value) => ExprKind::Float(if negative { -value } else { value }),
+            Kind::Float(wide, narrow) if negative => ExprKind::Float(-wide, -narrow),
+            Kind::Float(wide, narrow) => ExprKind::Float(wide, narrow),
             Kind::Str(bytes) => ExprKind::Str(bytes),
             Kind::Char(value) => ExprKind::Char(value),
             Kind::True => ExprKind::Bool(true),
@@ -161,10 +183,20 @@ impl<'s> Parser<'_, 's> {
             }
             Kind::StrType | Kind::BufType => self.type_call(text)?,
             kind if kind.is_prim() => self.type_call(text)?,
-            Kind::Null => return self.unsupported("`null`"),
-            Kind::New => return self.unsupported("`new`"),
-            Kind::And => return self.unsupported("a function reference `&f`"),
-            Kind::OpenBracket => return self.unsupported("an array"),
+            Kind::Null => ExprKind::Null,
+            Kind::New => return self.new_object(start),
+            Kind::And => {
+                self.advance();
+                let path = self.path()?;
+                let span = start.to(path.span);
+                return Ok(Expr { kind: ExprKind::FuncRef(path), span, height: 1 });
+            }
+            Kind::OpenBracket => {
+                self.advance();
+                let list = self.list(&Kind::CloseBracket, start, Self::expr)?;
+                let height = tallest(&list);
+                return self.node(ExprKind::Array(list), start.to(self.last_span()), height);
+            }
             kind if kind.is_keyword() && !self.token().first => {
                 let message = alloc::format!("`{text}` is a reserved word, not a value");
                 return self.fail(Report::new(Code::Reserved, start, message));
@@ -175,15 +207,59 @@ impl<'s> Parser<'_, 's> {
         Ok(Expr { kind, span: start.to(self.last_span()), height: 1 })
     }
 
-    fn unsupported<T>(&mut self, what: &str) -> Parse<T> {
-        let message = alloc::format!("{what} is not supported yet");
-        let report = Report::new(Code::NotSupported, self.span(), message);
-        self.fail(report)
+    /// `new S { f: e, .. }`, `new [T](n, fill)`, `new mut [T](n, fill)`
+    fn new_object(&mut self, start: Span) -> Parse<Expr<'s>> {
+        self.advance();
+        if matches!(self.kind(), Kind::Mut | Kind::OpenBracket) {
+            return self.new_array(start);
+        }
+        if !self.is(&Kind::Name) {
+            let report = self.expected_report("a struct's name or `[`");
+            return self.fail(report.hint("as in `new Point { x: 1, y: 2 }` or `new mut [i32](8, 0)`"));
+        }
+        let name = self.name()?;
+        let open = self.span();
+        if !self.eat(&Kind::OpenBrace) {
+            let report = self.expected_report("`{` and fields");
+            return self.fail(report.hint("as in `new Point { x: 1, y: 2 }`"));
+        }
+        let fields = self.list(&Kind::CloseBrace, open, Self::field_value)?;
+        let height = fields.iter().fold(0, |height, (_, value)| height.max(value.height));
+        self.node(ExprKind::New { name, fields }, start.to(self.last_span()), height)
+    }
+
+    fn field_value(&mut self) -> Parse<(Name<'s>, Expr<'s>)> {
+        let name = self.name()?;
+        if !self.is(&Kind::Colon) {
+            let hint = alloc::format!("every field is given by name: `{}: ..`", name.text);
+            let report = self.expected_report("`:` and a value").hint(hint);
+            return self.fail(report);
+        }
+        self.advance();
+        Ok((name, self.expr()?))
+    }
+
+    fn new_array(&mut self, start: Span) -> Parse<Expr<'s>> {
+        let ty = self.ty()?;
+        let open = self.span();
+        if !self.eat(&Kind::Open) {
+            let report = self.expected_report("`(`");
+            return self.fail(report.hint("give length and value: `new [i32](8, 0)`; elements one by one: `[1, 2]`"));
+        }
+        let mut args = self.list(&Kind::Close, open, Self::expr)?;
+        let span = start.to(self.last_span());
+        let (Some(fill), Some(length), true) = (args.pop(), args.pop(), args.is_empty()) else {
+            let report = Report::new(Code::Count, span, "`new [T](..)` takes a length and the value of all elements");
+            return self.fail(report.hint("as in `new mut [i32](8, 0)`"));
+        };
+        let height = length.height.max(fill.height);
+        self.node(ExprKind::NewArray { ty, length: Box::new(length), fill: Box::new(fill) }, span, height)
     }
 
     /// A type's word as the name of a conversion or constructor.
     fn type_call(&mut self, text: &'s str) -> Parse<ExprKind<'s>> {
-        if *self.kind_ahead(1) != Kind::Open {
+        // `v128` is also the shape of operations on all bits.
+        if *self.kind_ahead(1) != Kind::Open && !(text == "v128" && *self.kind_ahead(1) == Kind::Dot) {
             let message = alloc::format!("`{text}` is a type, not a value");
             let report =
                 Report::new(Code::Syntax, self.span(), message).hint(alloc::format!("convert with `{text}(x)`"));
@@ -206,7 +282,11 @@ impl<'s> Parser<'_, 's> {
             let report = Report::new(Code::Syntax, span, "expected an expression between the parentheses");
             return self.fail(report);
         }
-        let height = list.iter().fold(0, |height, expr| height.max(expr.height));
+        let height = tallest(&list);
         self.node(ExprKind::Tuple(list), span, height)
     }
+}
+
+fn tallest(list: &[Expr<'_>]) -> u16 {
+    list.iter().fold(0, |height, expr| height.max(expr.height))
 }

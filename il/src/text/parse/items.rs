@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::super::ast::{File, Func, IsaEntry, Item, Name, Param, Sig, TypeExpr, TypeKind};
+use super::super::ast::{FieldDecl, File, Func, IsaEntry, Item, Name, Sig, Struct};
 use super::super::diag::{Code, Report, Span};
 use super::super::token::Kind;
 use super::{Parse, Parser, Stop};
@@ -25,8 +25,12 @@ impl<'s> Parser<'_, 's> {
                 continue;
             }
             let start = self.at;
+            let doc = self.token().doc;
             match self.item() {
-                Ok(item) => file.items.push(item),
+                Ok(item) => {
+                    file.items.push(item);
+                    file.docs.push(doc);
+                }
                 Err(Stop) => self.recover_item(start),
             }
             // Whatever a broken item did, the next one starts further on.
@@ -65,24 +69,19 @@ impl<'s> Parser<'_, 's> {
                 let report = Report::new(Code::Syntax, start, "`module` stands once, at the top of the file");
                 self.fail(report)
             }
-            word @ ("import" | "test" | "program") => {
-                self.advance();
-                let what = match word {
-                    "import" => "`import`",
-                    "test" => "`test`",
-                    _ => "`program`",
-                };
-                let name = if word == "program" { self.name().ok() } else { None };
-                self.unsupported_item(start, name, what)
-            }
+            "import" => self.import(),
+            "test" => self.test(start),
+            "program" => self.program(),
             word => {
                 let hint = match word {
                     "fn" | "function" | "def" | "fun" => "functions are declared with `func`",
                     "let" | "var" | "static" => {
                         "outside functions, variables are declared with `global` or `global mut`"
                     }
-                    "type" | "class" => "there are only `enum` and `struct` declarations",
-                    _ => "items start with use, isa, provides, on, export, func, const, enum, global, memory or data",
+                    "type" | "class" | "interface" | "record" => "there are only `enum` and `struct` declarations",
+                    _ => {
+                        "items start with use, import, isa, provides, program, on, export, func, const, enum, struct, global, memory, data or test"
+                    }
                 };
                 let report = self.expected_report("an item").hint(hint);
                 self.fail(report)
@@ -90,11 +89,42 @@ impl<'s> Parser<'_, 's> {
         }
     }
 
-    /// Reports, and skips the item to where the next one starts.
-    fn unsupported_item(&mut self, start: Span, name: Option<Name<'s>>, what: &'static str) -> Parse<Item<'s>> {
-        self.sink.report(Report::new(Code::NotSupported, start, alloc::format!("{what} is not supported yet")));
-        self.recover_item(usize::MAX);
-        Ok(Item::Unsupported { name, what })
+    fn import(&mut self) -> Parse<Item<'s>> {
+        self.advance();
+        let path = self.path()?;
+        let open = self.span();
+        if !self.eat(&Kind::OpenBrace) {
+            let report = self.expected_report("`{` and names").hint("as in `import std.text { parse, pad }`");
+            return self.fail(report);
+        }
+        Ok(Item::Import { path, names: self.list(&Kind::CloseBrace, open, Self::name)? })
+    }
+
+    fn test(&mut self, start: Span) -> Parse<Item<'s>> {
+        let name = Name { text: self.text(), span: start };
+        self.advance();
+        if !matches!(self.kind(), Kind::Str(_)) {
+            let report = self.expected_report("a string").hint("as in `test \"adds up\" { assert add(1, 2) == 3 }`");
+            return self.fail(report);
+        }
+        let title = self.string()?;
+        let sig = Sig { params: Vec::new(), results: None, span: title.1 };
+        let body = self.block()?;
+        Ok(Item::Test { title, func: Func { export: false, pure: false, name, sig, body } })
+    }
+
+    fn program(&mut self) -> Parse<Item<'s>> {
+        self.advance();
+        let name = self.name()?;
+        if !self.eat_word("on") {
+            let hint = "as in `program fill on cascade.display@1 (color: i32) { .. }`";
+            let report = self.expected_report("`on` and an instruction set").hint(hint);
+            return self.fail(report);
+        }
+        let isa = self.isa_path()?;
+        let sig = self.sig()?;
+        let body = self.block()?;
+        Ok(Item::Program { isa, func: Func { export: false, pure: false, name, sig, body } })
     }
 
     fn use_item(&mut self) -> Parse<Item<'s>> {
@@ -113,51 +143,67 @@ impl<'s> Parser<'_, 's> {
     }
 
     fn declaration(&mut self) -> Parse<Item<'s>> {
-        let start = self.span();
         let export = self.eat_word("export");
-        let word = self.text();
-        match word {
+        match self.text() {
             "pure" => {
                 self.advance();
-                self.advance();
-                let name = self.name().ok();
-                self.unsupported_item(start, name, "`pure`")
+                self.expect(&Kind::Func)?;
+                self.func(export, true).map(Item::Func)
             }
-            "frozen" | "struct" => {
-                self.advance();
-                self.eat_word("struct");
-                let name = self.name().ok();
-                self.unsupported_item(start, name, "`struct`")
-            }
-            "const" | "enum" if export => {
-                let what = if word == "const" { "`export const`" } else { "`export enum`" };
-                self.advance();
-                let name = self.name().ok();
-                self.unsupported_item(start, name, what)
-            }
-            "const" => self.constant(),
-            "enum" => self.enumeration(),
             "func" => {
                 self.advance();
-                self.func(export).map(Item::Func)
+                self.func(export, false).map(Item::Func)
             }
-            _ => self.expected("`func`"),
+            "frozen" => {
+                self.advance();
+                if !self.is_word("struct") {
+                    return self.expected("`struct`");
+                }
+                self.structure(export, true)
+            }
+            "struct" => self.structure(export, false),
+            "const" => self.constant(export),
+            "enum" => self.enumeration(export),
+            "global" => {
+                let report = Report::new(Code::Syntax, self.span(), "a global cannot be exported");
+                self.fail(report.hint("export functions that read and write it"))
+            }
+            _ => self.expected("`func`, `const`, `enum` or `struct`"),
         }
     }
 
-    fn func(&mut self, export: bool) -> Parse<Func<'s>> {
+    fn func(&mut self, export: bool, pure: bool) -> Parse<Func<'s>> {
         let name = self.name()?;
         let sig = self.sig()?;
         let body = self.block()?;
-        Ok(Func { export, name, sig, body })
+        Ok(Func { export, pure, name, sig, body })
     }
 
-    fn constant(&mut self) -> Parse<Item<'s>> {
+    fn structure(&mut self, export: bool, frozen: bool) -> Parse<Item<'s>> {
+        self.advance();
+        let name = self.name()?;
+        let parent = if self.eat(&Kind::Colon) { Some(self.name()?) } else { None };
+        let open = self.expect(&Kind::OpenBrace)?;
+        let fields = self.list(&Kind::CloseBrace, open, |parser| {
+            let mutable = parser.eat(&Kind::Mut);
+            let name = parser.name()?;
+            if !parser.is(&Kind::Colon) {
+                let hint = alloc::format!("as in `{}: i32`", name.text);
+                let report = parser.expected_report("`:` and a type").hint(hint);
+                return parser.fail(report);
+            }
+            parser.advance();
+            Ok(FieldDecl { mutable, name, ty: parser.ty()? })
+        })?;
+        Ok(Item::Struct(Struct { export, frozen, name, parent, fields }))
+    }
+
+    fn constant(&mut self, export: bool) -> Parse<Item<'s>> {
         self.advance();
         let name = self.name()?;
         let ty = self.optional_type()?;
         self.expect(&Kind::Eq)?;
-        Ok(Item::Const { name, ty, value: self.expr()? })
+        Ok(Item::Const { export, name, ty, value: self.expr()? })
     }
 
     fn global(&mut self) -> Parse<Item<'s>> {
@@ -173,11 +219,7 @@ impl<'s> Parser<'_, 's> {
         Ok(Item::Global { name, mutable, ty, value: self.expr()? })
     }
 
-    pub(super) fn optional_type(&mut self) -> Parse<Option<TypeExpr<'s>>> {
-        if self.eat(&Kind::Colon) { self.ty().map(Some) } else { Ok(None) }
-    }
-
-    fn enumeration(&mut self) -> Parse<Item<'s>> {
+    fn enumeration(&mut self, export: bool) -> Parse<Item<'s>> {
         self.advance();
         let name = self.name()?;
         let open = self.expect(&Kind::OpenBrace)?;
@@ -186,7 +228,7 @@ impl<'s> Parser<'_, 's> {
             let value = if parser.eat(&Kind::Eq) { Some(parser.expr()?) } else { None };
             Ok((name, value))
         })?;
-        Ok(Item::Enum { name, members })
+        Ok(Item::Enum { export, name, members })
     }
 
     fn memory(&mut self, start: Span) -> Parse<Item<'s>> {
@@ -224,6 +266,7 @@ impl<'s> Parser<'_, 's> {
     }
 
     fn isa_entry(&mut self) -> Parse<IsaEntry<'s>> {
+        let doc = self.token().doc;
         let coalesced = self.eat_word("coalesced");
         let event = self.eat_word("event");
         if coalesced && !event {
@@ -237,7 +280,7 @@ impl<'s> Parser<'_, 's> {
         let number = self.int()?;
         let name = self.name()?;
         let sig = self.sig()?;
-        Ok(IsaEntry { event, coalesced, number, name, sig })
+        Ok(IsaEntry { event, coalesced, number, name, sig, doc })
     }
 
     fn provides(&mut self) -> Parse<Item<'s>> {
@@ -259,7 +302,7 @@ impl<'s> Parser<'_, 's> {
                 return self.fail(report);
             }
             self.advance();
-            ops.push(self.func(false)?);
+            ops.push(self.func(false, false)?);
         }
         self.close(&Kind::CloseBrace, open)?;
         Ok(Item::Provides { span: start.to(isa.span), isa, name, ops })
@@ -282,100 +325,6 @@ impl<'s> Parser<'_, 's> {
             return self.fail(report);
         }
         let body = self.block()?;
-        Ok(Item::On { source, func: Func { export: false, name, sig, body } })
-    }
-
-    fn sig(&mut self) -> Parse<Sig<'s>> {
-        let open = self.expect(&Kind::Open)?;
-        let params = self.list(&Kind::Close, open, Self::param)?;
-        let results = if self.eat(&Kind::Arrow) { Some(self.results()?) } else { None };
-        Ok(Sig { params, results, span: open.to(self.last_span()) })
-    }
-
-    fn param(&mut self) -> Parse<Param<'s>> {
-        let name = self.name()?;
-        if !self.is(&Kind::Colon) {
-            let report = self.expected_report("`:` and a type").hint(alloc::format!("as in `{}: i32`", name.text));
-            return self.fail(report);
-        }
-        self.advance();
-        let borrowed = self.eat(&Kind::Ref);
-        let ty = self.ty()?;
-        Ok(Param { name: Some(name), borrowed, ty })
-    }
-
-    fn results(&mut self) -> Parse<Vec<Param<'s>>> {
-        let open = self.span();
-        if !self.eat(&Kind::Open) {
-            let ty = self.ty()?;
-            return Ok(alloc::vec![Param { name: None, borrowed: false, ty }]);
-        }
-        self.list(&Kind::Close, open, |parser| {
-            let named = parser.is(&Kind::Name) && *parser.kind_ahead(1) == Kind::Colon;
-            let name = if named { Some(parser.name()?) } else { None };
-            if named {
-                parser.advance();
-            }
-            Ok(Param { name, borrowed: false, ty: parser.ty()? })
-        })
-    }
-
-    pub(super) fn ty(&mut self) -> Parse<TypeExpr<'s>> {
-        self.deeper(Self::type_inner)
-    }
-
-    fn type_inner(&mut self) -> Parse<TypeExpr<'s>> {
-        let start = self.span();
-        let text = self.text();
-        let kind = match self.kind().clone() {
-            kind if kind.is_type_word() => {
-                self.advance();
-                TypeKind::Word(text)
-            }
-            Kind::Name => self.named_type()?,
-            Kind::Question => {
-                self.advance();
-                self.ty()?;
-                TypeKind::Unsupported("the nullable type `?T`")
-            }
-            Kind::Mut | Kind::OpenBracket => {
-                self.eat(&Kind::Mut);
-                let open = self.expect(&Kind::OpenBracket)?;
-                self.ty()?;
-                self.close(&Kind::CloseBracket, open)?;
-                TypeKind::Unsupported("the array type `[T]`")
-            }
-            Kind::Func => {
-                self.advance();
-                let open = self.expect(&Kind::Open)?;
-                self.list(&Kind::Close, open, |parser| {
-                    parser.eat(&Kind::Ref);
-                    parser.ty()
-                })?;
-                if self.eat(&Kind::Arrow) {
-                    self.results()?;
-                }
-                TypeKind::Unsupported("the function type `func(..)`")
-            }
-            Kind::Ref => {
-                let report = Report::new(Code::Syntax, start, "`ref` stands only before the type of a parameter");
-                return self.fail(report);
-            }
-            _ => return self.expected("a type"),
-        };
-        Ok(TypeExpr { kind, span: start.to(self.last_span()) })
-    }
-
-    fn named_type(&mut self) -> Parse<TypeKind<'s>> {
-        let path = self.path()?;
-        if !self.eat(&Kind::At) {
-            return Ok(TypeKind::Path(path));
-        }
-        self.int()?;
-        let open = self.span();
-        if self.eat(&Kind::Open) {
-            self.list(&Kind::Close, open, Self::name)?;
-        }
-        Ok(TypeKind::Unsupported("a capability as a value"))
+        Ok(Item::On { source, func: Func { export: false, pure: false, name, sig, body } })
     }
 }

@@ -6,6 +6,7 @@
 mod exprs;
 mod items;
 mod stmts;
+mod types;
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -16,14 +17,16 @@ use super::lexer::lex;
 use super::token::{Kind, Token};
 use crate::limits::SOURCE_NESTING;
 
+pub(super) use exprs::precedence;
+
 /// The current construct cannot be parsed further; its error is reported.
 pub(super) struct Stop;
 
 type Parse<T> = Result<T, Stop>;
 
-/// Parses a text as far as it can be understood.
-pub(super) fn parse<'s>(source: &'s str, sink: &mut Sink<'s>) -> File<'s> {
-    let tokens = lex(source, sink);
+/// Parses a text, which begins at byte `start` of `source` and ends with it, as far as it can be understood.
+pub(super) fn parse<'s>(source: &'s str, start: usize, sink: &mut Sink<'s>) -> File<'s> {
+    let tokens = lex(source, start, sink);
     let mut parser = Parser { source, tokens, at: 0, sink, depth: 0 };
     parser.file()
 }
@@ -180,6 +183,11 @@ impl<'s> Parser<'_, 's> {
 
     fn isa_path(&mut self) -> Parse<IsaPath<'s>> {
         let path = self.path()?;
+        self.version(path)
+    }
+
+    /// The `@1` after a set's path.
+    fn version(&mut self, path: Path<'s>) -> Parse<IsaPath<'s>> {
         if !self.is(&Kind::At) {
             let report = self.expected_report("`@` and a version").hint(format!("as in `{}@1`", path.text()));
             return self.fail(report);

@@ -64,7 +64,9 @@ impl<'s> Parser<'_, 's> {
             }
             Kind::Assert => {
                 self.advance();
-                self.expr().map(StmtKind::Assert)
+                let condition = self.expr()?;
+                let says = if self.eat(&Kind::Else) { Some(self.string()?) } else { None };
+                Ok(StmtKind::Assert(condition, says))
             }
             Kind::Emit => self.emit(),
             Kind::Fail => {
@@ -148,11 +150,8 @@ impl<'s> Parser<'_, 's> {
 
     fn return_stmt(&mut self) -> Parse<StmtKind<'s>> {
         self.advance();
-        let start = self.span();
-        if self.is(&Kind::Tail) {
-            let report =
-                Report::new(Code::NotSupported, start, "`return tail` is not supported yet").hint("leave out `tail`");
-            return self.fail(report);
+        if self.eat(&Kind::Tail) {
+            return self.expr().map(StmtKind::ReturnTail);
         }
         let nothing = matches!(self.kind(), Kind::Semi | Kind::CloseBrace | Kind::Comma | Kind::End);
         Ok(StmtKind::Return(if nothing { None } else { Some(self.value()?) }))
@@ -184,6 +183,7 @@ impl<'s> Parser<'_, 's> {
                 "elif" | "elsif" | "elseif" => "write `else if`",
                 "do" | "until" => "loops are `while`, `loop` and `for`",
                 "switch" => "write `match`",
+                "throw" | "raise" | "panic" => "write `trap \"why\"`",
                 "mut" | "int" | "auto" => "variables are declared with `var name = value`",
                 _ => return Ok(StmtKind::Expr(expr)),
             };
@@ -205,15 +205,24 @@ impl<'s> Parser<'_, 's> {
 
     fn if_inner(&mut self) -> Parse<Expr<'s>> {
         let start = self.expect(&Kind::If)?;
-        if self.is(&Kind::Let) {
-            let report = Report::new(Code::NotSupported, self.span(), "`if let` is not supported yet");
-            return self.fail(report);
-        }
+        let binds = if self.eat(&Kind::Let) { Some(self.bound_name()?) } else { None };
         let condition = self.expr()?;
         let then = self.block()?;
         let or_else = if self.eat(&Kind::Else) { Some(self.else_block()?) } else { None };
         let span = start.to(self.last_span());
-        Ok(Expr { kind: ExprKind::If(If { condition, then, or_else }.into()), span, height: 1 })
+        Ok(Expr { kind: ExprKind::If(If { binds, condition, then, or_else }.into()), span, height: 1 })
+    }
+
+    /// The `NAME =` of `if let`.
+    fn bound_name(&mut self) -> Parse<Name<'s>> {
+        let name = self.name()?;
+        if self.is(&Kind::Colon) {
+            let hint = "name the type behind the value: `if let x = e as T { .. }`";
+            let report = self.expected_report("`=`").hint(hint);
+            return self.fail(report);
+        }
+        self.expect(&Kind::Eq)?;
+        Ok(name)
     }
 
     fn else_block(&mut self) -> Parse<Block<'s>> {
