@@ -67,6 +67,11 @@ fn round_trip(name: &str, source: &str) {
     let second = compile(name, &text).unwrap_or_else(|error| panic!("{name}, disassembled:\n{text}\n{error}"));
     assert_same(&first, &second, &text);
     assert_eq!(text, il::disasm::module(&second), "{name}");
+
+    let nameless = Module { names: None, ..first.clone() };
+    let text = il::disasm::module(&nameless);
+    let third = compile(name, &text).unwrap_or_else(|error| panic!("{name}, without names:\n{text}\n{error}"));
+    assert_same(&first, &third, &text);
 }
 
 #[test]
