@@ -87,7 +87,9 @@ impl Exprs<'_, '_> {
     fn is_hintless(&self, expr: &Expr) -> bool {
         match expr {
             Expr::Null(_) => true,
-            Expr::Node(Node::ArrayOf(ty), list) => !self.typing.is_plain_literal(*ty, list),
+            Expr::Node(Node::ArrayOf(ty), list) => {
+                !self.typing.is_plain_literal(*ty, list) || list.iter().any(|element| self.is_hintless(element))
+            }
             Expr::Node(Node::Attenuate(ty), list) => {
                 list.iter().any(|operand| self.typing.ty(operand) != Some(Type::Ref(*ty)))
             }
