@@ -192,6 +192,26 @@ proptest! {
         checked(&out);
     }
 
+    /// Any text at all, and texts of the corpus with a piece cut out or put in.
+    #[test]
+    fn damaged_texts_are_laid_out_or_refused(
+        which in any::<prop::sample::Index>(),
+        cut in any::<prop::sample::Index>(),
+        skipped in 0usize..9,
+        piece in "[ -~\n\u{e4}\u{1f980}\u{feff}\r]{0,12}",
+    ) {
+        static CORPUS: std::sync::LazyLock<Vec<String>> = std::sync::LazyLock::new(corpus);
+        let text: Vec<char> = which.get(&CORPUS).chars().collect();
+        let at = cut.index(text.len());
+        let rest = text.iter().skip(at + skipped);
+        let damaged: String = text.iter().take(at).copied().chain(piece.chars()).chain(rest.copied()).collect();
+        for text in [piece, damaged] {
+            if format("damaged.il", &text).is_ok() {
+                checked(&text);
+            }
+        }
+    }
+
     /// Any words in any order.
     #[test]
     fn any_words_are_laid_out(words in prop::collection::vec(prop::sample::select(WORDS), 0..60)) {
