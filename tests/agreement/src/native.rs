@@ -48,7 +48,7 @@ impl Native {
         let compiled = compiler::compile(module, options).context("compiling")?;
         let program = Program::load(platform, module.clone(), compiled).context("loading")?;
         let account = Account::new(quota);
-        let config = Config { stress, clock: None };
+        let config = Config { stress, ..Config::default() };
         let instance = Instance::with_heap(platform, program, account.clone(), STACK_BYTES, config);
         let mut instance = instance.context("starting")?;
         (0..instance.slots()).for_each(|slot| instance.open_slot(slot, slot as u32 + 1, 1));
