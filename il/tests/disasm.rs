@@ -165,9 +165,25 @@ fn modules_without_names_or_text_form_are_shown_all_the_same() {
     let broken = func(&[], &[], &[], code().op(Op::I32Add));
     let module = Module { funcs: vec![func(&[], &[], &[il::Type::I32], body), broken], ..Module::default() };
     let text = il::disasm::module(&module);
-    assert!(text.contains("var t0 = 0") && text.contains("_ = -t0"), "{text}");
+    assert!(text.contains("var t0: i32 = 0") && text.contains("_ = -t0"), "{text}");
     assert!(text.contains("// 0: Op(I32Add, "), "{text}");
 
     let hostile = Module { name: "a\u{1b}[2J\nfunc".into(), ..Module::default() };
     assert!(!il::disasm::module(&hostile).contains(['\u{1b}']), "names cannot act on a terminal");
+}
+
+/// Random modules of all of the language have texts that compile to modules which are shown alike.
+#[test]
+fn random_modules_survive() {
+    let config = generate::Config::default();
+    let count = std::env::var("IL_RANDOM_MODULES").ok().and_then(|count| count.parse().ok()).unwrap_or(300);
+    for seed in 0..count {
+        let first = generate::module(seed, &config);
+        let text = il::disasm::module(&first);
+        let second = compile("random.il", &text).unwrap_or_else(|error| panic!("seed {seed}:\n{text}\n{error}"));
+        il::verify(second.clone()).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));
+        let again = il::disasm::module(&second);
+        let third = compile("random.il", &again).unwrap_or_else(|error| panic!("seed {seed}, again:\n{again}\n{error}"));
+        assert_same(&second, &third, &again);
+    }
 }

@@ -218,6 +218,48 @@ impl Exprs<'_> {
         }
     }
 
+    /// The text of a value where nothing else says its type.
+    pub fn typed_text(&mut self, expr: &Expr, ty: Type) -> String {
+        if ty.is_reference() && self.class(expr) != Class::Of(ty) {
+            return self.exact(expr, ty, OR);
+        }
+        self.text(expr, None)
+    }
+
+    /// Any value of a type, where only its place matters.
+    pub fn some_value(&self, ty: Type, depth: usize) -> Option<String> {
+        let id = match ty {
+            Type::I32 | Type::I64 => return Some("0".into()),
+            Type::F32 | Type::F64 => return Some("0.0".into()),
+            Type::V128 => return Some("v128(0, 0)".into()),
+            Type::Bool => return Some("false".into()),
+            Type::Str | Type::Any => return Some("\"\"".into()),
+            Type::Buf | Type::BufRef => return Some("buf(0)".into()),
+            Type::OptStr | Type::OptBuf | Type::OptAny | Type::Opt(_) => return Some("null".into()),
+            Type::Ref(id) => id,
+        };
+        let depth = depth.checked_sub(1)?;
+        match self.module.types.get(id.index())? {
+            TypeDef::Array(_) => Some("[]".into()),
+            TypeDef::Func(sig) => {
+                let same = self.module.funcs.iter().position(|func| func.sig == *sig)?;
+                Some(format!("&{}", self.names.func(crate::FuncId(same as u32))))
+            }
+            TypeDef::Cap(def) => {
+                let wanted = self.module.uses.iter().find(|wanted| wanted.isa == def.isa)?;
+                Some(wanted.name.clone())
+            }
+            TypeDef::Struct(_) => {
+                let mut fields = Vec::new();
+                for (at, field) in self.types.fields(id).iter().enumerate() {
+                    let name = self.names.field(self.module, id, FieldId(at as u32));
+                    fields.push(format!("{name}: {}", self.some_value(field.storage.value(), depth)?));
+                }
+                Some(format!("new {} {{{}}}", self.names.structure(id), fields.join(", ")))
+            }
+        }
+    }
+
     /// An operator's text; also of one that stands as a statement.
     pub fn operator(&mut self, op: Op, immediate: Immediate, args: &[Expr]) -> String {
         self.op(op, immediate, args, None).0
@@ -316,11 +358,11 @@ impl Exprs<'_> {
             (Instr::RefEq, [left, right]) => return self.identity("==", left, right),
             (Instr::RefNe, [left, right]) => return self.identity("!=", left, right),
             (Instr::Is(ty), [of]) => {
-                let of = self.operand(of, None, CAST);
+                let of = self.doubted(of, ty, false);
                 return (format!("{of} is {}", self.type_text(ty)), CAST);
             }
             (Instr::As(ty), [of]) => {
-                let of = self.doubted(of, ty);
+                let of = self.doubted(of, ty, true);
                 return (format!("{of} as {}", self.type_text(ty)), CAST);
             }
             (Instr::Freeze, [of]) => format!("freeze({})", self.text(of, None)),
@@ -383,11 +425,14 @@ impl Exprs<'_> {
     }
 
     /// What is cast or tested; if text would see that it is of the type anyway, it is made to forget.
-    fn doubted(&mut self, of: &Expr, ty: Type) -> String {
+    fn doubted(&mut self, of: &Expr, ty: Type, casts: bool) -> String {
         let own = self.ty(of);
-        let known = own.is_some_and(|own| self.types.is_subtype(own, ty));
+        let known = casts && own.is_some_and(|own| self.types.is_subtype(own, ty));
         let widens = match (own.and_then(Type::def), ty.def()) {
-            (Some(own), Some(ty)) => self.types.cap(own).is_some() && self.types.cap(ty).is_some(),
+            (Some(own), Some(ty)) => {
+                let caps = self.types.cap(own).is_some() && self.types.cap(ty).is_some();
+                caps && !self.types.def_is_subtype(own, ty)
+            }
             _ => false,
         };
         // These would become what they are cast to.
@@ -408,11 +453,11 @@ impl Exprs<'_> {
             Class::Of(own) if own.is_nullable() && own.non_null() == ty => {
                 match subject {
                     // Would be read as a test.
-                    Expr::Node(Instr::As(_), _) => format!("{} as {}", self.doubted(subject, ty), self.type_text(ty)),
+                    Expr::Node(Instr::As(_), _) => format!("{} as {}", self.doubted(subject, ty, true), self.type_text(ty)),
                     _ => self.operand(subject, None, OR),
                 }
             }
-            _ => format!("{} as {}", self.doubted(subject, ty), self.type_text(ty)),
+            _ => format!("{} as {}", self.doubted(subject, ty, true), self.type_text(ty)),
         }
     }
 

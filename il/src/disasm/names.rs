@@ -236,11 +236,23 @@ impl Names {
         self.visible.clear();
     }
 
+    /// What the current function's locals would like to be called.
+    pub fn wishes(&self) -> Vec<String> {
+        self.wishes.clone()
+    }
+
     /// Makes a local visible; returns its name.
     pub fn declare(&mut self, id: LocalId) -> String {
         let name = self.free(self.wishes.get(id.index()), &format!("t{}", id.0));
         self.visible.insert(name.clone());
         self.given.insert(id.0, name.clone());
+        name
+    }
+
+    /// A name for what the module has no local for; visible until the function's end.
+    pub fn fresh(&mut self, stem: &str) -> String {
+        let name = self.free(None, stem);
+        self.visible.insert(name.clone());
         name
     }
 

@@ -15,19 +15,29 @@ use crate::{Func, Hierarchy, LocalId, Module, Type};
 
 type Dests = [Option<LocalId>];
 
+/// How often a body is written at most to find out what has to be declared ahead.
+const MOST_PASSES: usize = 10;
+
 /// A function's body as text, its own braces left out. `names` has entered the function.
 pub(super) fn body(module: &Module, types: &Hierarchy, func: &Func, names: &mut Names, block: &Block) -> String {
-    let mut writer = Writer::new(module, types, func, names, block);
-    writer.block(block, 1, None);
-    let strays = core::mem::take(&mut writer.strays);
-    if strays.is_empty() {
-        return writer.out;
+    // Text declares a local where all its uses can see it; a body from elsewhere may not. What is declared ahead may
+    // leave other locals without a declaration.
+    let mut ahead: Vec<LocalId> = Vec::new();
+    let mut passes = 0;
+    loop {
+        let mut writer = Writer::new(module, types, func, names, block);
+        writer.shadow_params();
+        ahead.iter().for_each(|id| writer.declare_ahead(*id));
+        writer.block(block, 1, None);
+        passes += 1;
+        if writer.strays.is_empty() || passes > MOST_PASSES {
+            return writer.out;
+        }
+        ahead.append(&mut writer.strays);
+        let wishes = names.wishes();
+        names.enter_function(&wishes);
+        (0..func.sig.params.len() as u32).for_each(|at| _ = names.declare(LocalId(at)));
     }
-    // Text declares a local where all its uses can see it; a body from elsewhere may not.
-    let mut writer = Writer::new(module, types, func, names, block);
-    strays.into_iter().for_each(|id| writer.declare_ahead(id));
-    writer.block(block, 1, None);
-    writer.out
 }
 
 /// The parts of `let results = try source else status { block }`.
@@ -67,26 +77,26 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// In text, parameters keep their values: those that are assigned give theirs to variables.
+    fn shadow_params(&mut self) {
+        let params = self.exprs.func.sig.params.len();
+        let assigned = self.assigned.keys().filter(|id| id.index() < params).copied();
+        for id in assigned.collect::<Vec<_>>() {
+            let name = self.exprs.names.local(id);
+            self.line(1, &format!("var {name} = {name}"));
+        }
+    }
+
     fn declare_ahead(&mut self, id: LocalId) {
         let name = self.exprs.names.declare(id);
-        let ty = self.exprs.func.local_type(id.index());
-        let value = match ty {
-            Some(Type::I32) | None => "= 0",
-            Some(Type::I64) => ": i64 = 0",
-            Some(Type::F32) => ": f32 = 0.0",
-            Some(Type::F64) => "= 0.0",
-            Some(Type::V128) => "= v128(0, 0)",
-            Some(Type::Bool) => "= false",
-            Some(Type::Str) => "= \"\"",
-            Some(Type::Buf | Type::BufRef) => "= buf(0)",
-            Some(ty) if ty.is_nullable() => {
-                return self.line(1, &format!("var {name}: {} = null", self.exprs.type_text(ty)));
-            }
+        let ty = self.exprs.func.local_type(id.index()).unwrap_or(Type::I32);
+        let text = self.exprs.type_text(ty);
+        let line = match self.exprs.some_value(ty, 4) {
+            Some(value) => format!("var {name}: {text} = {value}"),
             // What cannot be made from nothing has no text ahead of its value.
-            Some(ty) => return self.line(1, &format!("// {name}: {}", self.exprs.type_text(ty))),
+            None => format!("// {name}: {text}"),
         };
-        let colon = if value.starts_with(':') { "" } else { " " };
-        self.line(1, &format!("var {name}{colon}{value}"));
+        self.line(1, &line);
     }
 
     fn line(&mut self, indent: usize, text: &str) {
@@ -123,9 +133,11 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// A whole right side. An `if` stands in parentheses: it is a value there, not branches that assign.
     fn text(&mut self, expr: &Expr, expected: Option<Type>) -> String {
         self.check(expr);
-        self.exprs.text(expr, expected)
+        let text = self.exprs.text(expr, expected);
+        if self.exprs.is_if(expr) { format!("({text})") } else { text }
     }
 
     fn call(&mut self, call: &Call) -> String {
@@ -211,11 +223,7 @@ impl<'a> Writer<'a> {
     fn simple(&mut self, stmt: &Stmt, value: Option<&Dests>) -> String {
         match stmt {
             Stmt::Assign(dests, source) => self.assign(dests, source, value.is_some()),
-            Stmt::AssignMany(dests, values) => {
-                let targets: Vec<String> = dests.iter().map(|dest| self.target(*dest)).collect();
-                let values: Vec<String> = values.iter().map(|value| self.text(value, None)).collect();
-                format!("({}) = ({})", targets.join(", "), values.join(", "))
-            }
+            Stmt::AssignMany(dests, values) => self.assign_many(dests, values),
             Stmt::Do(instr, args) => {
                 args.iter().for_each(|arg| self.check(arg));
                 self.act(*instr, args)
@@ -372,6 +380,32 @@ impl<'a> Writer<'a> {
         format!("{pattern}{ty} = {value}")
     }
 
+    /// `(a, b) = (c, d)`
+    fn assign_many(&mut self, dests: &Dests, values: &[Expr]) -> String {
+        let fresh = |writer: &Self, id: &LocalId| !writer.exprs.names.is_declared(*id);
+        let declares =
+            dests.iter().any(Option::is_some) && dests.iter().flatten().all(|id| fresh(self, id));
+        let mut texts = Vec::new();
+        for (dest, value) in dests.iter().zip(values) {
+            let ty = dest.and_then(|id| self.exprs.func.local_type(id.index()));
+            texts.push(match ty {
+                // A declaration of several locals has no place for their types.
+                Some(ty) if declares => {
+                    self.check(value);
+                    self.exprs.typed_text(value, ty)
+                }
+                ty => self.text(value, ty),
+            });
+        }
+        let pattern = if declares {
+            self.pattern(dests, 1)
+        } else {
+            let targets: Vec<String> = dests.iter().map(|dest| self.target(*dest)).collect();
+            format!("({})", targets.join(", "))
+        };
+        format!("{pattern} = ({})", texts.join(", "))
+    }
+
     fn reassign(&mut self, dests: &Dests, source: &Source) -> String {
         if let ([Some(id)], Source::Value(value)) = (dests, source) {
             let name = self.target(Some(*id));
@@ -392,8 +426,6 @@ impl<'a> Writer<'a> {
             && let [left, right] = &args[..]
             && let Some(symbol) = assigning(op.info().text, op.info().form)
             && same(left)
-            // A whole right side that is an `if` is more than an operand.
-            && !self.exprs.is_if(right)
         {
             return format!("{name} {symbol}= {}", self.text(right, ty));
         }
@@ -494,16 +526,22 @@ impl<'a> Writer<'a> {
             Stmt::IfLet(subject, ty, local, then, other) => {
                 self.check(subject);
                 let subject = self.exprs.unwrapped(subject, *ty);
-                let stray = self.exprs.names.is_declared(*local);
-                let name = if stray { String::from("unwrapped") } else { self.exprs.names.declare(*local) };
-                self.line(indent, &format!("{head}if let {name} = {subject} {{"));
-                if stray {
-                    // A body from elsewhere uses it outside of the branch.
-                    let outer = self.exprs.names.local(*local);
-                    self.line(indent + 1, &format!("{outer} = {name}"));
+                let declared = self.exprs.names.is_declared(*local);
+                let again = self.assigned.get(local).is_some_and(|count| *count > 1);
+                if !declared && !again {
+                    let name = self.exprs.names.declare(*local);
+                    self.line(indent, &format!("{head}if let {name} = {subject} {{"));
+                    self.block(then, indent + 1, value);
+                    self.exprs.names.leave(&[*local]);
+                    return other.as_ref();
                 }
+                // A body from elsewhere uses it outside of the branch, or assigns it.
+                let bound = self.exprs.names.fresh("bound");
+                self.line(indent, &format!("{head}if let {bound} = {subject} {{"));
+                let name = if declared { self.exprs.names.local(*local) } else { self.exprs.names.declare(*local) };
+                self.line(indent + 1, &format!("{}{name} = {bound}", if declared { "" } else { "var " }));
                 self.block(then, indent + 1, value);
-                if !stray {
+                if !declared {
                     self.exprs.names.leave(&[*local]);
                 }
                 other.as_ref()
@@ -561,12 +599,39 @@ impl<'a> Writer<'a> {
         // Bounds of literals only would be `i32`.
         let open = self.exprs.is_open(from) && self.exprs.is_open(to) && ty == Some(Type::I64);
         let (from, to) = (self.text(from, if open { None } else { ty }), self.text(to, ty));
-        let hidden = self.exprs.names.is_declared(local);
-        let name = if hidden { self.exprs.names.local(local) } else { self.declare(local) };
-        self.repeat(indent, &format!("for {name} in {from}..{to}"), block);
-        if !hidden {
-            self.exprs.names.leave(&[local]);
+        let mut inside = BTreeMap::new();
+        count_assignments(block, &mut inside);
+        if self.exprs.names.is_declared(local) || inside.contains_key(&local) {
+            return self.count_by_hand(indent, local, &from, &to, block);
         }
+        let name = self.declare(local);
+        self.repeat(indent, &format!("for {name} in {from}..{to}"), block);
+        self.exprs.names.leave(&[local]);
+    }
+
+    /// A count whose variable is used outside of the loop, or changed in it: only bodies from elsewhere have such.
+    fn count_by_hand(&mut self, indent: usize, local: LocalId, from: &str, to: &str, block: &Block) {
+        let ty = self.exprs.func.local_type(local.index()).map_or("i32", Type::name);
+        let (start, end) = (self.exprs.names.fresh("start"), self.exprs.names.fresh("end"));
+        let turns = self.exprs.names.fresh("turns");
+        self.line(indent, &format!("let {start}: {ty} = {from}"));
+        self.line(indent, &format!("let {end}: {ty} = {to}"));
+        let declared = self.exprs.names.is_declared(local);
+        let name = if declared { self.exprs.names.local(local) } else { self.declare(local) };
+        self.line(indent, &format!("{}{name} = {start}", if declared { "" } else { "var " }));
+        self.line(indent, &format!("var {turns} = false"));
+        let before = core::mem::take(&mut self.out);
+        self.loops.push(false);
+        self.block(block, indent + 1, None);
+        let labelled = self.loops.pop().unwrap_or(false);
+        let inside = core::mem::replace(&mut self.out, before);
+        let label = if labelled { format!("'{}: ", label(self.loops.len())) } else { String::new() };
+        self.line(indent, &format!("{label}loop {{"));
+        self.line(indent + 1, &format!("if {turns} {{ {name} += 1 }}"));
+        self.line(indent + 1, &format!("{turns} = true"));
+        self.line(indent + 1, &format!("if {name} >= {end} {{ break }}"));
+        self.out.push_str(&inside);
+        self.line(indent, "}");
     }
 
     fn repeat(&mut self, indent: usize, head: &str, block: &Block) {

@@ -61,6 +61,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             ExprKind::Tuple(_) => {
                 self.misplaced(span, "a list of values", "it stands only after `return` and left of `=`")
             }
+            ExprKind::Group(inner) => self.infer(inner, hint),
             ExprKind::If(inner) => self.cond(inner, span, hint),
             ExprKind::Match(_) => self.misplaced(span, "`match`", "put it in a local first: `let x = match ..`"),
         }
