@@ -176,14 +176,15 @@ fn modules_without_names_or_text_form_are_shown_all_the_same() {
 #[test]
 fn random_modules_survive() {
     let config = generate::Config::default();
-    let count = std::env::var("IL_RANDOM_MODULES").ok().and_then(|count| count.parse().ok()).unwrap_or(300);
+    let count = std::env::var("IL_RANDOM_MODULES").ok().and_then(|count| count.parse().ok()).unwrap_or(40);
     for seed in 0..count {
         let first = generate::module(seed, &config);
         let text = il::disasm::module(&first);
         let second = compile("random.il", &text).unwrap_or_else(|error| panic!("seed {seed}:\n{text}\n{error}"));
         il::verify(second.clone()).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));
         let again = il::disasm::module(&second);
-        let third = compile("random.il", &again).unwrap_or_else(|error| panic!("seed {seed}, again:\n{again}\n{error}"));
+        let third =
+            compile("random.il", &again).unwrap_or_else(|error| panic!("seed {seed}, again:\n{again}\n{error}"));
         assert_same(&second, &third, &again);
     }
 }

@@ -453,7 +453,9 @@ impl Exprs<'_> {
             Class::Of(own) if own.is_nullable() && own.non_null() == ty => {
                 match subject {
                     // Would be read as a test.
-                    Expr::Node(Instr::As(_), _) => format!("{} as {}", self.doubted(subject, ty, true), self.type_text(ty)),
+                    Expr::Node(Instr::As(_), _) => {
+                        format!("{} as {}", self.doubted(subject, ty, true), self.type_text(ty))
+                    }
                     _ => self.operand(subject, None, OR),
                 }
             }

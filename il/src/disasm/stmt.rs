@@ -383,8 +383,7 @@ impl<'a> Writer<'a> {
     /// `(a, b) = (c, d)`
     fn assign_many(&mut self, dests: &Dests, values: &[Expr]) -> String {
         let fresh = |writer: &Self, id: &LocalId| !writer.exprs.names.is_declared(*id);
-        let declares =
-            dests.iter().any(Option::is_some) && dests.iter().flatten().all(|id| fresh(self, id));
+        let declares = dests.iter().any(Option::is_some) && dests.iter().flatten().all(|id| fresh(self, id));
         let mut texts = Vec::new();
         for (dest, value) in dests.iter().zip(values) {
             let ty = dest.and_then(|id| self.exprs.func.local_type(id.index()));

@@ -215,7 +215,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             (Ty::Null, Ty::Null) => match hint {
                 Some(ty) => (self.coerce(yes, ty), self.coerce(no, ty), Ty::Of(ty)),
                 None => {
-                    self.settle(Typed::new(Ty::Null, Kind::Null, span));
+                    self.settle(Typed::new(Ty::Null, Kind::Null(None), span));
                     return None;
                 }
             },

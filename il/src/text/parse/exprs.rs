@@ -297,7 +297,9 @@ impl<'s> Parser<'_, 's> {
 fn is_operand(expr: &Expr<'_>) -> bool {
     let ExprKind::If(inner) = &expr.kind else { return true };
     let branch = |block: &Block<'_>| match &block.stmts[..] {
-        [one] => matches!(&one.kind, StmtKind::Expr(value) if is_operand(value) && !matches!(value.kind, ExprKind::Match(_))),
+        [one] => {
+            matches!(&one.kind, StmtKind::Expr(value) if is_operand(value) && !matches!(value.kind, ExprKind::Match(_)))
+        }
         _ => false,
     };
     branch(&inner.then) && inner.or_else.as_ref().is_some_and(branch)
