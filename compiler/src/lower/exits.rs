@@ -100,6 +100,10 @@ pub(crate) fn exit_signature() -> Signature {
     signature
 }
 
+/// The trap code of a load outside the linear memory. The code generator may make the load a part of the instruction that
+/// uses its value, and names that one's place: see [`crate::compile`].
+pub(crate) const LOAD_OUTSIDE: TrapCode = TrapCode::unwrap_user(64 + TrapKind::MemoryOutOfBounds as u8);
+
 /// The trap code that stands for a kind of trap.
 pub(super) fn trap_code(kind: TrapKind) -> TrapCode {
     // Kinds are numbered from 1 and few; Cranelift reserves the highest codes.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use compiler::abi::{self, FROZEN, IMMORTAL, KIND_SHIFT, KIND_STR, REMEMBERED};
 use il::{Hierarchy, Storage, Type, TypeDef, TypeId};
 
-use super::machine::{load, store};
+use super::machine::{fill, load, store};
 
 const SPACE_WORDS: usize = 1 << 20;
 const POISON: u64 = 0xdbdb_dbdb_dbdb_dbdb;
@@ -175,9 +175,7 @@ impl Heap {
             scan += self.bytes(scan);
         }
         let freed = self.sweep_holders();
-        for at in 0..(end - old) / 8 {
-            store(old + 8 * at, POISON);
-        }
+        fill(old, ((end - old) / 8) as usize, POISON);
         self.nursery = self.cursor;
         self.remembered = 0;
         freed
