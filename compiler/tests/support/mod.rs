@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 
 use compiler::abi::{self, BufHeader, CapSlot, Exit, FROZEN, IMMORTAL, Kind, REMEMBERED, VmCtx};
-use compiler::{Bounds, Compiled, Cpu, Location, Opt, Options, Symbol};
+use compiler::{Bounds, Compiled, Cpu, Location, Opt, Options, Section, Symbol};
 use il::packet::{MAX_ATTACHMENTS, MAX_WORDS};
 use il::trap::TrapKind;
 use il::{FuncId, Module, Type, TypeId, VerifiedModule};
@@ -330,6 +330,11 @@ impl Vm {
         let code = self.code.address();
         let mut frames = Vec::new();
         let mut at = pc;
+        let section = at.checked_sub(code).and_then(|offset| self.compiled.section_at(offset as u32));
+        if matches!(section, Some(Section { symbol: Symbol::Stub(_), .. })) {
+            at = load(fp + 8) - 1;
+            fp = load(fp);
+        }
         while let Some(location) = at.checked_sub(code).and_then(|offset| self.compiled.locate(offset as u32)) {
             frames.push(location);
             at = load(fp + 8) - 1;
