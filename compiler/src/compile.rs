@@ -372,9 +372,7 @@ fn relocation(func: &Function, start: u32, reloc: &FinalizedMachReloc) -> Option
 fn trap_kind(module: &Module, symbol: Symbol, code: TrapCode, place: Option<u32>) -> TrapKind {
     if code == TrapCode::STACK_OVERFLOW {
         TrapKind::StackOverflow
-    } else if code == LOAD_OUTSIDE {
-        TrapKind::MemoryOutOfBounds
-    } else if code == TrapCode::HEAP_OUT_OF_BOUNDS {
+    } else if code == LOAD_OUTSIDE || code == TrapCode::HEAP_OUT_OF_BOUNDS {
         TrapKind::MemoryOutOfBounds
     } else if code == TrapCode::INTEGER_DIVISION_BY_ZERO {
         TrapKind::DivisionByZero

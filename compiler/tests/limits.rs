@@ -157,7 +157,7 @@ fn many_casts(bytes: usize) -> Module {
         body.set(&[Some(LocalId(0))]);
     });
     let mut module = function(&[Type::Any], &[], body);
-    let parent = |at: u32| (at % 16 != 0).then(|| TypeId(at - 1));
+    let parent = |at: u32| (!at.is_multiple_of(16)).then(|| TypeId(at - 1));
     module.types = (0..count)
         .map(|at| TypeDef::Struct(StructDef { parent: parent(at), frozen: at % 16 == 15, fields: vec![] }))
         .collect();

@@ -216,8 +216,10 @@ fn trees_survive_recursion() {
     }
 }
 
-/// Storage, an instruction that pushes element `i32 -> value`, and what reading it back gives for some numbers.
-fn storages() -> Vec<(Storage, Vec<Instr<'static>>, fn(i32) -> u64)> {
+/// What is stored, how an `i32` becomes it, and what reading it back gives.
+type Stored = (Storage, Vec<Instr<'static>>, fn(i32) -> u64);
+
+fn storages() -> Vec<Stored> {
     let word: fn(i32) -> u64 = |value| u64::from(value as u32);
     vec![
         (Storage::I8, vec![], |value| u64::from(value as i8 as i32 as u32)),
@@ -344,6 +346,9 @@ fn stores_into_old_objects_are_remembered() {
     }
 }
 
+/// A place of a `?buf`: its name, what comes before the value, what stores it, what takes it.
+type Where = (&'static str, Vec<Instr<'static>>, Vec<Instr<'static>>, Vec<Instr<'static>>);
+
 #[test]
 fn buffers_in_objects_have_one_owner() {
     let mut build = Build::new();
@@ -357,20 +362,16 @@ fn buffers_in_objects_have_one_owner() {
     let slot = GlobalId(0);
     // In each place: put buf(n), put buf(n + 1) over it, take it, and give its length; then put one back.
     let make = |more: i32| [get(0), int(more), op(Op::I32Add), op(Op::BufNew)];
-    let mut places: Vec<(&str, Vec<Instr>, Vec<Instr>, Vec<Instr>)> = Vec::new();
-    places.push(("global", vec![], vec![Instr::GlobalSet(slot)], vec![Instr::GlobalTake(slot)]));
-    places.push((
-        "field",
-        vec![get(1)],
-        vec![Instr::FieldSet(holder, FieldId(0))],
-        vec![get(1), Instr::FieldTake(holder, FieldId(0))],
-    ));
-    places.push((
-        "element",
-        vec![get(2), int(1)],
-        vec![Instr::ArraySet(shelf)],
-        vec![get(2), int(1), Instr::ArrayTake(shelf)],
-    ));
+    let places: [Where; 3] = [
+        ("global", vec![], vec![Instr::GlobalSet(slot)], vec![Instr::GlobalTake(slot)]),
+        (
+            "field",
+            vec![get(1)],
+            vec![Instr::FieldSet(holder, FieldId(0))],
+            vec![get(1), Instr::FieldTake(holder, FieldId(0))],
+        ),
+        ("element", vec![get(2), int(1)], vec![Instr::ArraySet(shelf)], vec![get(2), int(1), Instr::ArrayTake(shelf)]),
+    ];
     for (name, before, put, take) in &places {
         let mut writer = Writer::default();
         for instr in [Instr::Null(Type::OptBuf), Instr::StructNew(holder)] {

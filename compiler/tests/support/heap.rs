@@ -70,7 +70,7 @@ impl Heap {
     /// A new object with this header; its contents are poison.
     pub fn allocate(&mut self, ty: u32, len: u32, bytes: u64) -> u64 {
         let address = self.cursor;
-        assert!(bytes % 8 == 0 && address + bytes <= self.end(), "{bytes} bytes");
+        assert!(bytes.is_multiple_of(8) && address + bytes <= self.end(), "{bytes} bytes");
         self.cursor += bytes;
         // Objects beyond a size are born old, so remembered.
         let flags = if bytes > 4096 { REMEMBERED } else { 0 };
