@@ -469,6 +469,53 @@ fn globals_start_as_their_trees_say() {
 }
 
 #[test]
+fn loops_that_only_read_keep_references_in_registers() {
+    // sum(list): the deadline check of each turn leaves the VM, but nothing collects there.
+    let mut build = Build::new();
+    let list = TypeId(0);
+    build.module.types = vec![array(true, of(Type::I32))];
+    let sum = steps![
+        int(0),
+        get(0),
+        Instr::ArrayLen,
+        Instr::For(LocalId(2)),
+        get(1),
+        get(0),
+        get(2),
+        Instr::ArrayGet(list),
+        op(Op::I32Add),
+        To(1),
+        Instr::End,
+        get(1),
+        Instr::Return,
+    ];
+    let id = build.func_bytes("sum", &[Type::Ref(list), Type::I32], &[Type::I32], &[Type::I32], sum);
+    let run = steps![
+        get(0),
+        get(1),
+        Instr::ArrayNew(list),
+        To(2),
+        get(2),
+        int(0),
+        Instr::Call(id),
+        get(2),
+        int(0),
+        Instr::Call(id),
+        op(Op::I32Add),
+        Instr::Return,
+    ];
+    build.module.exports.clear();
+    build.func_bytes("run", &[Type::I32, Type::I32], &[Type::I32], &[Type::Ref(list)], run);
+    for options in all_options() {
+        let mut vm = Vm::with(build.module.clone(), &options);
+        assert_eq!(vm.compiled.stack_maps.return_offsets().count(), 0, "neither `sum` nor calling it collects");
+        vm.interrupt();
+        assert_eq!(vm.eval("run", &[50, 3]), Ok(300));
+        assert_eq!(vm.yields, 1);
+    }
+}
+
+#[test]
 fn many_references_live_across_many_calls() {
     // Enough of both that they live in the frame.
     let mut build = Build::new();
