@@ -3,8 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use il::VerifiedModule;
-use il::text::{Options, Source};
+use il::op::Op;
+use il::packet::{Builder, Value};
+use il::text::{Code, Options, Source};
+use il::trap::TrapKind;
+use il::{FuncId, VerifiedModule};
+use interp::{Limits, Machine, Outcome};
 
 /// A fenced block of a page.
 struct Block {
@@ -27,8 +31,17 @@ impl Block {
 
     /// The code with which it must be refused.
     fn refused_with(&self) -> Option<&str> {
-        let at = self.info.iter().position(|word| word == "error")?;
-        Some(self.info.get(at + 1).expect("a code after `error`"))
+        self.after("error")
+    }
+
+    /// The kind of trap that it must raise.
+    fn traps_with(&self) -> Option<&str> {
+        self.after("traps")
+    }
+
+    fn after(&self, word: &str) -> Option<&str> {
+        let at = self.info.iter().position(|known| known == word)?;
+        Some(self.info.get(at + 1).expect("a word after it"))
     }
 
     /// The path of a module that other blocks can import.
@@ -149,12 +162,67 @@ fn examples_compile_or_are_refused_as_they_say() {
         match (block.compile(&all), block.refused_with()) {
             (Ok(_), None) => {}
             (Ok(_), Some(code)) => wrong.push(format!("{}: is not refused with {code}", block.place())),
-            (Err(refused), Some(code)) if refused.codes == [code] => {}
+            (Err(refused), Some(code)) if refused.codes.iter().all(|found| *found == code) => {}
             (Err(refused), _) => wrong.push(format!("{}:\n{}", block.place(), refused.text)),
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert!(all.iter().filter(|block| is_il(block)).count() > 30, "the book has examples");
+}
+
+#[test]
+fn every_code_has_an_example() {
+    let page = book().join("reference/errors.md");
+    let shown: Vec<Block> = blocks(&page);
+    for code in Code::ALL {
+        // These two cannot be shown: see the page.
+        if !matches!(code, Code::TooDeep | Code::Rejected) {
+            let found = shown.iter().any(|block| block.refused_with() == Some(code.name()));
+            assert!(found, "{} has no example in {}", code.name(), page.display());
+        }
+    }
+}
+
+/// A meaning says of each trap when it is raised. Memory accesses and quotas are spoken of once for all.
+#[test]
+fn meanings_say_when_operators_trap() {
+    for info in Op::TABLE {
+        let meaning = info.op.meaning();
+        for kind in TrapKind::ALL {
+            let spoken_of = *kind == TrapKind::Quota || info.form.has_offset() && *kind == TrapKind::MemoryOutOfBounds;
+            let named = meaning.contains(&format!("`{kind:?}`"));
+            let raised = info.traps.contains(kind);
+            assert!(named == raised || spoken_of && raised, "{}: {kind:?} in \"{meaning}\"", info.name);
+        }
+    }
+}
+
+/// What the examples assert is true: those that need no device are run by the reference interpreter.
+#[test]
+fn examples_do_what_they_say() {
+    let all = all_blocks();
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for block in all.iter().filter(|block| is_il(block) && block.refused_with().is_none()) {
+        let Ok(module) = block.compile(&all) else { continue };
+        let body = if block.is("body") && module.uses.is_empty() { Some(FuncId(0)) } else { None };
+        let tests = module.tests.iter().map(|test| test.func);
+        let funcs: Vec<FuncId> = tests.chain(body).collect();
+        assert!(!funcs.is_empty() || block.traps_with().is_none(), "{} cannot be run", block.place());
+        for func in funcs {
+            count += 1;
+            // Each in a machine of its own, which asserts the verifier's claims.
+            let limits = Limits { check: true, ..Limits::default() };
+            let outcome = Machine::new(&module, limits).map(|mut machine| machine.call(func, &[]));
+            match (outcome, block.traps_with()) {
+                (Ok(Ok(Outcome::Done(_))), None) => {}
+                (Ok(Ok(Outcome::Trap(report))), Some(kind)) if format!("{:?}", report.kind) == kind => {}
+                (Ok(other), _) => wrong.push(format!("{}: {other:?}", block.place())),
+                (Err(report), _) => wrong.push(format!("{}: {report}", block.place())),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(count > 10, "some examples are run");
 }
 
 /// The annotated bytes on the page are the whole module that stands above them.
@@ -171,9 +239,43 @@ fn the_worked_example_is_what_the_encoder_writes() {
     assert_eq!(il::binary::decode(&bytes).as_ref(), Ok(&*module));
 }
 
+/// The words of a packet on the page are what the builder makes of the instructions named above them.
+#[test]
+fn the_packet_is_what_the_builder_makes() {
+    let mut packet = Builder::default();
+    let int = Value::I32;
+    packet.begin(4, 0);
+    for value in [10, 10, 80, 40, 0x3366ff] {
+        packet.push(int(value));
+    }
+    packet.end().unwrap();
+    packet.begin(6, 0).push(int(8)).push(int(8)).push(Value::Str("häuser")).push(int(-1)).end().unwrap();
+    packet.begin(1, 7).end().unwrap();
+    let all = all_blocks();
+    let shown = all.iter().find(|block| block.info == ["packet"]).expect("a block of words");
+    let words = shown.text.lines().map(|line| line.split(';').next().unwrap_or("").replace('_', ""));
+    let words: Vec<u64> = words.map(|word| u64::from_str_radix(word.trim(), 16).expect("a word")).collect();
+    assert_eq!(words, packet.words, "{}", shown.place());
+}
+
+/// What is hashed of an instruction, on the page, gives its hash.
+#[test]
+fn the_signatures_are_what_is_hashed() {
+    let all = all_blocks();
+    let shown = all.iter().find(|block| block.info == ["signatures"]).expect("a block of signatures");
+    for line in shown.text.lines() {
+        let path = line.split(' ').next().unwrap_or("");
+        let set = isa::ALL.iter().find(|set| set.path() == path).expect("a built-in set");
+        let mut hashes = set.instructions.iter().map(|one| set.instruction_hash(one));
+        let mut events = set.events.iter().map(|one| set.event_hash(one));
+        let hash = *blake3::hash(line.as_bytes()).as_bytes();
+        assert!(hashes.any(|known| known == hash) || events.any(|known| known == hash), "{line}");
+    }
+}
+
 /// Whether the links of a page lead somewhere: files, and headings of Markdown pages.
 fn dead_links(page: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(page).unwrap();
+    let text = prose(&std::fs::read_to_string(page).unwrap());
     let mut dead = Vec::new();
     for rest in text.split("](").skip(1) {
         let target = rest.split(')').next().unwrap_or("");
@@ -192,6 +294,21 @@ fn dead_links(page: &Path) -> Vec<String> {
         }
     }
     dead
+}
+
+/// A page without its code.
+fn prose(page: &str) -> String {
+    let mut fenced = false;
+    let mut out = String::new();
+    for line in page.lines() {
+        if line.starts_with("```") {
+            fenced = !fenced;
+        } else if !fenced {
+            out.extend(line.split('`').step_by(2));
+            out.push('\n');
+        }
+    }
+    out
 }
 
 /// Anchors of a page's headings, as GitHub makes them.

@@ -16,11 +16,11 @@ fn formatted_texts_compile_to_the_same_modules() {
             let name = path.file_name().and_then(|name| name.to_str()).expect("names are plain text");
             let source = fs::read_to_string(&path).expect("a readable text");
             let formatted = il::text::format(name, &source).unwrap_or_else(|errors| panic!("{errors}"));
-            let identity = |source: &str| {
-                let module = il::text::compile(name, source, isa::ALL);
-                il::binary::identity(&module.unwrap_or_else(|errors| panic!("{errors}")))
-            };
-            assert_eq!(identity(&source), identity(&formatted), "{name} became:\n{formatted}");
+            // One that imports does not stand alone.
+            let Ok(module) = il::text::compile(name, &source, isa::ALL) else { continue };
+            let again = il::text::compile(name, &formatted, isa::ALL).unwrap_or_else(|errors| panic!("{errors}"));
+            let same = il::binary::identity(&module) == il::binary::identity(&again);
+            assert!(same, "{name} became:\n{formatted}");
             count += 1;
         }
     }

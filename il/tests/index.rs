@@ -1,6 +1,6 @@
 //! The index of a text: what every name stands for, and the items with their documentation.
 
-use il::text::{ItemKind, Meaning, index, item_words, outline};
+use il::text::{Index, ItemKind, Meaning, Options, Place, Source, Span, item_words, outline};
 
 const TEXT: &str = r#"/// A module.
 /// Two lines.
@@ -41,10 +41,14 @@ export func main() {
 }
 "#;
 
+fn index(file: &str, text: &str) -> Index {
+    il::text::index(file, text, &Options { known: isa::ALL, resolve: &|_| None, tests: true })
+}
+
 /// What the `nth` name `name` stands for: meaning, declaration, documentation, and the definition's line.
 #[track_caller]
 fn at(text: &str, name: &str, nth: usize) -> (Meaning, String, String, Option<usize>) {
-    let index = index("index.il", text, isa::ALL);
+    let index = index("index.il", text);
     let word = |at: usize, after: usize| {
         let part = |char: char| char.is_alphanumeric() || char == '_';
         !text[..at].ends_with(part) && !text[after..].starts_with(part)
@@ -57,13 +61,16 @@ fn at(text: &str, name: &str, nth: usize) -> (Meaning, String, String, Option<us
         .0 as u32;
     let (span, symbol) = index.at(place).unwrap_or_else(|| panic!("`{name}` at {place} is not in the index"));
     assert_eq!((span.start, span.text(text)), (place, name));
-    let line = symbol.definition.map(|span| text[..span.start as usize].lines().count());
+    let line = symbol
+        .definition
+        .filter(|place| place.text == 0)
+        .map(|place| text[..place.span.start as usize].lines().count());
     (symbol.meaning, symbol.declaration.clone(), symbol.doc.clone(), line)
 }
 
 #[test]
 fn names_are_resolved() {
-    assert!(index("index.il", TEXT, isa::ALL).errors.is_none());
+    assert!(index("index.il", TEXT).errors.is_none());
     let line = |part: &str| Some(TEXT.lines().position(|line| line.contains(part)).expect("a line") + 1);
     let own = |meaning, declaration: &str, doc: &str, line| (meaning, declaration.into(), doc.into(), line);
 
@@ -106,7 +113,7 @@ fn names_are_resolved() {
 #[test]
 fn errors_hide_nothing_that_is_understood() {
     let broken = TEXT.replace("return min", "let = 3\n  nonsense(\n  return min").replace("lamp.set", "lamp.sett");
-    assert!(index("index.il", &broken, isa::ALL).errors.is_some_and(|errors| errors.len() >= 2));
+    assert!(index("index.il", &broken).errors.is_some_and(|errors| errors.len() >= 2));
     assert_eq!(at(&broken, "sum", 1).1, "var sum: i64");
     assert_eq!(at(&broken, "level", 3).1, "level: i32");
 }
@@ -168,7 +175,7 @@ fn damaged_and_hostile_texts_are_indexed() {
         for piece in ["", "}", "{", "(", "\"", "isa ", "1 x(", "enum E {,", "provides a@1 { op "] {
             let (before, after) = TEXT.split_at(at);
             let text = format!("{before}{piece}{}", after.chars().skip(at % 5).collect::<String>());
-            let index = index("damaged.il", &text, isa::ALL);
+            let index = index("damaged.il", &text);
             let ordered = index.occurrences.windows(2).all(|pair| pair[0].0.end <= pair[1].0.start);
             assert!(ordered && outline(&text) == index.items);
         }
@@ -182,6 +189,60 @@ fn damaged_and_hostile_texts_are_indexed() {
         format!("enum E {{ A }}\nfunc f() {{ {} }}", "let x = E.A; ".repeat(many)),
         "}".repeat(many) + "func f() {}",
     ] {
-        index("hostile.il", &text, isa::ALL);
+        index("hostile.il", &text);
     }
+}
+
+#[test]
+fn structs_functions_and_programs_are_resolved() {
+    let text = "struct P { mut x: i32, y: [u8] }\nstruct Q: P { z: ?P }\nfunc f(p: P) -> i32 { return p.x + len(p.y) }\n\
+        program shine on cascade.display@1 (t: i32) { clear(t) }\nuse display: cascade.display@1\n\
+        func g() { let q = new Q { x: 1, y: [2], z: null }\n  q.x = 3\n  let h = &f\n  display.send(shine, h(q))\n\
+        if let p = q.z { q.x = p.x } }";
+    let index = index("structs.il", text);
+    assert!(index.errors.is_none(), "{:?}", index.errors.map(|errors| errors.to_string()));
+    let at = |part: &str, back: usize| {
+        let place = text.find(part).unwrap_or_else(|| panic!("there is no {part}")) + part.len() - back;
+        let (_, symbol) = index.at(place as u32).unwrap_or_else(|| panic!("{part} is not in the index"));
+        let definition = symbol.definition.map(|place| place.span.start as usize);
+        (symbol.meaning, symbol.declaration.as_str(), definition)
+    };
+    let found = |part: &str| text.find(part);
+    assert_eq!(at("p.x", 1), (Meaning::Field, "mut x: i32", found("x: i32")));
+    assert_eq!(at("len(p.y", 1), (Meaning::Field, "y: [u8]", found("y: [u8]")));
+    assert_eq!(at("Q { x", 1), (Meaning::Field, "mut x: i32", found("x: i32")));
+    assert_eq!(at("q.z", 1), (Meaning::Field, "z: ?P", found("z: ?P")));
+    assert_eq!(at("Q: P", 1), (Meaning::Struct, "struct P { mut x: i32, y: [u8] }", found("P {")));
+    assert_eq!(at("new Q", 1).2, found("Q: P"));
+    assert_eq!(at("let q", 1).1, "let q: Q");
+    assert_eq!(at("let h", 1).1, "let h: func(P) -> i32");
+    assert_eq!(at("&f", 1), (Meaning::Function, "func f(p: P) -> i32", found("f(p: P)")));
+    let shine = "program shine on cascade.display@1 (t: i32)";
+    assert_eq!(at("send(shine", 1), (Meaning::Program, shine, found("shine on")));
+    assert_eq!(at("{ clear", 1).0, Meaning::Instruction);
+    assert_eq!(at("q.x = p", 1).1, "let p: P");
+}
+
+#[test]
+fn imports_are_followed() {
+    let lib = "/// Lots.\nexport func many(n: i32) -> i32 { return n }\nexport const C = 4\nfunc own() { wrong }\n";
+    let text = "import lib.a { many, C }\n\nexport func f() -> i32 { return many(C) }\n";
+    let resolve = |path: &str| {
+        let found = || Source { file: "lib/a.il".into(), text: lib.into() };
+        (path == "lib.a").then(found)
+    };
+    let index = il::text::index("main.il", text, &Options { known: isa::ALL, resolve: &resolve, tests: true });
+    let errors = index.errors.as_ref().expect("the import has a mistake");
+    assert!(errors.iter().all(|error| !errors.is_own(error) && error.file == "lib/a.il"));
+    let (span, many) = index.at(text.rfind("many").unwrap() as u32).expect("a name");
+    assert_eq!((many.meaning, many.doc.as_str()), (Meaning::Function, "Lots."));
+    assert_eq!(many.declaration, "export func many(n: i32) -> i32");
+    let start = lib.find("many").unwrap() as u32;
+    assert_eq!(many.definition, Some(Place { text: 1, span: Span { start, end: start + 4 } }));
+    assert_eq!(index.imported[0].file, "lib/a.il");
+    let (_, listed) = index.at(text.find("many").unwrap() as u32).expect("a name");
+    assert!(std::ptr::eq(listed, many), "{span:?}");
+    let (_, constant) = index.at(text.rfind('C').unwrap() as u32).expect("a name");
+    assert_eq!(constant.declaration, "const C: i32 = 4");
+    assert!(index.occurrences.iter().all(|(span, _)| (span.end as usize) <= text.len()));
 }

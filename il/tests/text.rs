@@ -94,6 +94,9 @@ fn dump(module: &Module) -> String {
     for (at, text) in module.strings.iter().enumerate() {
         writeln!(out, "string {at} {text:?}").unwrap();
     }
+    for (at, def) in module.types.iter().enumerate() {
+        writeln!(out, "type {at} {def:?}").unwrap();
+    }
     let tables = (
         &module.uses,
         &module.provides,
@@ -102,6 +105,8 @@ fn dump(module: &Module) -> String {
         &module.data,
         &module.exports,
         &module.handlers,
+        &module.programs,
+        &module.tests,
     );
     writeln!(out, "{tables:?}").unwrap();
     for at in 0..module.funcs.len() {
@@ -112,7 +117,7 @@ fn dump(module: &Module) -> String {
 
 fn dump_func(out: &mut String, module: &Module, id: FuncId) {
     let func = &module.funcs[id.index()];
-    let list = |types: &[il::Type]| types.iter().map(|ty| ty.name()).collect::<Vec<_>>().join(", ");
+    let list = |types: &[il::Type]| types.iter().map(|ty| ty.to_string()).collect::<Vec<_>>().join(", ");
     let (params, results, locals) = (list(&func.sig.params), list(&func.sig.results), list(&func.locals));
     writeln!(out, "\n{} ({params}) -> ({results}) locals ({locals})", module.func_name(id)).unwrap();
     let mut reader = Reader::new(&func.body);
@@ -124,6 +129,7 @@ fn dump_func(out: &mut String, module: &Module, id: FuncId) {
         let opens = matches!(
             instr,
             Instr::If
+                | Instr::IfAs(..)
                 | Instr::Loop
                 | Instr::While
                 | Instr::For(_)
@@ -153,7 +159,15 @@ fn show(instr: Instr<'_>) -> String {
         Instr::TrySet(cap, opcode, list) => format!("TrySet {} {opcode} ({})", cap.0, dests(list)),
         Instr::Arm(values) => format!("Arm {:?}", values.iter().collect::<Vec<_>>()),
         Instr::F64Const(bits) => format!("F64Const({:?})", f64::from_bits(bits)),
-        Instr::Op(op, 0) => format!("{op:?}"),
+        Instr::Op(op, immediate) if immediate == Default::default() => format!("{op:?}"),
+        Instr::F32Const(bits) => format!("F32Const({:?})", f32::from_bits(bits)),
+        Instr::CallRefSet(ty, list) => format!("CallRefSet {} ({})", ty.0, dests(list)),
+        Instr::SendToSet(ty, opcode, list) => format!("SendToSet {} {opcode} ({})", ty.0, dests(list)),
+        Instr::TryToSet(ty, opcode, list) => format!("TryToSet {} {opcode} ({})", ty.0, dests(list)),
+        Instr::OwnSet(opcode, list) => format!("OwnSet {opcode} ({})", dests(list)),
+        Instr::OwnTrySet(opcode, list) => format!("OwnTrySet {opcode} ({})", dests(list)),
+        Instr::RunSet(cap, program, list) => format!("RunSet {} {} ({})", cap.0, program.0, dests(list)),
+        Instr::RunTrySet(cap, program, list) => format!("RunTrySet {} {} ({})", cap.0, program.0, dests(list)),
         other => format!("{other:?}"),
     }
 }

@@ -72,6 +72,13 @@ fn mandelbrot() {
 }
 
 #[test]
+fn garden_makes_and_forgets_objects() {
+    let (summary, _) = both("garden.il", &blank(), &[]);
+    assert_eq!(summary.console, "7150 parts, 3587 leaves\n");
+    assert_eq!(summary.frames, 1);
+}
+
+#[test]
 fn paint_saves_and_reloads() {
     let keys = root().join("samples/keys/paint.keys");
     let keys = keys.to_str().unwrap();

@@ -9,7 +9,7 @@ use crate::{checks, image, setup, shell};
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
 /// All steps but the tests.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("what is needed is installed", setup::all),
     ("the Rust tools are there", setup::rust_components),
     ("formatting", format),
@@ -17,7 +17,14 @@ const STEPS: [Step; 7] = [
     ("rules of the house", checks::all),
     ("lints of the kernel", kernel_lints),
     ("kernel image", kernel_image),
+    ("hostile input", hostile_input),
 ];
+
+/// Inputs to decoder, verifier and front end together.
+const HOSTILE_INPUTS: &str = "1000000";
+
+/// All tests twice: as they are, and with a collection wherever one is possible.
+const TESTS: [(&str, bool); 2] = [("tests", false), ("tests under the collector's stress", true)];
 
 /// Runs every step, even after one failed, so that one run tells all.
 ///
@@ -25,7 +32,7 @@ const STEPS: [Step; 7] = [
 /// If any step failed; says which.
 pub fn run() -> anyhow::Result<()> {
     let start = Instant::now();
-    let total = STEPS.len() + 1;
+    let total = STEPS.len() + TESTS.len();
     let mut failed = Vec::new();
     for (number, (name, step)) in STEPS.iter().enumerate() {
         println!("[{}/{total}] {name}", number + 1);
@@ -34,18 +41,20 @@ pub fn run() -> anyhow::Result<()> {
             failed.push(*name);
         }
     }
-    println!("[{total}/{total}] tests");
     let mut results = Vec::new();
-    if let Err(why) = tests(&mut results) {
-        println!("  FAILED: {why:#}");
-        failed.push("tests");
+    for (number, (name, stress)) in (STEPS.len()..).zip(TESTS) {
+        println!("[{}/{total}] {name}", number + 1);
+        if let Err(why) = tests(stress, &mut results) {
+            println!("  FAILED: {why:#}");
+            failed.push(name);
+        }
     }
     summary(&results, &failed, start)
 }
 
 fn summary(results: &[String], failed: &[&str], start: Instant) -> anyhow::Result<()> {
     println!("\nSummary, after {} s:", start.elapsed().as_secs());
-    for name in STEPS.iter().map(|(name, _)| *name).chain(["tests"]) {
+    for name in STEPS.iter().map(|(name, _)| *name).chain(TESTS.map(|(name, _)| name)) {
         println!("  {:<6} {name}", if failed.contains(&name) { "FAILED" } else { "ok" });
     }
     let with_tests = results.iter().filter(|line| !line.contains(" 0 passed; 0 failed"));
@@ -69,11 +78,20 @@ fn kernel_image() -> anyhow::Result<()> {
     image::build_and_check().map(|_| ())
 }
 
-/// The unit, golden and whole-system tests. The latter start the built programs and boot the image.
-fn tests(results: &mut Vec<String>) -> anyhow::Result<()> {
+/// A million changed modules and texts, with overflow checks on and compiled to be fast.
+fn hostile_input() -> anyhow::Result<()> {
+    let mut command =
+        shell::cargo(&["test", "--profile", "hostile", "--package", "il", "--test", "robust", "--", "--nocapture"]);
+    shell::run(command.env("CASCADE_HOSTILE", HOSTILE_INPUTS))
+}
+
+/// The unit, golden and whole-system tests. The latter start the built programs and boot the image (which is not put
+/// under stress).
+fn tests(stress: bool, results: &mut Vec<String>) -> anyhow::Result<()> {
     shell::run(&mut shell::cargo(&["build", "--release", "--package", "cascade", "--package", "ilc"]))?;
     let image = image::build()?;
     let mut command = shell::cargo(&["test", "--no-fail-fast"]);
+    command.env("CASCADE_GC_STRESS", if stress { "1" } else { "0" });
     shell::follow(command.env("CASCADE_IMAGE", image), |line| {
         if line.starts_with("test result:") {
             results.push(line.to_string());

@@ -27,6 +27,7 @@ use super::stack::Stack;
 use super::{PlatformRef, Program, switch};
 use crate::buf::{Account, Buf};
 use crate::heap::{Config, Exhausted, Heap, Statistics};
+use crate::platform::Nanos;
 
 /// What lies at a fixed address while the VM lives.
 struct State {
@@ -85,6 +86,7 @@ impl Guest {
         program: &Arc<Program>,
         account: &Arc<Account>,
         stack_bytes: usize,
+        heap: Config,
     ) -> Result<Guest, LoadError> {
         let module = program.module();
         let word = platform.interrupt_word();
@@ -127,7 +129,7 @@ impl Guest {
         // SAFETY: just leaked: nobody else has it.
         unsafe { (*state.as_ptr()).running.ctx = &raw const (*state.as_ptr()).ctx };
         let texts = Some(program.texts().clone());
-        let heap = Heap::new(account.clone(), program.types().clone(), texts, Config::with_clock(platform));
+        let heap = Heap::new(account.clone(), program.types().clone(), texts, heap);
         Ok(Guest {
             state,
             lease,
@@ -300,6 +302,11 @@ impl Guest {
     /// What collections have cost so far.
     pub fn statistics(&self) -> Statistics {
         self.heap.statistics()
+    }
+
+    /// How long each collection took, if that is kept.
+    pub fn take_pauses(&mut self) -> Vec<Nanos> {
+        self.heap.take_pauses()
     }
 
     /// The VM is about to store a reference in an old object.

@@ -95,12 +95,14 @@ pub struct Config {
     pub stress: bool,
     /// Times the pauses.
     pub clock: Option<&'static dyn Platform>,
+    /// Keeps the time of every pause, for [`Heap::take_pauses`]: memory that nobody pays for, so for measurements only.
+    pub keep_pauses: bool,
 }
 
 impl Config {
     /// As the process wants it ([`set_stress`]), with this clock.
     pub fn with_clock(clock: &'static dyn Platform) -> Config {
-        Config { stress: STRESS.load(Ordering::Relaxed), clock: Some(clock) }
+        Config { stress: STRESS.load(Ordering::Relaxed), clock: Some(clock), keep_pauses: false }
     }
 }
 
@@ -145,6 +147,7 @@ pub struct Heap {
     /// What the account was charged.
     charged: u64,
     statistics: Statistics,
+    pauses: Vec<Nanos>,
 }
 
 impl Heap {
@@ -171,6 +174,7 @@ impl Heap {
             colour: BLACK,
             charged: 0,
             statistics: Statistics::default(),
+            pauses: Vec::new(),
         }
     }
 
@@ -203,6 +207,11 @@ impl Heap {
             regions: self.regions.len() as u64,
             ..self.statistics
         }
+    }
+
+    /// How long each collection took since this was last asked, in order; see [`Config::keep_pauses`].
+    pub fn take_pauses(&mut self) -> Vec<Nanos> {
+        mem::take(&mut self.pauses)
     }
 
     /// Room for an object: its header is written, all else is to be written before the next collection.
@@ -381,6 +390,9 @@ impl Heap {
         let duration = self.now().saturating_sub(started);
         let pauses = if done_full { &mut self.statistics.full } else { &mut self.statistics.minor };
         pauses.add(duration);
+        if self.config.keep_pauses {
+            self.pauses.push(duration);
+        }
         if self.account.is_over() { Err(Exhausted) } else { Ok(()) }
     }
 

@@ -4,7 +4,7 @@
 //! Everything a service returns is copied or moved into the base's memory before it is kept.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
@@ -98,13 +98,7 @@ impl System {
     fn forget(&mut self, id: VmId, service: Box<dyn Service>) {
         core::mem::forget(service);
         let message = "its memory was dropped, unread".to_string();
-        let report = TrapReport {
-            kind: TrapKind::Panic,
-            message,
-            status: None,
-            frames: Vec::new(),
-            omitted: 0,
-        };
+        let report = TrapReport { kind: TrapKind::Panic, message, status: None, frames: Vec::new(), omitted: 0 };
         self.end(id, Fate::Fault(Box::new(report)));
     }
 

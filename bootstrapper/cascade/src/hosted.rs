@@ -37,6 +37,9 @@ const CORE_STACK_BYTES: usize = 16 << 20;
 /// Anything that keeps it from running.
 pub fn run(options: &RunOptions) -> anyhow::Result<u8> {
     let common = &options.common;
+    if options.gc_stress {
+        basevm::heap::set_stress(true);
+    }
     if let Some(disk) = &common.disk {
         output::check_disk(disk)?;
     }

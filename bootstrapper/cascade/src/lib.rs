@@ -1,4 +1,4 @@
-//! The hosted platform, for programs that run systems on the parent OS: `cascade` itself and the
-//! measurements.
+//! What programs on the parent OS share: the hosted platform, and where imported modules come from.
 
 pub mod platform;
+pub mod source;

@@ -50,7 +50,10 @@ fn compile(path: &Path, bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     let text = String::from_utf8(bytes)
         .ok()
         .with_context(|| format!("`{}` is not UTF-8 text; a binary module is named .ilb", path.display()))?;
-    match il::text::compile(&path.display().to_string(), &text, isa::ALL) {
+    let file = path.display().to_string();
+    let resolve = cascade::source::importer(&file, &text);
+    let options = il::text::Options { known: isa::ALL, resolve: &resolve, tests: false };
+    match il::text::compile_with(&file, &text, &options) {
         Ok(module) => Ok(il::binary::encode(&module)),
         Err(diagnostics) => {
             let color = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();

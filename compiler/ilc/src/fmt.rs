@@ -4,24 +4,22 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::input::{Failure, explain};
+use crate::input::{Failure, explain, read_text};
 use crate::output::{print, write_over};
 
 /// Formats files in place, or with `check` only says which ones are not as they should be.
 pub fn files(inputs: &[PathBuf], check: bool) -> Result<(), Failure> {
-    let mut failures = Vec::new();
+    let failures: Vec<Failure> = texts(inputs)?.iter().filter_map(|path| file(path, check).err()).collect();
+    if failures.is_empty() { Ok(()) } else { Err(Failure::Several(failures)) }
+}
+
+/// The files that are named, and of folders every text below.
+pub fn texts(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for input in inputs {
-        if input.is_dir() {
-            if let Err(failure) = texts_below(input, &mut files) {
-                failures.push(failure);
-            }
-        } else {
-            files.push(input.clone());
-        }
+        if input.is_dir() { texts_below(input, &mut files)? } else { files.push(input.clone()) }
     }
-    failures.extend(files.iter().filter_map(|path| file(path, check).err()));
-    if failures.is_empty() { Ok(()) } else { Err(Failure::Several(failures)) }
+    Ok(files)
 }
 
 /// Standard input to standard output.
@@ -34,11 +32,7 @@ pub fn stdin(check: bool) -> Result<(), Failure> {
 }
 
 fn file(path: &Path, check: bool) -> Result<(), Failure> {
-    let bytes = fs::read(path).map_err(|error| Failure::message(path, &explain(path, &error)))?;
-    if bytes.starts_with(&il::binary::MAGIC) {
-        return Err(Failure::message(path, "this is a module; only texts are formatted (`ilc dis` makes one)"));
-    }
-    let source = String::from_utf8(bytes).map_err(|_| Failure::message(path, "this is not a text: it is not UTF-8"))?;
+    let source = read_text(path)?;
     let name = path.display().to_string();
     let formatted = il::text::format(&name, &source).map_err(Failure::Text)?;
     if check {

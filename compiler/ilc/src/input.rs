@@ -31,8 +31,8 @@ pub enum Kind {
     Binary,
 }
 
-/// Reads a text or module: by its contents, not by its name.
-pub fn load(path: &Path) -> Result<(Module, Kind), Failure> {
+/// Reads a text or module: by its contents, not by its name. A text's `test` blocks are compiled if asked for.
+pub fn load(path: &Path, tests: bool) -> Result<(Module, Kind), Failure> {
     let bytes = fs::read(path).map_err(|error| Failure::message(path, &explain(path, &error)))?;
     if bytes.starts_with(&il::binary::MAGIC) {
         let module = il::binary::decode(&bytes).map_err(|error| Failure::message(path, &error.to_string()))?;
@@ -46,13 +46,27 @@ pub fn load(path: &Path) -> Result<(Module, Kind), Failure> {
         )
     })?;
     let name = path.display().to_string();
-    let module = il::text::compile(&name, &source, isa::ALL).map_err(Failure::Text)?;
+    let resolve = cascade::source::importer(&name, &source);
+    let options = il::text::Options { known: isa::ALL, resolve: &resolve, tests };
+    let module = il::text::compile_with(&name, &source, &options).map_err(Failure::Text)?;
     Ok((module, Kind::Text(source)))
 }
 
-/// The same, verified.
+/// Reads a text.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
+    let bytes = fs::read(path).map_err(|error| Failure::message(path, &explain(path, &error)))?;
+    if bytes.starts_with(&il::binary::MAGIC) {
+        return Err(Failure::message(path, "this is a module, a text is wanted (`ilc dis` makes one)"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::message(path, &format!("this is not a text: byte {at} is not UTF-8"))
+    })
+}
+
+/// Reads a text or module, and verifies it.
 pub fn load_verified(path: &Path) -> Result<VerifiedModule, Failure> {
-    let (module, kind) = load(path)?;
+    let (module, kind) = load(path, false)?;
     il::verify(module).map_err(|error| match (kind, error.line) {
         (Kind::Text(source), Some(line)) => {
             let name = path.display().to_string();

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use compiler::{Compiled, Options, Symbol};
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, FormatterOutput, FormatterTextKind, Instruction};
+use iced_x86::{Decoder, DecoderOptions, Formatter, FormatterOutput, FormatterTextKind, Instruction, Mnemonic};
 use iced_x86::{NasmFormatter, OpKind};
 use il::{FuncId, VerifiedModule};
 
@@ -92,10 +92,8 @@ impl Function<'_> {
     /// Offsets that are jumped to, ascending.
     fn labels(&self, instructions: &[Instruction]) -> Vec<u64> {
         let inside = |target: &u64| (u64::from(self.range.start)..u64::from(self.range.end)).contains(target);
-        let jumps = instructions.iter().filter(|one| {
-            matches!(one.flow_control(), FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch)
-                && one.op0_kind() == OpKind::NearBranch64
-        });
+        let jump = |one: &&Instruction| one.op0_kind() == OpKind::NearBranch64 && one.mnemonic() != Mnemonic::Call;
+        let jumps = instructions.iter().filter(jump);
         let mut labels: Vec<u64> = jumps.map(Instruction::near_branch_target).filter(inside).collect();
         labels.sort_unstable();
         labels.dedup();

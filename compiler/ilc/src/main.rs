@@ -4,6 +4,7 @@
 //! Exit codes: 0 success, 1 the module or a file is at fault, 2 wrong usage.
 #![forbid(unsafe_code)]
 
+mod doc;
 mod fmt;
 mod input;
 mod lines;
@@ -11,6 +12,7 @@ mod listing;
 mod lsp;
 mod messages;
 mod output;
+mod testing;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -38,6 +40,7 @@ Examples:
     ilc fmt --check hello.il           fail if it is not formatted
     ilc check hello.il --message-format json
                                        errors for other programs, one JSON object a line
+    ilc doc lib.il -o docs             pages from its `///` comments
     ilc explain IL0200                 what an error means, and what to do
 
 Errors go to standard error. Exit codes: 0 success, 1 a module or file is at fault (or not formatted), 2 wrong usage.";
@@ -100,8 +103,36 @@ enum Command {
         #[arg(long, conflicts_with = "inputs")]
         stdin: bool,
     },
+    /// Make Markdown of a module's items and their `///` comments.
+    Doc {
+        /// Texts (`.il`).
+        #[arg(required = true)]
+        inputs: Vec<PathBuf>,
+        /// The folder for a page a module and a list of them; without it, standard output.
+        #[arg(short, long, value_name = "FOLDER")]
+        output: Option<PathBuf>,
+        /// What is not exported too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Run the `test` blocks of texts, each in a system of its own with devices that exist only there.
+    Test {
+        /// Texts (`.il`), or folders, of which every text is taken.
+        #[arg(required = true)]
+        inputs: Vec<PathBuf>,
+        /// Only tests whose names hold this text; may be given several times.
+        #[arg(short, long, value_name = "TEXT")]
+        filter: Vec<String>,
+        /// Seconds of real time that one test may take.
+        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        timeout: u32,
+    },
     /// Serve an editor over standard input and output (language server protocol).
-    Lsp,
+    Lsp {
+        /// What some editors pass: there is no other way anyhow.
+        #[arg(long, hide = true)]
+        stdio: bool,
+    },
     /// Explain an error code, or list all of them.
     Explain {
         /// As printed in brackets: IL0200.
@@ -111,6 +142,11 @@ enum Command {
     Completions {
         /// For which shell.
         shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, e.g. `ilc man ~/.local/share/man/man1`.
+    Man {
+        /// The folder for them.
+        folder: PathBuf,
     },
 }
 
@@ -131,7 +167,7 @@ fn main() -> ExitCode {
         Color::Always => true,
         Color::Never => false,
     };
-    match run(cli.command) {
+    match run(cli.command, cli.message_format) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             messages::report(&failure, cli.message_format, color);
@@ -140,23 +176,37 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
+fn run(command: Command, format: messages::Format) -> Result<(), Failure> {
     match command {
         Command::Build { input, output, emit } => build(&input, output, emit),
         Command::Check { inputs } => check(&inputs),
         Command::Dis { input } => {
-            let (module, _) = load(&input)?;
-            print(&il::disasm::module(&module))
+            let (module, _) = load(&input, false)?;
+            let listing = il::disasm::module(&module);
+            print(&il::text::format("", &listing).unwrap_or(listing))
         }
         Command::Fmt { stdin: true, check, .. } => fmt::stdin(check),
         Command::Fmt { inputs, check, stdin: false } => fmt::files(&inputs, check),
-        Command::Lsp => lsp::serve(),
+        Command::Doc { inputs, output, all } => doc::write(&inputs, output.as_deref(), all),
+        Command::Test { inputs, filter, timeout } => {
+            testing::run(&inputs, &filter, u64::from(timeout) * 1000, format == messages::Format::Json)
+        }
+        Command::Lsp { .. } => lsp::serve(),
         Command::Explain { code } => explain(code.as_deref()),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "ilc", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ilc", &mut script);
+            print(&String::from_utf8_lossy(&script))
         }
+        Command::Man { folder } => manual(&folder),
     }
+}
+
+/// A page of the manual for the command, and one for every subcommand.
+fn manual(folder: &Path) -> Result<(), Failure> {
+    let fail = |error: std::io::Error| Failure::message(folder, &format!("cannot be written: {error}"));
+    std::fs::create_dir_all(folder).map_err(fail)?;
+    clap_mangen::generate_to(Cli::command(), folder).map_err(fail)
 }
 
 fn build(input: &Path, output: Option<PathBuf>, emit: Emit) -> Result<(), Failure> {

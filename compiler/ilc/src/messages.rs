@@ -80,7 +80,7 @@ fn plain_object(message: &str) -> Value {
 }
 
 fn object(errors: &Diagnostics, error: &Diagnostic) -> Value {
-    let lines = Lines::new(errors.source());
+    let lines = Lines::new(errors.source(error));
     let place = |span: Span| {
         let ((line, column), (end_line, end_column)) = (lines.place(span.start), lines.place(span.end));
         json!({

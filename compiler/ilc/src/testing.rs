@@ -3,7 +3,7 @@
 //! next event, a console that is kept for the report.
 
 use std::io::{Read, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use bootstrapper::bundle::Run;
@@ -11,36 +11,110 @@ use bootstrapper::plan::{self, Clock};
 use bootstrapper::{Devices, Ended, boot};
 use cascade::platform::{HostedOptions, HostedPlatform};
 use il::{Export, Module, Test};
+use serde_json::json;
 use vm_console::Size;
 use vm_disk::MemoryDisk;
 use vm_hosted::{Headless, ScriptKeys, StreamTerminal};
 
-use crate::input::Failure;
+use crate::fmt::texts;
+use crate::input::{Failure, load};
+use crate::output::print;
 
 /// Stack of the thread that runs a system: the compiler runs on it.
 const CORE_STACK_BYTES: usize = 16 << 20;
 
+/// Runs the tests of texts and says how each went; as JSON, one object a line, if asked to.
+///
+/// # Errors
+/// A text that does not compile, or tests that failed.
+pub fn run(inputs: &[PathBuf], filters: &[String], timeout_ms: u64, as_json: bool) -> Result<(), Failure> {
+    let mut report = Report { as_json, ..Report::default() };
+    let bench = Bench::new(timeout_ms);
+    let mut failures = Vec::new();
+    for input in texts(inputs)? {
+        match module_for_tests(&input) {
+            Ok(module) => {
+                let (chosen, left_out) = chosen(&module, filters);
+                report.left_out += left_out;
+                for test in chosen {
+                    report.add(&input, &bench.run(&module, test)?)?;
+                }
+            }
+            Err(failure) => failures.push(failure),
+        }
+    }
+    report.close()?;
+    if report.failed > 0 {
+        failures.push(Failure::Plain(format!("{} of {} tests failed", report.failed, report.failed + report.passed)));
+    }
+    if failures.is_empty() { Ok(()) } else { Err(Failure::Several(failures)) }
+}
+
+fn module_for_tests(input: &Path) -> Result<Module, Failure> {
+    let (module, _) = load(input, true)?;
+    let verified = il::verify(module).map_err(|error| Failure::message(input, &error.to_string()))?;
+    Ok(verified.into_inner())
+}
+
+/// What is said of the tests, while they run and at the end.
+#[derive(Default)]
+struct Report {
+    as_json: bool,
+    passed: usize,
+    failed: usize,
+    left_out: usize,
+}
+
+impl Report {
+    fn add(&mut self, input: &Path, outcome: &Outcome) -> Result<(), Failure> {
+        *(if outcome.passed { &mut self.passed } else { &mut self.failed }) += 1;
+        let Outcome { name, passed, faults, console } = outcome;
+        if self.as_json {
+            let file = input.display().to_string();
+            let object = json!({
+                "file": file, "test": name, "passed": passed, "faults": faults, "console": console,
+            });
+            return print(&format!("{object}\n"));
+        }
+        let mut text = format!("test {}: {name} ... {}\n", input.display(), if *passed { "ok" } else { "FAILED" });
+        if !passed {
+            let indented = |prefix: &str, line: &str| format!("  {prefix}{line}\n");
+            text.extend(faults.iter().flat_map(|fault| fault.lines()).map(|line| indented("", line)));
+            text.extend(console.lines().map(|line| indented("console: ", line)));
+        }
+        print(&text)
+    }
+
+    fn close(&self) -> Result<(), Failure> {
+        let Report { passed, failed, left_out, .. } = self;
+        if self.as_json {
+            return print(&format!("{}\n", json!({ "passed": passed, "failed": failed, "filtered_out": left_out })));
+        }
+        let left_out = if *left_out > 0 { format!("{left_out} filtered out\n") } else { String::new() };
+        print(&format!("{left_out}\n{passed} passed, {failed} failed\n"))
+    }
+}
+
 /// How one test ended.
-pub struct Outcome {
-    /// Its name.
-    pub name: String,
+struct Outcome {
+    name: String,
     /// Whether it returned.
-    pub passed: bool,
+    passed: bool,
     /// What went wrong: fault reports and load errors.
-    pub faults: Vec<String>,
+    faults: Vec<String>,
     /// What it wrote on the console.
-    pub console: String,
+    console: String,
 }
 
 /// What is common to the tests of one run.
-pub struct Bench {
+struct Bench {
     platform: &'static HostedPlatform,
     timeout_ms: u64,
 }
 
 impl Bench {
     /// Prepares to run tests, each for at most so many milliseconds of real time.
-    pub fn new(timeout_ms: u64) -> Bench {
+    fn new(timeout_ms: u64) -> Bench {
         let options = HostedOptions { virtual_clock: true, script: Vec::new(), live_input: false };
         Bench { platform: HostedPlatform::leaked(options), timeout_ms }
     }
@@ -49,7 +123,7 @@ impl Bench {
     ///
     /// # Errors
     /// If this computer cannot run it at all.
-    pub fn run(&self, module: &Module, test: &Test) -> Result<Outcome, Failure> {
+    fn run(&self, module: &Module, test: &Test) -> Result<Outcome, Failure> {
         let failure = |error: std::io::Error| Failure::Plain(format!("the test `{}` cannot run: {error}", test.name));
         let mut plan = plan::default_plan("test", &[]);
         plan.clock = Clock::Virtual;
@@ -58,7 +132,8 @@ impl Bench {
         let run = Run { plan, modules, key_events: 0 };
         let mut kept = tempfile::tempfile().map_err(failure)?;
         let (terminal, output) =
-            StreamTerminal::new(std::io::empty(), kept.try_clone().map_err(failure)?, Size::default).map_err(failure)?;
+            StreamTerminal::new(std::io::empty(), kept.try_clone().map_err(failure)?, Size::default)
+                .map_err(failure)?;
         let size = run.plan.display;
         let devices = Devices {
             screen: Box::new(Headless::new(size.width, size.height).0),
@@ -89,9 +164,10 @@ fn as_program(module: &Module, test: &Test) -> Module {
     Module { exports: vec![main], tests: Vec::new(), ..module.clone() }
 }
 
-/// The tests of a module whose name holds one of these texts; all without any.
-pub fn chosen<'m>(module: &'m Module, filters: &[String]) -> Vec<&'m Test> {
+/// The tests whose names hold one of these texts, all without any; and how many do not.
+fn chosen<'m>(module: &'m Module, filters: &[String]) -> (Vec<&'m Test>, usize) {
     let wanted = |test: &&Test| filters.is_empty() || filters.iter().any(|text| test.name.contains(text.as_str()));
-    module.tests.iter().filter(wanted).collect()
+    let chosen: Vec<&Test> = module.tests.iter().filter(wanted).collect();
+    let left_out = module.tests.len() - chosen.len();
+    (chosen, left_out)
 }
-

@@ -59,7 +59,33 @@ fn wrong_usage_exits_with_2_and_help_teaches() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(ilc(&["completions", shell]).out.contains("ilc"));
     }
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("man");
+    assert_eq!(ilc(&["man", folder.to_str().unwrap()]).code, 0);
+    for command in ["ilc", "ilc-build", "ilc-check", "ilc-dis", "ilc-fmt", "ilc-doc", "ilc-lsp", "ilc-explain"] {
+        let page = std::fs::read_to_string(folder.join(format!("{command}.1"))).unwrap_or_default();
+        assert!(page.contains(".SH SYNOPSIS"), "{command}: {page}");
+    }
     assert!(ilc(&["explain", "il0200"]).out.contains("conversion"));
     assert_eq!(ilc(&["explain", "IL9999"]).code, 1);
     assert_eq!(ilc(&["explain"]).out.lines().count(), il::text::Code::ALL.len());
+}
+
+#[test]
+fn modules_are_found_by_their_names() {
+    let lib = b"module lib.a\nexport func many() -> i32 { return 1 }\n";
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("imports");
+    std::fs::create_dir_all(folder.join("lib")).unwrap();
+    std::fs::write(folder.join("lib/a.il"), lib).unwrap();
+    let main = folder.join("main.il");
+    let text = "import lib.a { many }\nimport std.maths { PI }\nexport func f() -> f64 { return f64(many()) * PI }\n";
+    std::fs::write(&main, text).unwrap();
+    let built = ilc(&["build", main.to_str().unwrap()]);
+    assert_eq!((built.code, built.err.as_str()), (0, ""));
+
+    std::fs::write(folder.join("lib/a.il"), "module lib.a\nexport func many() -> i32 { return true }\n").unwrap();
+    let run = ilc(&["check", main.to_str().unwrap(), "--message-format", "short"]);
+    assert!(run.code == 1 && run.err.contains("lib/a.il:2:36: error[IL0200]"), "{}", run.err);
+    std::fs::remove_file(folder.join("lib/a.il")).unwrap();
+    let run = ilc(&["check", main.to_str().unwrap()]);
+    assert!(run.code == 1 && run.err.contains("there is no module `lib.a`"), "{}", run.err);
 }

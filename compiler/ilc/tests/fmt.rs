@@ -57,6 +57,16 @@ fn what_is_no_text_is_left_alone() {
 }
 
 #[test]
+fn listings_are_formatted() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples");
+    for sample in ["paint.il", "clock.il", "vms/echo.il"] {
+        let listing = ilc(&["dis", samples.join(sample).to_str().unwrap()]);
+        let run = ilc_with(&["fmt", "--stdin", "--check"], listing.out.as_bytes());
+        assert!(listing.code == 0 && run.code == 0, "{sample}: {}", run.err);
+    }
+}
+
+#[test]
 fn the_samples_are_formatted() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples");
     let run = ilc(&["fmt", "--check", samples.to_str().unwrap()]);

@@ -29,7 +29,7 @@ struct Editor {
 impl Editor {
     fn start() -> Editor {
         let mut server = Command::new(env!("CARGO_BIN_EXE_ilc"))
-            .arg("lsp")
+            .args(["lsp", "--stdio"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -97,8 +97,7 @@ impl Editor {
 
     fn at(&mut self, method: &str, line: u32, character: u32) -> Value {
         let position = json!({ "line": line, "character": character });
-        let params =
-            json!({ "textDocument": { "uri": URI }, "position": position, "context": { "includeDeclaration": false } });
+        let params = json!({ "textDocument": { "uri": URI }, "position": position, "context": { "includeDeclaration": false, "triggerKind": 1 } });
         self.ask(method, params)
     }
 
@@ -183,6 +182,110 @@ fn names_are_explained_and_found() {
     let names: Vec<&str> = symbols.as_array().unwrap().iter().map(|symbol| symbol["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["console", "twice", "main"]);
     assert_eq!(symbols[1]["detail"], "func twice(n: i32) -> i32");
+}
+
+#[test]
+fn names_are_changed_everywhere() {
+    let mut editor = Editor::initialized();
+    editor.open(TEXT);
+    let rename = |line: u32, character: u32, name: &str| {
+        let position = json!({ "line": line, "character": character });
+        json!({ "textDocument": { "uri": URI }, "position": position, "newName": name })
+    };
+    let edit = editor.ask("textDocument/rename", rename(4, 12, "double"));
+    let edits = edit["changes"][URI].as_array().expect("edits");
+    let places: Vec<&Value> = edits.iter().map(|edit| &edit["range"]).collect();
+    assert_eq!(places, [&range(2, 5, 10), &range(4, 10, 15)]);
+    assert!(edits.iter().all(|edit| edit["newText"] == "double"));
+    assert_eq!(editor.at("textDocument/prepareRename", 4, 12), range(4, 10, 15));
+
+    for (line, character, name) in
+        [(4, 12, "if"), (4, 12, "1x"), (4, 12, ""), (4, 30, "print"), (3, 0, "x"), (3, 13, "start")]
+    {
+        let refused = editor.request("textDocument/rename", rename(line, character, name));
+        assert!(refused.is_err(), "{name} at {line}:{character}");
+    }
+    assert!(editor.at("textDocument/prepareRename", 4, 30).is_null(), "an instruction");
+}
+
+#[test]
+fn imports_are_followed() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("lsp imports");
+    std::fs::create_dir_all(folder.join("lib")).unwrap();
+    std::fs::write(folder.join("lib/a.il"), "module lib.a\n\n/// Lots.\nexport func many() -> i32 { return 1 }\n")
+        .unwrap();
+    let address = |file: &str| format!("file://{}/{file}", folder.to_str().unwrap().replace(' ', "%20"));
+    let text = "import lib.a { many }\nimport std.text { repeat }\n\
+        export func f() -> str { return repeat(\"x\", many()) }\nfunc g() { wrong() }\n";
+
+    let mut editor = Editor::initialized();
+    let document = json!({ "uri": address("main.il"), "languageId": "il", "version": 1, "text": text });
+    editor.tell("textDocument/didOpen", json!({ "textDocument": document }));
+    let Message::Notification(note) = editor.message() else { panic!("expected a notification") };
+    assert_eq!(note.params["diagnostics"].as_array().map(Vec::len), Some(1), "{note:?}");
+    let mut at = |method: &str, character: u32| {
+        let position = json!({ "line": 2, "character": character });
+        editor.ask(method, json!({ "textDocument": { "uri": address("main.il") }, "position": position }))
+    };
+    let line = text.lines().nth(2).unwrap();
+    let (many, repeat) = (line.find("many").unwrap() as u32, line.find("repeat").unwrap() as u32);
+    assert_eq!(at("textDocument/hover", many)["contents"]["value"], "```il\nexport func many() -> i32\n```\n\nLots.");
+    let definition = at("textDocument/definition", many);
+    assert_eq!((&definition["uri"], &definition["range"]), (&json!(address("lib/a.il")), &range(3, 12, 16)));
+    let text = at("textDocument/hover", repeat)["contents"]["value"].as_str().unwrap_or("").to_owned();
+    assert!(text.contains("func repeat(s: str, times: i32) -> str"), "{text}");
+    assert!(at("textDocument/definition", repeat).is_null(), "the library is in no file");
+}
+
+#[test]
+fn names_are_offered() {
+    let text = "\
+use console: cascade.console@1
+use lamp: demo.lamp@1
+isa demo.lamp@1 {
+  /// Sets it.
+  1 set(level: i32)
+  event 1 turned(level: i32)
+}
+enum Key { Up, Down }
+//
+func f(count: i32) {
+  let sum = count
+  console.
+  Key.
+  lamp.
+   // a.
+}
+use other: 
+on lamp.";
+    let mut editor = Editor::initialized();
+    editor.open(text);
+    let mut offered = |line: u32| -> Vec<(String, Value)> {
+        let column = text.lines().nth(line as usize).unwrap().len() as u32;
+        let list = editor.at("textDocument/completion", line, column);
+        list.as_array()
+            .expect("a list")
+            .iter()
+            .map(|one| (one["label"].as_str().unwrap().into(), one.clone()))
+            .collect()
+    };
+    let names = |list: &[(String, Value)]| list.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+
+    let instructions = offered(11);
+    assert_eq!(names(&instructions), ["read_line", "size", "write"]);
+    assert_eq!(instructions[2].1["detail"], "write(text: str)");
+    assert!(instructions[2].1["documentation"]["value"].as_str().unwrap().starts_with("Writes `text`"));
+    assert_eq!(names(&offered(12)), ["Down", "Up"]);
+    let own = offered(13);
+    assert_eq!((names(&own), &own[0].1["documentation"]["value"]), (vec!["set".into()], &json!("Sets it.")));
+    assert_eq!(names(&offered(17)), ["turned"], "handlers are for events");
+    assert!(offered(14).is_empty(), "comments are prose");
+    let sets = names(&offered(16));
+    assert!(sets.contains(&"demo.lamp@1".into()) && sets.contains(&"cascade.display@1".into()), "{sets:?}");
+    let alone = names(&offered(15));
+    for name in ["count", "sum", "f", "console", "Key", "min", "while"] {
+        assert!(alone.contains(&name.into()), "{name} is not offered");
+    }
 }
 
 #[test]

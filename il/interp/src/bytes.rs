@@ -129,7 +129,7 @@ impl Machine<'_> {
         self.push_object(Object::Str(text))
     }
 
-    pub(crate) fn to_str<T: Scalar>(&mut self, f: impl Fn(T) -> String) -> Done {
+    pub(crate) fn text_of<T: Scalar>(&mut self, f: impl Fn(T) -> String) -> Done {
         let value = self.pop()?;
         self.push_str(f(value))
     }

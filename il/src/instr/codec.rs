@@ -84,8 +84,12 @@ impl Encoded<'_> for Bits64 {
 }
 
 impl Encoded<'_> for i32 {
+    #[inline]
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        reader.leb(leb::read_i32)
+        match reader.short() {
+            Some(byte) => Ok(i32::from((byte << 1) as i8 >> 1)),
+            None => reader.leb(leb::read_i32),
+        }
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -94,8 +98,12 @@ impl Encoded<'_> for i32 {
 }
 
 impl Encoded<'_> for i64 {
+    #[inline]
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        reader.leb(leb::read_i64)
+        match reader.short() {
+            Some(byte) => Ok(i64::from((byte << 1) as i8 >> 1)),
+            None => reader.leb(leb::read_i64),
+        }
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -104,8 +112,12 @@ impl Encoded<'_> for i64 {
 }
 
 impl Encoded<'_> for u32 {
+    #[inline]
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        reader.leb(leb::read_u32)
+        match reader.short() {
+            Some(byte) => Ok(u32::from(byte)),
+            None => reader.leb(leb::read_u32),
+        }
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -164,6 +176,7 @@ impl Encoded<'_> for Type {
 macro_rules! encoded_index {
     ($($name:ident)*) => {$(
         impl Encoded<'_> for $name {
+            #[inline]
             fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 u32::read(reader).map($name)
             }
@@ -235,10 +248,10 @@ impl<'a> Reader<'a> {
     pub fn next(&mut self) -> Result<Option<Instr<'a>>, DecodeError> {
         let Some(&code) = self.bytes.get(self.at) else { return Ok(None) };
         self.at += 1;
-        self.instr(code).map(Some)
+        self.instr(code)
     }
 
-    pub(super) fn operator(&mut self, byte: u8) -> Result<Instr<'a>, DecodeError> {
+    pub(super) fn operator(&mut self, byte: u8) -> Result<Option<Instr<'a>>, DecodeError> {
         let short = u16::from(byte);
         let code = match byte {
             EXTENDED => u16::try_from(u32::read(self)?).ok().and_then(|code| code.checked_add(FIRST_EXTENDED)),
@@ -253,9 +266,18 @@ impl<'a> Reader<'a> {
         if form.lanes().is_some() {
             immediate.lane = u8::read(self)?;
         }
-        Ok(Instr::Op(op, immediate))
+        Ok(Some(Instr::Op(op, immediate)))
     }
 
+    /// A number of one byte, as nearly all are.
+    #[inline]
+    fn short(&mut self) -> Option<u8> {
+        let byte = self.bytes.get(self.at).copied().filter(|byte| *byte < 0x80)?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    #[cold]
     fn leb<T>(&mut self, read: impl Fn(&[u8]) -> Result<(T, usize), LebError>) -> Result<T, DecodeError> {
         let (value, length) = read(self.bytes.get(self.at..).unwrap_or_default())?;
         self.at += length;

@@ -97,12 +97,16 @@ macro_rules! instructions {
         },)*];
 
         impl<'a> Reader<'a> {
-            /// The instruction whose first byte is `code`, which has been read.
-            fn instr(&mut self, code: u8) -> Result<Instr<'a>, DecodeError> {
-                Ok(match code {
-                    $($code => Instr::$name $(($(<instructions!(@codec $kind) as codec::Encoded>::read(self)?.into()),+))?,)*
-                    _ => return self.operator(code),
-                })
+            /// The instruction whose first byte is `code`, which has been read. Each arm makes the whole result, so
+            /// that it is written once.
+            #[inline]
+            fn instr(&mut self, code: u8) -> Result<Option<Instr<'a>>, DecodeError> {
+                match code {
+                    $($code => Ok(Some(
+                        Instr::$name $(($(<instructions!(@codec $kind) as codec::Encoded>::read(self)?.into()),+))?
+                    )),)*
+                    _ => self.operator(code),
+                }
             }
         }
 
@@ -209,7 +213,8 @@ instructions! {
     0x22 Loop "loop" Construct "→";
     /// Opens a loop whose condition stands between it and `test`.
     0x23 While "while" Construct "→";
-    /// Counts the local (`i32` or `i64`) from start to below end, signed; both are computed once.
+    /// Counts the local (`i32` or `i64`) from start to below end, signed; both are computed once. Each turn assigns the
+    /// local anew: the count is kept apart from it.
     0x24 For(local: local) "for" Construct "start, end →";
     /// Chooses an arm. Without `default`, no arm may be chosen.
     0x25 Switch "switch" Construct "i32 or i64 →";

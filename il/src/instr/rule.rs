@@ -111,12 +111,14 @@ impl Instr<'_> {
                  tree of type `ty`. What is available after it is what is so at the end of both."
             }
             Instr::Test => {
-                "Closes the condition of the innermost `cond` or `while`: exactly one `bool` is on the stack."
+                "The innermost construct is a `cond` or `while` whose condition ends here: it has left exactly one `bool`."
             }
-            Instr::If => "Opens two lists of statements; what is available after it is what is so at the end of both.",
-            Instr::Else => {
-                "Closes the first branch of the innermost `if`, `if.as` or `cond`, which has had no `else` yet."
+            Instr::If => {
+                "Up to `else` or `end` stands a list of statements, another one between `else` and `end`. What is \
+                 available after it is what is so at the end of both; without `else`, what was so before it counts \
+                 for the second."
             }
+            Instr::Else => "The innermost construct is an `if`, `if.as` or `cond` in its first branch.",
             Instr::Loop => {
                 "What is available at its head is so again at its end and at each `continue`. What is available after \
                  it is what is so at every `break`; without one nothing after it is reached."
@@ -197,7 +199,9 @@ impl Instr<'_> {
             Instr::FieldGet(_, _) => "`ty` is the struct `S`, which has the field; `T` is its value type, not `?buf`.",
             Instr::FieldTake(_, _) => "`ty` is the struct `S`, which has the field; it is `mut` and of type `?buf`.",
             Instr::FieldSet(_, _) => "`ty` is the struct `S`, which has the field; it is `mut`, `T` its value type.",
-            Instr::ArrayNew(_) => "`ty` is an array type, `T` its value type.",
+            Instr::ArrayNew(_) => {
+                "`ty` is an array type, `T` its value type. If that is `?buf`, the fill is the instruction `null`."
+            }
             Instr::ArrayOf(_, _) => "`ty` is an array type; there are `count` operands of its value type.",
             Instr::ArrayGet(_) => "`ty` is an array type, `T` its value type, not `?buf`.",
             Instr::ArrayTake(_) => "`ty` is the array type `mut [?buf]`.",

@@ -208,7 +208,7 @@ impl Op {
             Op::StrFromI32 | Op::StrFromI64 => "The number in decimal, with `-` before negative ones.",
             Op::StrFromF32 | Op::StrFromF64 => {
                 "The shortest decimal that reads back as the same float, always with a `.` or an exponent: `1.0`, \
-                 `0.1`, `-0.0`, `NaN`, `inf`, `-inf`; with an exponent from 1e16 on and below 1e-5: `1e16`, `1e-7`."
+                 `0.1`, `-0.0`, `NaN`, `inf`, `-inf`; with an exponent from 1e16 on and below 1e-4: `1e16`, `1e-7`."
             }
             Op::StrFromBool => "`true` or `false`.",
             Op::StrAt => {

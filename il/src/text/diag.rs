@@ -273,7 +273,15 @@ pub(super) struct Report {
 
 impl Report {
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Report {
-        Report { code, span, message: message.into(), label: String::new(), hint: None, others: Vec::new(), suggestion: None }
+        Report {
+            code,
+            span,
+            message: message.into(),
+            label: String::new(),
+            hint: None,
+            others: Vec::new(),
+            suggestion: None,
+        }
     }
 
     /// What was probably meant at the place of the error.

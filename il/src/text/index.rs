@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 
 use super::diag::{Diagnostics, Sink, Span};
 use super::outline::{Item, ItemKind, outline};
-use super::{Options, check, checked, load};
+use super::{Options, Source, check, checked, load};
 use crate::isa::{Event, Field, Instruction, InstructionSet};
 use crate::op::{Form, Op, OpInfo};
 
@@ -38,13 +38,22 @@ pub enum Meaning {
     Program,
 }
 
+/// A place in one of the texts of a build.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// 0 is the text that is indexed, the others are those of [`Index::imported`], from 1.
+    pub text: usize,
+    /// Where in it.
+    pub span: Span,
+}
+
 /// What names of the text stand for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Symbol {
     /// What it is.
     pub meaning: Meaning,
-    /// Where it is declared, if in this text.
-    pub definition: Option<Span>,
+    /// Where it is declared, if in a text.
+    pub definition: Option<Place>,
     /// Its declaration as IL text, types included; a line each where there are several.
     pub declaration: String,
     /// Its documentation, may be empty.
@@ -54,8 +63,10 @@ pub struct Symbol {
 /// A text as an editor sees it.
 #[derive(Clone, Debug)]
 pub struct Index {
-    /// What is wrong with the text, if anything.
+    /// What is wrong with the text and with what it imports, if anything.
     pub errors: Option<Diagnostics>,
+    /// The texts that it imports, and those that they import.
+    pub imported: Vec<Source>,
     /// What is named.
     pub symbols: Vec<Symbol>,
     /// All names that were understood, by place, none overlapping, with their symbols' positions in `symbols`.
@@ -78,18 +89,37 @@ pub fn index(file: &str, source: &str, options: &Options<'_>) -> Index {
     let items = outline(source);
     let texts = match load(file, source, options) {
         Ok(texts) => texts,
-        Err(errors) => return Index { errors: Some(errors), symbols: Vec::new(), occurrences: Vec::new(), items },
+        Err(errors) => {
+            let (imported, symbols, occurrences) = (Vec::new(), Vec::new(), Vec::new());
+            return Index { errors: Some(errors), imported, symbols, occurrences, items };
+        }
     };
     let (notes, errors) = checked(&texts, options, |build, sink| {
         let notes = check::notes(build, sink);
         let errors = if sink.is_clean() { None } else { Some(core::mem::replace(sink, Sink::new("", "")).finish()) };
         (notes, errors)
     });
-    let (symbols, occurrences) = notes.finish(&items, source.len() as u32);
-    Index { errors, symbols, occurrences, items }
+    let imported: Vec<Source> = texts.into_iter().skip(1).map(|(_, text)| text).collect();
+    let mut parts = alloc::vec![Part { start: 0, items: &items }];
+    let outlines: Vec<Vec<Item>> = imported.iter().map(|text| outline(&text.text)).collect();
+    let mut start = source.len() as u32 + 1;
+    for (text, items) in imported.iter().zip(&outlines) {
+        parts.push(Part { start, items });
+        start += text.text.len() as u32 + 1;
+    }
+    let (symbols, occurrences) = notes.finish(source.len() as u32, &parts);
+    Index { errors, imported, symbols, occurrences, items }
+}
+
+/// A text of a build: where it starts in all of them, and its items.
+struct Part<'i> {
+    start: u32,
+    items: &'i [Item],
 }
 
 /// What the checker notes.
+///
+/// Until [`Notes::finish`] all places are those in the texts as one, so those of definitions have no text.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     symbols: Vec<Symbol>,
@@ -105,7 +135,8 @@ impl Notes {
     pub fn declared(&mut self, span: Span, definition: Span, meaning: Meaning, declaration: impl FnOnce() -> String) {
         let symbol = *self.by_place.entry(definition.start).or_insert_with(|| {
             let doc = String::new();
-            self.symbols.push(Symbol { meaning, definition: Some(definition), declaration: declaration(), doc });
+            let definition = Some(Place { text: 0, span: definition });
+            self.symbols.push(Symbol { meaning, definition, declaration: declaration(), doc });
             self.symbols.len() - 1
         });
         self.occurrences.push((span, symbol));
@@ -169,29 +200,33 @@ impl Notes {
         self.occurrences.push((span, symbol));
     }
 
-    /// In order, once each, with what the text itself says of its items.
-    /// `end` is where the text ends, and what it imports begins.
-    fn finish(mut self, items: &[Item], end: u32) -> (Vec<Symbol>, Vec<(Span, usize)>) {
-        self.own_sets(items);
-        for item in items.iter().flat_map(|item| core::iter::once(item).chain(&item.children)) {
-            let Some(symbol) = self.by_place.get(&item.name_span.start) else { continue };
-            let Some(symbol) = self.symbols.get_mut(*symbol) else { continue };
-            if symbol.declaration.is_empty() {
-                symbol.declaration.clone_from(&item.signature);
-            }
-            symbol.doc.clone_from(&item.doc);
-        }
+    /// In order, once each, with what the texts say of their items. The first text is `length` bytes long.
+    fn finish(mut self, length: u32, parts: &[Part<'_>]) -> (Vec<Symbol>, Vec<(Span, usize)>) {
         for symbol in &mut self.symbols {
-            symbol.definition = symbol.definition.filter(|span| span.end <= end);
+            let Some(place) = &mut symbol.definition else { continue };
+            place.text = parts.partition_point(|part| part.start <= place.span.start).saturating_sub(1);
+            let start = parts.get(place.text).map_or(0, |part| part.start);
+            place.span = Span { start: place.span.start - start, end: place.span.end.saturating_sub(start) };
         }
-        self.occurrences.retain(|(span, _)| span.end <= end);
+        for (text, part) in parts.iter().enumerate() {
+            self.own_sets(text, part.items);
+            for item in part.items.iter().flat_map(|item| core::iter::once(item).chain(&item.children)) {
+                let Some(symbol) = self.by_place.get(&(part.start + item.name_span.start)) else { continue };
+                let Some(symbol) = self.symbols.get_mut(*symbol) else { continue };
+                if symbol.declaration.is_empty() {
+                    symbol.declaration.clone_from(&item.signature);
+                }
+                symbol.doc.clone_from(&item.doc);
+            }
+        }
+        self.occurrences.retain(|(span, _)| span.end <= length);
         self.occurrences.sort_by_key(|(span, _)| span.start);
         self.occurrences.dedup_by(|(next, _), (one, _)| next.start < one.end);
         (self.symbols, self.occurrences)
     }
 
-    /// Sets that the text declares itself: where, and their documentation.
-    fn own_sets(&mut self, items: &[Item]) {
+    /// Sets that a text declares itself: where, and their documentation.
+    fn own_sets(&mut self, text: usize, items: &[Item]) {
         for isa in items.iter().filter(|item| item.kind == ItemKind::Isa) {
             let parts = isa.children.iter().map(|part| {
                 let event = if part.kind == ItemKind::Event { "event " } else { "" };
@@ -200,7 +235,7 @@ impl Notes {
             for (name, item) in core::iter::once((isa.name.clone(), isa)).chain(parts) {
                 let Some(symbol) = self.by_name.get(&name) else { continue };
                 let Some(symbol) = self.symbols.get_mut(*symbol) else { continue };
-                symbol.definition = Some(item.name_span);
+                symbol.definition = Some(Place { text, span: item.name_span });
                 symbol.doc.clone_from(&item.doc);
             }
         }

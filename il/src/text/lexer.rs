@@ -1,4 +1,4 @@
-//! From characters to words, understood semicolons included (reference, "The text", rule 1).
+//! From characters to words, understood semicolons included (reference, chapter "Lexical structure").
 #![allow(clippy::result_large_err)] // a report is made once for a malformed word
 
 use alloc::format;
@@ -11,8 +11,7 @@ use super::token::{KEYWORDS, Kind, PUNCTUATION, Token};
 /// All words of a text from byte `start` on; the last one is [`Kind::End`]. Malformed ones are reported and
 /// replaced.
 pub(super) fn lex(source: &str, start: usize, sink: &mut Sink<'_>) -> Vec<Token> {
-    let mut lexer =
-        Lexer { source, at: start, tokens: Vec::new(), depth: 0, first: true, doc: Span::default() };
+    let mut lexer = Lexer { source, at: start, tokens: Vec::new(), depth: 0, first: true, doc: Span::default() };
     while lexer.skip_blanks() {
         let start = lexer.at;
         let result = lexer.word();

@@ -335,7 +335,8 @@ impl Outliner<'_> {
         // In front of the word there are only blanks, and behind the word before it is another line's end.
         lines.pop();
         let own = lines.iter().enumerate().rev().map_while(|(number, line)| {
-            let doc = line.trim().strip_prefix("///")?;
+            // Four slashes are a line of its own kind.
+            let doc = line.trim().strip_prefix("///").filter(|doc| !doc.starts_with('/'))?;
             (number > 0 || start == 0).then_some(doc.strip_prefix(' ').unwrap_or(doc))
         });
         let mut own: Vec<&str> = own.collect();

@@ -273,7 +273,6 @@ impl<'m> Body<'m> {
 
     // Operands
 
-    #[cfg_attr(test, track_caller)]
     pub fn push(&mut self, ty: Type, depth: u32) -> Result {
         self.push_operand(Operand { ty, source: Source::Value, depth })
     }
@@ -307,8 +306,9 @@ impl<'m> Body<'m> {
 
     #[cfg_attr(test, track_caller)]
     pub fn pop_any(&mut self, expected: Type) -> Result<Operand> {
-        ensure!(self.operands.len() > self.base(), Violation::MissingOperand(expected));
-        Ok(some!(self.operands.pop(), Violation::MissingOperand(expected)))
+        let within_reach = self.operands.len() > self.base();
+        let operand = if within_reach { self.operands.pop() } else { None };
+        Ok(some!(operand, Violation::MissingOperand(expected)))
     }
 
     /// Pops operands, the last one first; returns the height of the tallest tree.
@@ -434,6 +434,11 @@ impl<'m> Body<'m> {
     pub fn assign_all(&mut self, dests: Dests<'m>, types: impl ExactSizeIterator<Item = Type>) -> Result {
         let (expected, found) = (types.len(), dests.len());
         ensure!(expected == found, Violation::DestCount { expected, found });
+        self.assign_each(dests, types)
+    }
+
+    #[cfg_attr(test, track_caller)]
+    fn assign_each(&mut self, dests: Dests<'m>, types: impl Iterator<Item = Type>) -> Result {
         for (at, (dest, ty)) in dests.iter().zip(types).enumerate() {
             let Some(id) = dest else { continue };
             let local = self.local(id)?;
@@ -448,7 +453,7 @@ impl<'m> Body<'m> {
     fn set(&mut self, dests: Dests<'m>) -> Result {
         limit("destinations of one assignment", dests.len(), limits::DESTS)?;
         ensure!(!dests.is_empty(), Violation::DestCount { expected: 1, found: 0 });
-        // Any type can be discarded, so the values say what is assigned, and `assign_all` compares.
+        // Any type can be discarded, so the values say what is assigned.
         let mut types = [Type::I32; limits::DESTS];
         let types = types.get_mut(..dests.len()).unwrap_or_default();
         for ty in types.iter_mut().rev() {
@@ -456,7 +461,7 @@ impl<'m> Body<'m> {
             ensure!(*ty != Type::BufRef, Violation::Mismatch { expected: Type::Buf, found: *ty });
         }
         self.end_statement()?;
-        self.assign_all(dests, types.iter().copied())
+        self.assign_each(dests, types.iter().copied())
     }
 
     // Globals and literals

@@ -127,11 +127,8 @@ impl<'m> Body<'m> {
         Ok(some!(uses.get(id.index()), missing).isa)
     }
 
-    #[cfg_attr(test, track_caller)]
-    fn set_of(&self, isa: IsaId) -> Result<&'m InstructionSet> {
-        let isas = &self.context.module.isas;
-        let missing = Violation::NoSuch { what: "instruction set", index: isa.0, count: isas.len() };
-        Ok(some!(isas.get(isa.index()), missing))
+    fn set_of(&self, isa: IsaId) -> Option<&'m InstructionSet> {
+        self.context.module.isas.get(isa.index())
     }
 
     #[cfg_attr(test, track_caller)]
@@ -190,10 +187,10 @@ impl<'m> Body<'m> {
 
     #[cfg_attr(test, track_caller)]
     fn instruction(&self, isa: IsaId, opcode: u8) -> Result<&'m Instruction> {
-        let set = self.set_of(isa)?;
-        let missing =
-            Violation::NoSuch { what: "instruction", index: u32::from(opcode), count: set.instructions.len() };
-        Ok(some!(set.instruction(opcode), missing))
+        let set = self.set_of(isa);
+        let count = set.map_or(0, |set| set.instructions.len());
+        let missing = Violation::NoSuch { what: "instruction", index: u32::from(opcode), count };
+        Ok(some!(set.and_then(|set| set.instruction(opcode)), missing))
     }
 
     /// An instruction of a wanted capability.
@@ -208,9 +205,9 @@ impl<'m> Body<'m> {
     fn sent_to(&self, ty: TypeId, opcode: u8) -> Result<&'m Instruction> {
         self.impure("use capabilities")?;
         let cap = self.cap_type(ty)?;
-        let allowed = cap.instructions.binary_search(&opcode).is_ok();
-        ensure!(allowed, Violation::NotAllowed { ty, opcode });
-        self.instruction(cap.isa, opcode)
+        let allowed = cap.instructions.binary_search(&opcode).ok();
+        let found = allowed.and_then(|_| self.set_of(cap.isa)?.instruction(opcode));
+        Ok(some!(found, Violation::NotAllowed { ty, opcode }))
     }
 
     /// An instruction of the program's own set.
@@ -361,10 +358,11 @@ impl<'m> Body<'m> {
         let module = self.context.module;
         let wanted = self.wanted(target)?;
         let count = module.programs.len();
-        let missing = || Violation::NoSuch { what: "program", index: id.0, count };
-        let program = some!(module.programs.get(id.index()), missing());
+        let program = module.programs.get(id.index());
+        let found = program.and_then(|program| Some((program, module.sig(program.func)?)));
+        let (program, sig) = some!(found, Violation::NoSuch { what: "program", index: id.0, count });
         ensure!(program.isa == wanted, Violation::OtherSet { expected: wanted, found: program.isa });
-        Ok((program, &some!(module.funcs.get(program.func.index()), missing()).sig))
+        Ok((program, sig))
     }
 
     pub fn run_set(&mut self, target: UseId, id: ProgramId, dests: Dests<'m>) -> Result {
@@ -405,9 +403,10 @@ impl<'m> Body<'m> {
     pub fn emit(&mut self, number: u8) -> Result {
         self.impure("emit")?;
         let provided = some!(self.context.module.provides.as_ref(), Violation::EmitWithoutSet);
-        let set = self.set_of(provided.isa)?;
-        let missing = Violation::NoSuch { what: "event", index: u32::from(number), count: set.events.len() };
-        let event = some!(set.event(number), missing);
+        let set = self.set_of(provided.isa);
+        let count = set.map_or(0, |set| set.events.len());
+        let missing = Violation::NoSuch { what: "event", index: u32::from(number), count };
+        let event = some!(set.and_then(|set| set.event(number)), missing);
         self.pop_all(types(&event.params))?;
         self.end_statement()
     }

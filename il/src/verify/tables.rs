@@ -59,6 +59,7 @@ fn sizes(module: &Module) -> Result {
 
 #[cfg_attr(test, track_caller)]
 fn named(what: &'static str, name: &str, legal: fn(&str) -> bool) -> Result {
+    limit("bytes of a name", name.len(), limits::NAME_BYTES)?;
     ensure!(legal(name), Violation::BadName { what, name: shortened(name) });
     Ok(())
 }
@@ -200,7 +201,12 @@ fn provides(module: &Module, roles: &mut [Role]) -> Result {
     ensure!(expected == found, Violation::OpCount { expected, found });
     for (instruction, op) in set.instructions.iter().zip(&provided.ops) {
         let results = instruction.results.as_deref().unwrap_or_default();
-        entry(module, *op, &format!("op {}", instruction.name), &of_fields(&instruction.params, results))?;
+        entry(
+            module,
+            function(module, *op)?,
+            &format!("op {}", instruction.name),
+            &of_fields(&instruction.params, results),
+        )?;
         claim(module, roles, *op, Role::Op)?;
     }
     Ok(())
@@ -217,13 +223,14 @@ fn handlers(module: &Module, roles: &mut [Role]) -> Result {
         let count = module.uses.len();
         let no_use = Violation::NoSuch { what: "capability", index: handler.source.0, count };
         let wanted = some!(module.uses.get(handler.source.index()), no_use);
-        let set = set(module, wanted.isa)?;
-        let no_event = Violation::NoSuch { what: "event", index: u32::from(handler.event), count: set.events.len() };
-        let event = some!(set.event(handler.event), no_event);
+        let set = module.isas.get(wanted.isa.index());
+        let count = set.map_or(0, |set| set.events.len());
+        let no_event = Violation::NoSuch { what: "event", index: u32::from(handler.event), count };
+        let event = some!(set.and_then(|set| set.event(handler.event)), no_event);
         let role = format!("on {}.{}", wanted.name, event.name);
         let first = seen.insert((handler.source, handler.event));
         ensure!(first, Violation::Duplicate { what: "handler", name: role });
-        entry(module, handler.func, &role, &of_fields(&event.params, &[]))?;
+        entry(module, function(module, handler.func)?, &role, &of_fields(&event.params, &[]))?;
         claim(module, roles, handler.func, Role::Handler)?;
     }
     Ok(())
@@ -248,7 +255,7 @@ fn programs(module: &Module, hierarchy: &Hierarchy, roles: &mut [Role]) -> Resul
 fn tests(module: &Module, roles: &mut [Role]) -> Result {
     for test in &module.tests {
         named("a test", &test.name, names::is_printable)?;
-        entry(module, test.func, &format!("test \"{}\"", test.name), &Signature::default())?;
+        entry(module, function(module, test.func)?, &format!("test \"{}\"", test.name), &Signature::default())?;
         claim(module, roles, test.func, Role::Test)?;
     }
     Ok(())
@@ -256,8 +263,8 @@ fn tests(module: &Module, roles: &mut [Role]) -> Result {
 
 /// Checks the type of a function that the base enters.
 #[cfg_attr(test, track_caller)]
-fn entry(module: &Module, id: FuncId, role: &str, expected: &Signature) -> Result {
-    let found = &function(module, id)?.sig;
+fn entry(module: &Module, func: &Func, role: &str, expected: &Signature) -> Result {
+    let found = &func.sig;
     let text = |sig| module.signature_text(sig);
     let role = role.to_string();
     ensure!(found == expected, Violation::Signature { role, expected: text(expected), found: text(found) });
@@ -276,11 +283,11 @@ fn exports(module: &Module, roles: &[Role]) -> Result {
     for export in &module.exports {
         named("an export", &export.name, names::is_identifier)?;
         unique(&mut seen, "export", &export.name)?;
-        function(module, export.func)?;
+        let func = function(module, export.func)?;
         let plain = roles.get(export.func.index()) == Some(&Role::Plain);
         ensure!(plain, Violation::SharedEntry { name: module.func_name(export.func) });
         if export.name == "main" {
-            entry(module, export.func, "main", &Signature::default())?;
+            entry(module, func, "main", &Signature::default())?;
         }
     }
     Ok(())

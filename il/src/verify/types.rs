@@ -13,7 +13,7 @@ use crate::{CapDef, Hierarchy, Module, Signature, Storage, StructDef, Type, Type
 pub(super) fn check(module: &Module) -> Result<Hierarchy> {
     limit("type definitions", module.types.len(), limits::TYPES)?;
     shapes(module)?;
-    unique(module)?;
+    unique_shapes(module)?;
     let hierarchy = Hierarchy::new(&module.types);
     for (at, def) in module.types.iter().enumerate() {
         if let TypeDef::Struct(def) = def {
@@ -145,7 +145,7 @@ fn capability(module: &Module, cap: &CapDef) -> Result {
 
 /// Arrays, functions and capabilities are equal by shape, so each shape stands once: then equal types have equal
 /// indices.
-fn unique(module: &Module) -> Result {
+fn unique_shapes(module: &Module) -> Result {
     let mut seen: BTreeMap<Vec<u8>, TypeId> = BTreeMap::new();
     for (at, def) in module.types.iter().enumerate() {
         match def {

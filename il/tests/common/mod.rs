@@ -1,6 +1,10 @@
 //! Modules built by hand, for the tests of this folder.
 #![allow(dead_code)] // each test file uses its share
 
+pub mod corpus;
+pub mod hostile;
+pub mod limits;
+
 use std::borrow::Cow;
 
 use il::instr::{Instr, Writer};
@@ -8,8 +12,8 @@ use il::isa::{Event, Field, Instruction, InstructionSet};
 use il::op::{Immediate, Op};
 use il::verify::Violation;
 use il::{
-    Data, Export, Func, FuncId, Global, Handler, IsaId, LocalId, Memory, Module, Provides, Signature, StrId, Type, Use,
-    UseId,
+    Data, Export, Func, FuncId, Global, Handler, IsaId, LocalId, Memory, Module, ProgramId, Provides, Signature, StrId,
+    Type, TypeId, Use, UseId,
 };
 
 /// A body under construction; every method appends one instruction.
@@ -84,6 +88,36 @@ impl Code {
     pub fn try_set(mut self, target: u32, opcode: u8, dests: &[u32]) -> Self {
         let dests: Vec<_> = dests.iter().map(|id| dest(*id)).collect();
         self.writer.try_set(UseId(target), opcode, &dests);
+        self
+    }
+    pub fn call_ref_set(mut self, ty: u32, dests: &[u32]) -> Self {
+        self.writer.call_ref_set(TypeId(ty), &dests.iter().map(|id| dest(*id)).collect::<Vec<_>>());
+        self
+    }
+    pub fn send_to_set(mut self, ty: u32, opcode: u8, dests: &[u32]) -> Self {
+        self.writer.send_to_set(TypeId(ty), opcode, &dests.iter().map(|id| dest(*id)).collect::<Vec<_>>());
+        self
+    }
+    pub fn try_to_set(mut self, ty: u32, opcode: u8, dests: &[u32]) -> Self {
+        self.writer.try_to_set(TypeId(ty), opcode, &dests.iter().map(|id| dest(*id)).collect::<Vec<_>>());
+        self
+    }
+    pub fn own_set(mut self, opcode: u8, dests: &[u32]) -> Self {
+        self.writer.own_set(opcode, &dests.iter().map(|id| dest(*id)).collect::<Vec<_>>());
+        self
+    }
+    pub fn own_try_set(mut self, opcode: u8, dests: &[u32]) -> Self {
+        self.writer.own_try_set(opcode, &dests.iter().map(|id| dest(*id)).collect::<Vec<_>>());
+        self
+    }
+    pub fn run_set(mut self, target: u32, program: u32, dests: &[u32]) -> Self {
+        let dests: Vec<_> = dests.iter().map(|id| dest(*id)).collect();
+        self.writer.run_set(UseId(target), ProgramId(program), &dests);
+        self
+    }
+    pub fn run_try_set(mut self, target: u32, program: u32, dests: &[u32]) -> Self {
+        let dests: Vec<_> = dests.iter().map(|id| dest(*id)).collect();
+        self.writer.run_try_set(UseId(target), ProgramId(program), &dests);
         self
     }
     pub fn arm(mut self, values: &[i64]) -> Self {

@@ -7,6 +7,14 @@ use il::{ArrayDef, FieldId, FuncId, GlobalId, LocalId, Storage, Type, TypeDef, T
 use crate::body::{Body, join};
 use crate::world::Role;
 
+/// What arguments borrow.
+pub(crate) struct Lent {
+    /// How many borrows there were before.
+    before: usize,
+    /// For each parameter that is a `ref buf`, whose.
+    locals: Vec<Option<LocalId>>,
+}
+
 impl Body<'_> {
     /// Writes a tree of a value of type `ty`, or of a subtype.
     pub fn expr(&mut self, ty: Type, depth: usize) {
@@ -619,33 +627,39 @@ impl Body<'_> {
         params.iter().all(|ty| *ty != Type::BufRef || lends)
     }
 
-    /// Writes arguments; returns how many borrows there were before, for [`Body::passed`].
-    pub fn args(&mut self, params: &[Type], depth: usize) -> usize {
+    /// Chooses what to lend for `ref buf` parameters, so that nothing moves it meanwhile.
+    pub fn lend(&mut self, params: &[Type]) -> Lent {
         let before = self.borrowed.len();
-        let lent: Vec<Option<LocalId>> =
+        let locals: Vec<Option<LocalId>> =
             params.iter().map(|ty| if *ty == Type::BufRef { self.pick_buf() } else { None }).collect();
-        self.borrowed.extend(lent.iter().copied().flatten());
-        for (ty, lent) in params.iter().zip(lent) {
+        self.borrowed.extend(locals.iter().copied().flatten());
+        Lent { before, locals }
+    }
+
+    /// Writes arguments.
+    pub fn args(&mut self, params: &[Type], lent: &Lent, depth: usize) {
+        for (ty, lent) in params.iter().zip(&lent.locals) {
             match lent {
-                Some(local) => self.push(Instr::Get(local)),
+                Some(local) => self.push(Instr::Get(*local)),
                 None => self.expr(*ty, depth),
             }
         }
-        before
     }
 
     /// The arguments have been consumed.
-    pub fn passed(&mut self, before: usize) {
-        self.borrowed.truncate(before);
+    pub fn passed(&mut self, lent: Lent) {
+        self.borrowed.truncate(lent.before);
     }
 
     fn call(&mut self, ty: Type, depth: usize) -> bool {
         let world = self.world;
         let fitting = self.callable(|results| matches!(results, [result] if world.subtype(*result, ty)));
         let Some(func) = self.random.pick(&fitting) else { return false };
-        let before = self.args(&world.plans[func.index()].sig.params, depth);
+        let params = &world.plans[func.index()].sig.params;
+        let lent = self.lend(params);
+        self.args(params, &lent, depth);
         self.push(Instr::Call(func));
-        self.passed(before);
+        self.passed(lent);
         true
     }
 
@@ -655,10 +669,11 @@ impl Body<'_> {
             return false;
         };
         let Some(sig) = world.hierarchy.func(id) else { return false };
+        let lent = self.lend(&sig.params);
         self.expr(Type::Ref(id), depth);
-        let before = self.args(&sig.params, depth);
+        self.args(&sig.params, &lent, depth);
         self.push(Instr::CallRef(id));
-        self.passed(before);
+        self.passed(lent);
         true
     }
 

@@ -21,6 +21,7 @@ use il::op::{Immediate, Op};
 use il::{Export, Func, FuncId, GlobalId, Handler, IsaId, LocalId, Module, Provides, Signature, Type, UseId};
 
 pub use random::Random;
+pub use send::UNRELIABLE;
 
 use body::Body;
 use world::{Role, World};

@@ -17,6 +17,13 @@ enum Target {
     Own,
 }
 
+/// Opcodes of the set that is used which fail often: they are tried mostly.
+pub const UNRELIABLE: [u8; 4] = [5, 7, 9, 12];
+
+fn reliable(instruction: &Instruction) -> bool {
+    !UNRELIABLE.contains(&instruction.opcode)
+}
+
 impl Body<'_> {
     /// Picks an instruction for which `wanted` holds, and to whom it goes; writes a capability that is a value.
     fn pick_instruction(
@@ -66,6 +73,8 @@ impl Body<'_> {
         }
         let one =
             |instruction: &Instruction| matches!(instruction.results.as_deref(), Some([result]) if result.ty == ty);
+        let reckless = self.reckless();
+        let one = |instruction: &Instruction| one(instruction) && (reckless || reliable(instruction));
         let Some((target, instruction)) = self.pick_instruction(depth, one) else { return false };
         self.operands(&instruction, depth);
         self.push(match target {
@@ -91,7 +100,11 @@ impl Body<'_> {
     /// A whole statement.
     pub fn send_statement(&mut self, depth: usize) -> bool {
         let tries = self.random.percent(40);
-        let wanted = |instruction: &Instruction| !tries || instruction.results.is_some();
+        let reckless = self.reckless();
+        let wanted = |instruction: &Instruction| match tries {
+            true => instruction.results.is_some(),
+            false => reckless || reliable(instruction),
+        };
         let Some((target, instruction)) = self.pick_instruction(depth, wanted) else { return false };
         self.operands(&instruction, depth);
         let mut types = if tries { vec![Type::I32] } else { vec![] };

@@ -98,19 +98,22 @@ impl Body<'_> {
             && let Some(sig) = world.hierarchy.func(id)
             && !lends(&sig.params)
         {
+            let lent = self.lend(&sig.params);
             self.expr(Type::Ref(id), depth);
-            let before = self.args(&sig.params, depth);
+            self.args(&sig.params, &lent, depth);
             self.push(Instr::ReturnCallRef(id));
-            self.passed(before);
+            self.passed(lent);
             self.leave();
             return true;
         }
         let mut fitting = self.callable(same);
         fitting.retain(|func| !lends(&world.plans[func.index()].sig.params));
         let Some(func) = self.random.pick(&fitting) else { return false };
-        let before = self.args(&world.plans[func.index()].sig.params, depth);
+        let params = &world.plans[func.index()].sig.params;
+        let lent = self.lend(params);
+        self.args(params, &lent, depth);
         self.push(Instr::ReturnCall(func));
-        self.passed(before);
+        self.passed(lent);
         self.leave();
         true
     }
@@ -120,7 +123,7 @@ impl Body<'_> {
         if self.is_pure() || self.plan.role == Role::Program {
             return;
         }
-        let locals = self.locals_where(|ty| !ty.is_affine());
+        let locals = self.locals_where(|ty| self.has_word(ty));
         for local in locals.into_iter().rev().take(6) {
             let digest = self.world.digest;
             self.push(Instr::GlobalGet(digest));
@@ -159,22 +162,18 @@ impl Body<'_> {
                 self.push(Instr::ArrayLen);
                 self.op(Op::I64FromI32S);
             }
+            // Whether it is a string is what can be said of any of these.
             Type::Any | Type::OptAny | Type::OptStr | Type::OptBuf | Type::Ref(_) | Type::Opt(_) => {
-                // Whether it is a string is what can be said of any of these.
-                if self.castable(ty, Type::Str) {
-                    self.push(Instr::Is(Type::Str));
-                    self.op(Op::I32FromBool);
-                } else {
-                    self.discard();
-                    return self.restart_word();
-                }
+                self.push(Instr::Is(Type::Str));
+                self.op(Op::I32FromBool);
                 self.op(Op::I64FromI32S);
             }
         }
     }
 
-    fn restart_word(&mut self) {
-        self.out.push(Instr::I64Const(1));
+    fn has_word(&self, ty: Type) -> bool {
+        let is_array = matches!(ty, Type::Ref(id) if self.world.hierarchy.array(id).is_some());
+        ty.is_number() || matches!(ty, Type::Str | Type::Buf | Type::BufRef) || is_array || self.castable(ty, Type::Str)
     }
 
     // Blocks.
@@ -385,9 +384,10 @@ impl Body<'_> {
             && let Some(id) = self.pick_func_type(|_| true)
             && let Some(sig) = world.hierarchy.func(id)
         {
+            let lent = self.lend(&sig.params);
             self.expr(Type::Ref(id), depth);
-            let before = self.args(&sig.params, depth);
-            self.passed(before);
+            self.args(&sig.params, &lent, depth);
+            self.passed(lent);
             let dests = self.destinations(&sig.results);
             self.out.call_ref_set(id, &dests);
             self.assigned_all(&dests);
@@ -396,8 +396,9 @@ impl Body<'_> {
         let fitting = self.callable(|_| true);
         let Some(func) = self.random.pick(&fitting) else { return false };
         let sig = &world.plans[func.index()].sig;
-        let before = self.args(&sig.params, depth);
-        self.passed(before);
+        let lent = self.lend(&sig.params);
+        self.args(&sig.params, &lent, depth);
+        self.passed(lent);
         let dests = self.destinations(&sig.results);
         self.out.call_set(func, &dests);
         self.assigned_all(&dests);

@@ -49,7 +49,7 @@ pub(super) fn object(address: u64) -> Object {
 impl World {
     pub fn new(quota: u64, roots: usize, stress: bool) -> World {
         let (account, types) = (Account::new(quota), super::types());
-        let heap = Heap::new(account.clone(), types.clone(), None, Config { stress, clock: None });
+        let heap = Heap::new(account.clone(), types.clone(), None, Config { stress, ..Config::default() });
         World { heap, types, account, roots: Roots { words: vec![0; roots], bufs: BTreeSet::new(), next_buf: 16 } }
     }
 

@@ -78,8 +78,12 @@ pub struct HostedPlatform {
 }
 
 impl HostedPlatform {
-    /// Installs the heap's arenas and the signal handlers, and starts the ticker.
+    /// Installs the heap's arenas and the signal handlers, and starts the ticker. The environment's
+    /// `CASCADE_GC_STRESS=1` puts the collector under stress, so that any test can run that way.
     pub fn new(options: HostedOptions) -> HostedPlatform {
+        if std::env::var_os("CASCADE_GC_STRESS").is_some_and(|value| value == "1") {
+            basevm::heap::set_stress(true);
+        }
         arena::install(&heap::HEAP);
         signals::install();
         panics::install();

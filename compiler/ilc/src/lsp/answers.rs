@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use il::text::{Item, ItemKind, Span};
+use il::text::{Item, ItemKind, Meaning, Place, Span};
 use lsp_types::{
     CodeAction, CodeActionKind, CodeActionOrCommand, Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity,
     DocumentHighlight, DocumentSymbol, DocumentSymbolResponse, GotoDefinitionResponse, Hover, HoverContents, Location,
-    MarkupContent, MarkupKind, NumberOrString, Position, Range, SymbolKind, TextEdit, WorkspaceEdit,
+    MarkupContent, MarkupKind, NumberOrString, Position, PrepareRenameResponse, Range, SymbolKind, TextEdit,
+    WorkspaceEdit,
 };
 
 use super::document::{Document, range};
@@ -15,7 +16,12 @@ use crate::lines::Lines;
 impl Document {
     /// What is wrong with the text.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
-        self.index.errors.iter().flatten().map(|error| self.diagnostic(error)).collect()
+        self.errors().map(|error| self.diagnostic(error)).collect()
+    }
+
+    /// The errors of this text, without those of what it imports.
+    fn errors(&self) -> impl Iterator<Item = &il::text::Diagnostic> {
+        self.index.errors.iter().flat_map(|errors| errors.iter().filter(|error| errors.is_own(error)))
     }
 
     fn diagnostic(&self, error: &il::text::Diagnostic) -> Diagnostic {
@@ -25,7 +31,7 @@ impl Document {
         };
         let lines = self.lines();
         let others = error.others.iter().map(|(span, label)| DiagnosticRelatedInformation {
-            location: self.location(&lines, *span),
+            location: self.own_location(&lines, *span),
             message: label.clone(),
         });
         Diagnostic {
@@ -54,19 +60,20 @@ impl Document {
     /// Where a name is declared.
     pub fn definition(&self, position: Position) -> Option<GotoDefinitionResponse> {
         let (_, symbol) = self.symbol_at(position)?;
-        Some(GotoDefinitionResponse::Scalar(self.location(&self.lines(), symbol.definition?)))
+        Some(GotoDefinitionResponse::Scalar(self.location(symbol.definition?)?))
     }
 
     /// Every use of a name, with its declaration if that is wanted.
     pub fn references(&self, position: Position, declaration: bool) -> Option<Vec<Location>> {
         let (_, symbol) = self.symbol_at(position)?;
         let names = self.same_names(position)?.into_iter();
-        let wanted = names.filter(|span| declaration || Some(*span) != symbol.definition);
+        let declared = |span: &Span| symbol.definition == Some(Place { text: 0, span: *span });
+        let wanted = names.filter(|span| declaration || !declared(span));
         let lines = self.lines();
-        Some(wanted.map(|span| self.location(&lines, span)).collect())
+        Some(wanted.map(|span| self.own_location(&lines, span)).collect())
     }
 
-    fn location(&self, lines: &Lines<'_>, span: Span) -> Location {
+    fn own_location(&self, lines: &Lines<'_>, span: Span) -> Location {
         Location { uri: self.uri.clone(), range: range(lines, span) }
     }
 
@@ -75,6 +82,43 @@ impl Document {
         let lines = self.lines();
         let mark = |span: Span| DocumentHighlight { range: range(&lines, span), kind: None };
         Some(self.same_names(position)?.into_iter().map(mark).collect())
+    }
+
+    /// The name at a position, if it can be renamed.
+    pub fn renamable(&self, position: Position) -> Option<PrepareRenameResponse> {
+        let (span, symbol) = self.symbol_at(position)?;
+        // Names of instructions and sets are promises to others, and so are those that are exported.
+        let exported = |item: &Item| item.exported && symbol.definition.is_some_and(|at| at.span == item.name_span);
+        if self.index.items.iter().any(exported) {
+            return None;
+        }
+        let own = !matches!(symbol.meaning, Meaning::Instruction | Meaning::Event | Meaning::InstructionSet);
+        (own && symbol.definition.is_some_and(|place| place.text == 0))
+            .then(|| PrepareRenameResponse::Range(range(&self.lines(), span)))
+    }
+
+    /// The edits that give what a name stands for another name.
+    pub fn rename(&self, position: Position, name: &str) -> Result<WorkspaceEdit, String> {
+        let mut chars = name.chars();
+        let plain = chars.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+            && chars.all(|char| char.is_ascii_alphanumeric() || char == '_');
+        if !plain || name == "_" || il::text::reserved_words().any(|word| word == name) {
+            return Err(format!("`{name}` is not a name"));
+        }
+        if self.renamable(position).is_none() {
+            return Err("this is not declared here, or others rely on its name".into());
+        }
+        let lines = self.lines();
+        let edit = |span: Span| TextEdit { range: range(&lines, span), new_text: name.to_owned() };
+        let edits = self.same_names(position).unwrap_or_default().into_iter().map(edit).collect();
+        Ok(self.changes(edits))
+    }
+
+    // A map by address is what the protocol wants.
+    #[allow(clippy::mutable_key_type)]
+    fn changes(&self, edits: Vec<TextEdit>) -> WorkspaceEdit {
+        let changes = HashMap::from([(self.uri.clone(), edits)]);
+        WorkspaceEdit { changes: Some(changes), ..WorkspaceEdit::default() }
     }
 
     /// The items.
@@ -96,22 +140,18 @@ impl Document {
     /// What mends the errors within a range.
     pub fn actions(&self, wanted: Range) -> Vec<CodeActionOrCommand> {
         let lines = self.lines();
-        let errors = self.index.errors.iter().flatten();
-        let touched = errors.filter(|error| {
+        let touched = self.errors().filter(|error| {
             let place = range(&lines, error.span);
             place.start <= wanted.end && wanted.start <= place.end
         });
         let mended = touched.filter_map(|error| {
             let suggestion = error.suggestion.as_ref()?;
             let edit = TextEdit { range: range(&lines, suggestion.span), new_text: suggestion.text.clone() };
-            // A map by address is what the protocol wants.
-            #[allow(clippy::mutable_key_type)]
-            let changes = HashMap::from([(self.uri.clone(), vec![edit])]);
             Some(CodeActionOrCommand::CodeAction(CodeAction {
                 title: format!("replace by `{}`", suggestion.text),
                 kind: Some(CodeActionKind::QUICKFIX),
                 diagnostics: Some(vec![self.diagnostic(error)]),
-                edit: Some(WorkspaceEdit { changes: Some(changes), ..WorkspaceEdit::default() }),
+                edit: Some(self.changes(vec![edit])),
                 is_preferred: Some(true),
                 ..CodeAction::default()
             }))

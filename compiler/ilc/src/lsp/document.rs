@@ -1,7 +1,11 @@
 //! An open text: its index, and places in it as the protocol counts them.
 
-use il::text::{Index, Span, Symbol};
-use lsp_types::{Position, Range, Uri};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use cascade::source::importer;
+use il::text::{Index, Options, Place, Span, Symbol};
+use lsp_types::{Location, Position, Range, Uri};
 
 use crate::lines::Lines;
 
@@ -13,9 +17,21 @@ pub struct Document {
 
 impl Document {
     pub fn new(uri: Uri, text: String) -> Document {
-        let file = uri.path().as_str().rsplit('/').next().unwrap_or("").to_owned();
-        let index = il::text::index(&file, &text, isa::ALL);
+        // A text that is in no file imports only from the standard library.
+        let file = file_path(&uri).unwrap_or_default().display().to_string();
+        let resolve = importer(&file, &text);
+        let index = il::text::index(&file, &text, &Options { known: isa::ALL, resolve: &resolve, tests: true });
         Document { uri, text, index }
+    }
+
+    /// A place in this text or in one that it imports; the standard library is in no file.
+    pub fn location(&self, place: Place) -> Option<Location> {
+        let Some(at) = place.text.checked_sub(1) else {
+            return Some(Location { uri: self.uri.clone(), range: range(&self.lines(), place.span) });
+        };
+        let imported = self.index.imported.get(at)?;
+        let path = std::path::absolute(&imported.file).ok().filter(|path| path.is_file())?;
+        Some(Location { uri: file_uri(&path)?, range: range(&Lines::new(&imported.text), place.span) })
     }
 
     pub fn lines(&self) -> Lines<'_> {
@@ -42,4 +58,36 @@ pub fn range(lines: &Lines<'_>, span: Span) -> Range {
         Position { line, character }
     };
     Range { start: at(span.start), end: at(span.end) }
+}
+
+/// The path of a `file://` address.
+fn file_path(uri: &Uri) -> Option<PathBuf> {
+    let path = uri.as_str().starts_with("file:").then(|| uri.path().as_estr().decode().into_string().ok())?;
+    path.map(|path| PathBuf::from(path.into_owned()))
+}
+
+/// The `file://` address of a path.
+fn file_uri(path: &std::path::Path) -> Option<Uri> {
+    let mut text = String::from("file://");
+    for byte in path.to_str()?.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => text.push(char::from(byte)),
+            other => text.push_str(&format!("%{other:02X}")),
+        }
+    }
+    Uri::from_str(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_addresses_are_inverse() {
+        for path in ["/a/b.il", "/with blank/\u{e4}\u{1f980}%.il"] {
+            let uri = file_uri(std::path::Path::new(path)).expect("an address");
+            assert_eq!(file_path(&uri).as_deref(), Some(std::path::Path::new(path)), "{uri:?}");
+        }
+        assert_eq!(file_path(&Uri::from_str("untitled:Untitled-1").unwrap()), None);
+    }
 }

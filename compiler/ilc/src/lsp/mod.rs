@@ -4,6 +4,7 @@
 //! sent. A text is indexed once a change ([`il::text::index`]); everything else is read from that.
 
 mod answers;
+mod completion;
 mod document;
 
 use std::collections::HashMap;
@@ -13,12 +14,13 @@ use lsp_types::notification::{
     DidChangeTextDocument, DidCloseTextDocument, DidOpenTextDocument, Notification as _, PublishDiagnostics,
 };
 use lsp_types::request::{
-    CodeActionRequest, DocumentHighlightRequest, DocumentSymbolRequest, Formatting, GotoDefinition, HoverRequest,
-    References, Request as _,
+    CodeActionRequest, Completion, DocumentHighlightRequest, DocumentSymbolRequest, Formatting, GotoDefinition,
+    HoverRequest, PrepareRenameRequest, References, Rename, Request as _,
 };
 use lsp_types::{
-    CodeActionKind, CodeActionOptions, CodeActionProviderCapability, OneOf, PublishDiagnosticsParams,
-    ServerCapabilities, TextDocumentSyncCapability, TextDocumentSyncKind, Uri,
+    CodeActionKind, CodeActionOptions, CodeActionProviderCapability, CompletionOptions, CompletionResponse, OneOf,
+    PublishDiagnosticsParams, RenameOptions, RenameParams, ServerCapabilities, TextDocumentSyncCapability,
+    TextDocumentSyncKind, Uri, WorkDoneProgressOptions,
 };
 use serde_json::{Value, json};
 
@@ -51,6 +53,14 @@ fn capabilities() -> ServerCapabilities {
         references_provider: Some(OneOf::Left(true)),
         document_highlight_provider: Some(OneOf::Left(true)),
         document_symbol_provider: Some(OneOf::Left(true)),
+        completion_provider: Some(CompletionOptions {
+            trigger_characters: Some(vec![".".into()]),
+            ..CompletionOptions::default()
+        }),
+        rename_provider: Some(OneOf::Right(RenameOptions {
+            prepare_provider: Some(true),
+            work_done_progress_options: WorkDoneProgressOptions::default(),
+        })),
         document_formatting_provider: Some(OneOf::Left(true)),
         code_action_provider: Some(CodeActionProviderCapability::Options(CodeActionOptions {
             code_action_kinds: Some(vec![CodeActionKind::QUICKFIX]),
@@ -114,6 +124,15 @@ impl Server {
             DocumentSymbolRequest::METHOD => ask::<DocumentSymbolRequest>(request.params, |params| {
                 self.at(&params.text_document.uri, |document| Some(document.symbols()))
             }),
+            Completion::METHOD => ask::<Completion>(request.params, |params| {
+                let at = &params.text_document_position;
+                let offered = |document: &Document| CompletionResponse::Array(document.completions(at.position));
+                self.at(&at.text_document.uri, |document| Some(offered(document)))
+            }),
+            PrepareRenameRequest::METHOD => ask::<PrepareRenameRequest>(request.params, |at| {
+                self.at(&at.text_document.uri, |document| document.renamable(at.position))
+            }),
+            Rename::METHOD => self.rename(request.params),
             Formatting::METHOD => {
                 ask::<Formatting>(request.params, |params| self.at(&params.text_document.uri, Document::formatting))
             }
@@ -122,6 +141,17 @@ impl Server {
             }),
             other => Err((ErrorCode::MethodNotFound, format!("`{other}` is not supported"))),
         }
+    }
+
+    /// Renaming may be refused, and then says why.
+    fn rename(&self, params: Value) -> Answer {
+        let params: RenameParams = parse(params)?;
+        let at = params.text_document_position;
+        let refuse = |why: String| (ErrorCode::RequestFailed, why);
+        let Some(document) = self.documents.get(at.text_document.uri.as_str()) else {
+            return Err(refuse("this text is not open".into()));
+        };
+        write(document.rename(at.position, &params.new_name).map_err(refuse)?)
     }
 
     /// Asks an open document; of others nothing is known.
@@ -172,9 +202,15 @@ impl Server {
 
 /// Reads a request's parameters, and writes its result.
 fn ask<R: lsp_types::request::Request>(params: Value, answer: impl FnOnce(R::Params) -> R::Result) -> Answer {
-    let params: R::Params =
-        serde_json::from_value(params).map_err(|error| (ErrorCode::InvalidParams, error.to_string()))?;
-    serde_json::to_value(answer(params)).map_err(|error| (ErrorCode::InternalError, error.to_string()))
+    write(answer(parse(params)?))
+}
+
+fn parse<T: serde::de::DeserializeOwned>(params: Value) -> Result<T, (ErrorCode, String)> {
+    serde_json::from_value(params).map_err(|error| (ErrorCode::InvalidParams, error.to_string()))
+}
+
+fn write(result: impl serde::Serialize) -> Answer {
+    serde_json::to_value(result).map_err(|error| (ErrorCode::InternalError, error.to_string()))
 }
 
 /// Reads a notification's parameters; nobody can be told that they are wrong.

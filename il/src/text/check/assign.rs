@@ -37,7 +37,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
             },
             _ => {
                 let report = Report::new(Code::NotMutable, place.span, "this cannot be assigned to");
-                self.cx.report(report.hint("left of `=` stands a `var`, a `global mut`, a `mut` field, or an element `a[i]`"));
+                self.cx.report(
+                    report.hint("left of `=` stands a `var`, a `global mut`, a `mut` field, or an element `a[i]`"),
+                );
             }
         }
     }

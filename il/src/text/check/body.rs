@@ -48,6 +48,8 @@ pub(super) struct Body<'b, 'c, 'f, 's> {
     /// `buf` locals that the expression under way borrows.
     pub borrowed: Vec<LocalId>,
     pub lines: Vec<(u32, u32)>,
+    /// Locals that hold what is only lent, in the order of their statements.
+    pub lent: Vec<LocalId>,
 }
 
 /// What a name stands for here.
@@ -96,6 +98,7 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
             bufs: Vec::new(),
             borrowed: Vec::new(),
             lines: Vec::new(),
+            lent: Vec::new(),
         }
     }
 
@@ -169,6 +172,7 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
             return;
         }
         let owned = self.local(id).buf.is_some() && self.bufs.len() <= limits::BUFS;
+        self.note_local(name.span, id);
         let Some(scope) = self.scopes.last_mut() else { return };
         if owned {
             scope.bufs.push(id);
@@ -252,6 +256,15 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
                 self.writer.set(&[None]);
                 self.state.available &= !self.bit(id).unwrap_or(0);
             }
+        }
+    }
+
+    /// Notes a local without a name that holds a `buf` to the end of the block.
+    pub fn hold_lent(&mut self, id: LocalId) {
+        self.lent.push(id);
+        self.make_available(id);
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.bufs.push(id);
         }
     }
 

@@ -156,8 +156,11 @@ impl<'f> Body<'_, '_, 'f, '_> {
         };
         if !matches!(ty, Type::I32 | Type::I64) {
             let culprit = if from.ty == Ty::Of(ty) { &from } else { &to };
-            let report =
-                Report::new(Code::Mismatch, culprit.span, format!("`for` counts in `i32` or `i64`, not in `{}`", self.cx.type_text(ty)));
+            let report = Report::new(
+                Code::Mismatch,
+                culprit.span,
+                format!("`for` counts in `i32` or `i64`, not in `{}`", self.cx.type_text(ty)),
+            );
             self.cx.report(report.hint("convert the bounds, or use `while`"));
             return Ty::Error;
         }

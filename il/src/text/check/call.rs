@@ -43,14 +43,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
     }
 
     /// `of.name(args)`: a device instruction, a vector operation, or a function in a field.
-    fn call_member(
-        &mut self,
-        of: &'f Expr<'f>,
-        name: Name<'f>,
-        whole: Span,
-        args: &'f [Arg<'f>],
-        span: Span,
-    ) -> Typed {
+    fn call_member(&mut self, of: &'f Expr<'f>, name: Name<'f>, whole: Span, args: &'f [Arg<'f>], span: Span) -> Typed {
         if let ExprKind::Name(owner) = of.kind {
             match self.find(owner) {
                 Found::Item(Entry::Use(at)) => return self.send(at, name, args, span),
@@ -99,7 +92,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
 
     /// A call through a reference, which is evaluated before the arguments.
     fn call_ref(&mut self, of: Typed, args: &'f [Arg<'f>], span: Span) -> Typed {
-        let func = of.known().and_then(|ty| if let Type::Ref(id) = ty { Some((id, self.cx.types.func(id)?.clone())) } else { None });
+        let func = of
+            .known()
+            .and_then(|ty| if let Type::Ref(id) = ty { Some((id, self.cx.types.func(id)?.clone())) } else { None });
         let Some((id, sig)) = func else {
             if of.ty == Ty::Error {
                 return self.skip_args(args, span);
@@ -263,12 +258,19 @@ impl<'f> Body<'_, '_, 'f, '_> {
     }
 
     /// A built-in function: a line of the table, by name and operand types.
-    pub(super) fn call_operator(&mut self, text: &'static str, args: &'f [Arg<'f>], span: Span, hint: Option<Type>) -> Typed {
+    pub(super) fn call_operator(
+        &mut self,
+        text: &'static str,
+        args: &'f [Arg<'f>],
+        span: Span,
+        hint: Option<Type>,
+    ) -> Typed {
         let (args, offset) = match args {
             [args @ .., last] if last.name.is_some_and(|name| name.text == "offset") => (args, Some(last)),
             args => (args, None),
         };
-        let lanes = named(Form::Call, text).find_map(|info| if let Form::MemoryLane(lanes) = info.form { Some(lanes) } else { None });
+        let lanes = named(Form::Call, text)
+            .find_map(|info| if let Form::MemoryLane(lanes) = info.form { Some(lanes) } else { None });
         if let Some(lanes) = lanes {
             let mut typed = self.lane_op(text, lanes, args, span);
             if let Some(offset) = offset {

@@ -67,12 +67,14 @@ impl<'f> Body<'_, '_, 'f, '_> {
 
     /// The same through a capability's value, which comes before the operands.
     pub(super) fn send_to(&mut self, of: Typed, name: Name<'f>, args: &'f [Arg<'f>], span: Span) -> Typed {
-        let def = of.known().and_then(|ty| if let Type::Ref(id) = ty { Some((id, self.cx.types.cap(id)?)) } else { None });
+        let def =
+            of.known().and_then(|ty| if let Type::Ref(id) = ty { Some((id, self.cx.types.cap(id)?)) } else { None });
         let Some((id, def)) = def else { return self.skip_args(args, span) };
         let (set, allowed) = (self.cx.shared[def.isa.index()].set.clone(), def.instructions.clone());
         self.impure(span, "sends to a capability");
         if matches!(name.text, "run" | "send") {
-            let report = Report::new(Code::NotSupported, name.span, "programs run only on a capability that is named by `use`");
+            let report =
+                Report::new(Code::NotSupported, name.span, "programs run only on a capability that is named by `use`");
             self.cx.report(report.hint("pass what differs as a parameter of the program"));
             return self.skip_args(args, span);
         }
@@ -124,7 +126,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
             let word = if waits { "run" } else { "send" };
             let place = args.first().map_or(span, |arg| arg.value.span);
             let report = Report::new(Code::WrongKind, place, format!("`{word}` takes a device program first"));
-            self.cx.report(report.hint(format!("declare it: `program NAME on SET (..) {{ .. }}`, then `cap.{word}(NAME, ..)`")));
+            self.cx.report(
+                report.hint(format!("declare it: `program NAME on SET (..) {{ .. }}`, then `cap.{word}(NAME, ..)`")),
+            );
             return Typed::error(span);
         };
         let info = &self.cx.programs[program];
@@ -168,13 +172,14 @@ impl<'f> Body<'_, '_, 'f, '_> {
             Kind::Call { callee, .. } => self.instruction_of(*callee).is_some_and(|one| one.results.is_some()),
             _ => false,
         };
+        let sends =
+            matches!(&typed.kind, Kind::Call { callee, .. } if !matches!(callee, Callee::Func(_) | Callee::Ref(_)));
         if let (true, Kind::Call { callee, args, .. }) = (waits, typed.kind) {
             let ty = if typed.ty == Ty::Nothing { Ty::Of(Type::I32) } else { Ty::Many };
             return Typed::new(ty, Kind::Call { callee, tries: true, args }, typed.span);
         }
-        let streams = matches!(&call.kind, ExprKind::Call { callee, .. } if matches!(callee.kind, ExprKind::Field { .. }));
         let report = Report::new(Code::Misplaced, span, "`try` takes a device instruction that waits");
-        self.cx.report(if streams {
+        self.cx.report(if sends {
             report.hint("this one is streamed: its failure shows at the next one that waits, or at `flush`")
         } else {
             report.hint("only device instructions can fail without ending the VM")
@@ -220,7 +225,13 @@ impl<'f> Body<'_, '_, 'f, '_> {
     // What the base does
 
     /// An argument that is a capability; its type's index.
-    fn capability(&mut self, what: &str, args: &'f [Arg<'f>], hint: Option<Type>, span: Span) -> Option<(Typed, crate::TypeId)> {
+    fn capability(
+        &mut self,
+        what: &str,
+        args: &'f [Arg<'f>],
+        hint: Option<Type>,
+        span: Span,
+    ) -> Option<(Typed, crate::TypeId)> {
         let [Arg { name: None, value }] = args else {
             self.cx.error(Code::Count, span, format!("`{what}` takes one capability"));
             return None;
@@ -232,7 +243,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
             Ty::Of(Type::Ref(id)) if self.cx.types.cap(id).is_some() => Some((typed, id)),
             _ => {
                 let found = self.cx.describe(&typed);
-                let report = Report::new(Code::WrongKind, value.span, format!("`{what}` takes one capability, this is {found}"));
+                let report =
+                    Report::new(Code::WrongKind, value.span, format!("`{what}` takes one capability, this is {found}"));
                 self.cx.report(report.hint(format!("as in `{what}(display)`")));
                 None
             }

@@ -44,6 +44,10 @@ impl Body<'_, '_, '_, '_> {
                 self.use_buf(id, false, span);
                 Typed::new(Ty::Of(want), Kind::Get(id), span)
             }
+            (Ty::Of(Type::Buf), kind) if want == Type::BufRef => {
+                let owned = Typed::new(ty, kind, span);
+                Typed::new(Ty::Of(want), Kind::Lend(Box::new(owned)), span)
+            }
             (Ty::Of(own), Kind::Buf(id)) if self.cx.types.is_subtype(own, want) => {
                 self.use_buf(id, true, span);
                 Typed::new(Ty::Of(want), Kind::Take(id), span)
@@ -85,10 +89,6 @@ impl Body<'_, '_, '_, '_> {
                 Report::new(Code::Borrowed, span, "this `buf` is borrowed (`ref buf`): only its owner can give it away")
                     .hint("take it as `buf` in the parameter list, or copy it into a new one")
             }
-            (Ty::Of(Type::Buf), Type::BufRef) => {
-                Report::new(Code::Mismatch, span, "only a local `buf` can be borrowed")
-                    .hint("put it in a local first: `let b = ..`")
-            }
             _ => {
                 let (wanted, found) = (self.cx.type_text(want), self.cx.describe(typed));
                 let report = Report::new(Code::Mismatch, span, format!("expected `{wanted}`, found {found}"));
@@ -103,12 +103,14 @@ impl Body<'_, '_, '_, '_> {
         match (typed.ty, want) {
             (Ty::Of(Type::I32 | Type::I64) | Ty::Int, Type::Bool) => report.hint("compare it: `.. != 0`"),
             (Ty::Null, _) => report.hint("only `?T` is null"),
+            (Ty::Of(found), Type::Bool) if found.is_nullable() => report.hint("compare it: `.. != null`"),
             (Ty::Of(found), want) if found.is_nullable() && self.cx.types.is_subtype(found.non_null(), want) => {
                 report.hint("it may be null: unwrap it with `if let x = .. { }`, or with `as`, which traps")
             }
-            (Ty::Of(found), want) if self.cx.types.is_subtype(want, found) => {
-                report.hint(format!("it may be something else: test it with `if let x = .. as {0} {{ }}`, or cast it with `as {0}`", self.cx.type_text(want)))
-            }
+            (Ty::Of(found), want) if self.cx.types.is_subtype(want, found) => report.hint(format!(
+                "it may be something else: test it with `if let x = .. as {0} {{ }}`, or cast it with `as {0}`",
+                self.cx.type_text(want)
+            )),
             (Ty::Of(found), want) => match converter(found, want) {
                 Some(name) => report.hint(format!("convert it: `{name}(..)`")),
                 None => report,

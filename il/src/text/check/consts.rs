@@ -80,7 +80,10 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
         }
         let tree = constant_tree(typed);
         if let Err(fault) = &tree {
-            body.not_constant(fault, "a global starts as a literal, a constant, `null`, `&f`, or an array or struct of such");
+            body.not_constant(
+                fault,
+                "a global starts as a literal, a constant, `null`, `&f`, or an array or struct of such",
+            );
         }
         tree.ok()
     }

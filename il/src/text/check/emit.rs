@@ -46,7 +46,7 @@ impl Body<'_, '_, '_, '_> {
                 self.writer.push(Instr::End);
             }
             // Complex ones are gone; the others come only after an error, when the code is dropped.
-            Kind::Reordered(..) | Kind::IfLet(_) => {}
+            Kind::Reordered(..) | Kind::IfLet(_) | Kind::Lend(_) => {}
             Kind::Int(_) | Kind::Float(..) | Kind::Open { .. } | Kind::Error => {}
         }
     }

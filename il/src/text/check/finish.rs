@@ -141,7 +141,10 @@ impl<'f> Context<'_, 'f, '_> {
             let shared = parts.iter().position(of).filter(|_| info.shared);
             let isa = match shared {
                 Some(at) => *places[at].get_or_insert_with(|| embed(&mut module.isas, parts[at].clone())),
-                None => embed(&mut module.isas, part(set, |one| info.instructions.contains(&one), |one| info.events.contains(&one))),
+                None => embed(
+                    &mut module.isas,
+                    part(set, |one| info.instructions.contains(&one), |one| info.events.contains(&one)),
+                ),
             };
             module.uses.push(Use { name: info.name.into(), isa });
         }
@@ -174,8 +177,11 @@ impl<'f> Context<'_, 'f, '_> {
     }
 
     fn exports(&self) -> Vec<Export> {
-        let exported =
-            self.funcs.iter().enumerate().filter(|(_, info)| info.kind == FuncKind::Plain && info.module == 0 && info.func.export);
+        let exported = self
+            .funcs
+            .iter()
+            .enumerate()
+            .filter(|(_, info)| info.kind == FuncKind::Plain && info.module == 0 && info.func.export);
         exported.map(|(id, info)| Export { name: info.func.name.text.into(), func: FuncId(id as u32) }).collect()
     }
 }

@@ -41,7 +41,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             },
             ExprKind::Char(value) => Typed::value(Value::I32(*value as i32), span),
             ExprKind::Bool(value) => Typed::value(Value::Bool(*value), span),
-            ExprKind::Name(name) => self.name(name, span),
+            ExprKind::Name(name) => self.name(name, span, hint),
             ExprKind::Unary { op, value } => {
                 let value = self.infer(value, hint);
                 self.operator(Form::Prefix, op, alloc::vec![value], span, hint)
@@ -83,7 +83,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
     /// An operand of an operator: a `buf` local is lent, for no operator takes one away.
     pub(super) fn operand(&mut self, expr: &'f Expr<'f>, hint: Option<Type>) -> Typed {
         let typed = self.infer(expr, hint);
-        if let (Kind::Buf(_), Ty::Of(Type::Buf)) = (&typed.kind, typed.ty) { self.coerce(typed, Type::BufRef) } else { typed }
+        if typed.ty == Ty::Of(Type::Buf) { self.coerce(typed, Type::BufRef) } else { typed }
     }
 
     fn infix(
@@ -201,9 +201,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 return None;
             }
             (Ty::Of(a), Ty::Of(b)) => {
-                let wanted = hint.filter(|want| {
-                    a != b && self.cx.types.is_subtype(a, *want) && self.cx.types.is_subtype(b, *want)
-                });
+                let wanted = hint
+                    .filter(|want| a != b && self.cx.types.is_subtype(a, *want) && self.cx.types.is_subtype(b, *want));
                 let ty = wanted.or_else(|| self.cx.types.join(a, b)).unwrap_or(a);
                 (self.coerce(yes, ty), self.coerce(no, ty), Ty::Of(ty))
             }
@@ -233,9 +232,10 @@ impl<'f> Body<'_, '_, 'f, '_> {
         (ty != Ty::Error && yes.ty != Ty::Error && no.ty != Ty::Error).then_some((yes, no, ty))
     }
 
-    fn name(&mut self, name: &'f str, span: Span) -> Typed {
+    fn name(&mut self, name: &'f str, span: Span, hint: Option<Type>) -> Typed {
         match self.find(name) {
             Found::Local(id) => self.local_value(id, span),
+            Found::Item(Entry::Use(at)) => self.use_value(at, hint, span),
             Found::Item(entry) => self.item_value(name, entry, span),
             Found::Own(_) => {
                 let report = Report::new(Code::WrongKind, span, format!("`{name}` is an instruction, not a value"));
@@ -282,10 +282,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
             Entry::Struct(_) => {
                 (format!("`{name}` is a struct, not a value"), format!("make one: `new {name} {{ .. }}`"))
             }
-            Entry::Program(_) => (
-                format!("`{name}` is a device program, not a value"),
-                format!("run it: `cap.run({name}, ..)`"),
-            ),
+            Entry::Program(_) => {
+                (format!("`{name}` is a device program, not a value"), format!("run it: `cap.run({name}, ..)`"))
+            }
             Entry::Unknown => return Typed::error(span),
         };
         self.cx.report(Report::new(Code::WrongKind, span, message).hint(hint));

@@ -314,8 +314,11 @@ impl<'f> Context<'_, 'f, '_> {
     /// Checks data against the memory, once both are known.
     pub(super) fn check_data(&mut self) {
         let pages = self.memory.map(|memory| u64::from(memory.min));
-        let spans =
-            self.build.units[0].file.items.iter().filter_map(|item| if let Item::Data { span, .. } = item { Some(*span) } else { None });
+        let spans = self.build.units[0]
+            .file
+            .items
+            .iter()
+            .filter_map(|item| if let Item::Data { span, .. } = item { Some(*span) } else { None });
         let placed: alloc::vec::Vec<_> =
             self.data.iter().map(|data| u64::from(data.offset) + data.bytes.len() as u64).zip(spans).collect();
         for (end, span) in placed {

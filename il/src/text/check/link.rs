@@ -1,12 +1,12 @@
 //! Drops what nothing reaches, and numbers what is left in the order in which a reader of the module meets it:
-//! structural types and literals by first use. So equal texts give equal bytes, however they were checked.
+//! structural types, literals and locals by first use. So equal texts give equal bytes, however they were checked.
 
 use alloc::vec::Vec;
 
-use crate::instr::{Instr, Reader, Writer};
+use crate::instr::{Dests, Instr, Reader, Writer};
 use crate::types::{
-    ArrayDef, CapDef, FuncId, GlobalId, IsaId, ProgramId, Signature, Storage, StrId, StructDef, StructField, Type,
-    TypeDef, TypeId, UseId,
+    ArrayDef, CapDef, FuncId, GlobalId, IsaId, LocalId, ProgramId, Signature, Storage, StrId, StructDef, StructField,
+    Type, TypeDef, TypeId, UseId,
 };
 use crate::{Func, Module};
 
@@ -39,6 +39,7 @@ trait Map {
     fn capability(&mut self, id: UseId) -> UseId;
     fn program(&mut self, id: ProgramId) -> ProgramId;
     fn string(&mut self, id: StrId) -> StrId;
+    fn local(&mut self, id: LocalId) -> LocalId;
 
     fn ty(&mut self, ty: Type) -> Type {
         match ty {
@@ -73,7 +74,10 @@ trait Map {
             Instr::ArraySet(id) => Instr::ArraySet(self.def(id)),
             Instr::Is(ty) => Instr::Is(self.ty(ty)),
             Instr::As(ty) => Instr::As(self.ty(ty)),
-            Instr::IfAs(ty, local) => Instr::IfAs(self.ty(ty), local),
+            Instr::IfAs(ty, local) => Instr::IfAs(self.ty(ty), self.local(local)),
+            Instr::For(local) => Instr::For(self.local(local)),
+            Instr::Get(local) => Instr::Get(self.local(local)),
+            Instr::Take(local) => Instr::Take(self.local(local)),
             Instr::Cond(ty) => Instr::Cond(self.ty(ty)),
             Instr::FuncRef(func, ty) => Instr::FuncRef(self.func(func), self.def(ty)),
             Instr::Call(id) => Instr::Call(self.func(id)),
@@ -93,9 +97,7 @@ trait Map {
             Instr::TryTo(id, opcode) => Instr::TryTo(self.def(id), opcode),
             Instr::TryToSet(id, opcode, dests) => Instr::TryToSet(self.def(id), opcode, dests),
             Instr::RunSet(id, program, dests) => Instr::RunSet(self.capability(id), self.program(program), dests),
-            Instr::RunTrySet(id, program, dests) => {
-                Instr::RunTrySet(self.capability(id), self.program(program), dests)
-            }
+            Instr::RunTrySet(id, program, dests) => Instr::RunTrySet(self.capability(id), self.program(program), dests),
             Instr::RunSend(id, program) => Instr::RunSend(self.capability(id), self.program(program)),
             Instr::Flush(id) => Instr::Flush(self.capability(id)),
             Instr::Trap(id) => Instr::Trap(self.string(id)),
@@ -105,8 +107,6 @@ trait Map {
             | Instr::F32Const(_)
             | Instr::F64Const(_)
             | Instr::BoolConst(_)
-            | Instr::Get(_)
-            | Instr::Take(_)
             | Instr::ArrayLen
             | Instr::RefEq
             | Instr::RefNe
@@ -131,7 +131,6 @@ trait Map {
             | Instr::Else
             | Instr::Loop
             | Instr::While
-            | Instr::For(_)
             | Instr::Switch
             | Instr::Arm(_)
             | Instr::Default
@@ -268,6 +267,9 @@ impl Map for Marks<'_> {
     fn string(&mut self, id: StrId) -> StrId {
         id
     }
+    fn local(&mut self, id: LocalId) -> LocalId {
+        id
+    }
 }
 
 /// New numbers of what is left.
@@ -285,6 +287,9 @@ struct Linker<'m> {
     types: Vec<TypeDef>,
     type_sources: Vec<TypeId>,
     new_strings: Vec<alloc::string::String>,
+    /// Of the function at hand: new numbers of its locals, and the old number of each.
+    locals: Vec<Option<u32>>,
+    local_sources: Vec<u32>,
 }
 
 /// Consecutive numbers for what is marked.
@@ -326,6 +331,8 @@ impl<'m> Linker<'m> {
             types: Vec::new(),
             type_sources: Vec::new(),
             new_strings: Vec::new(),
+            locals: Vec::new(),
+            local_sources: Vec::new(),
         };
         linker.isas = linker.wanted_isas(module, reached);
         linker
@@ -350,7 +357,8 @@ impl<'m> Linker<'m> {
     }
 
     fn module(mut self, old: &Module) -> Module {
-        let mut module = Module { name: old.name.clone(), memory: old.memory, data: old.data.clone(), ..Module::default() };
+        let mut module =
+            Module { name: old.name.clone(), memory: old.memory, data: old.data.clone(), ..Module::default() };
         self.structs();
         module.globals = only(&old.globals, &self.globals);
         for global in &mut module.globals {
@@ -359,12 +367,13 @@ impl<'m> Linker<'m> {
         }
         let mut names = old.names.clone();
         let mut lines = names.as_mut().map_or(Vec::new(), |names| only(&names.lines, &self.funcs));
-        lines.resize(self.funcs.len(), Vec::new());
+        let mut locals = names.as_mut().map_or(Vec::new(), |names| only(&names.locals, &self.funcs));
         module.funcs = only(&old.funcs, &self.funcs);
-        for (func, lines) in module.funcs.iter_mut().zip(&mut lines) {
-            self.rewrite(func, lines);
+        lines.resize(module.funcs.len(), Vec::new());
+        locals.resize(module.funcs.len(), Vec::new());
+        for (func, (lines, locals)) in module.funcs.iter_mut().zip(lines.iter_mut().zip(&mut locals)) {
+            self.rewrite(func, lines, locals);
         }
-        lines.truncate(module.funcs.len());
         module.isas = only(&old.isas, &self.isas);
         module.uses = only(&old.uses, &self.uses);
         module.uses.iter_mut().for_each(|one| one.isa = self.isa(one.isa));
@@ -389,6 +398,7 @@ impl<'m> Linker<'m> {
         module.tests.iter_mut().for_each(|test| test.func = self.func(test.func));
         if let Some(names) = &mut names {
             names.lines = lines;
+            names.locals = locals;
             self.names(names);
         }
         module.names = names;
@@ -400,7 +410,6 @@ impl<'m> Linker<'m> {
     fn names(&self, names: &mut crate::Names) {
         names.funcs = only(&names.funcs, &self.funcs);
         names.func_files = only(&names.func_files, &self.funcs);
-        names.locals = only(&names.locals, &self.funcs);
         names.globals = only(&names.globals, &self.globals);
         let name = |id: &TypeId| names.types.get(id.index()).cloned().unwrap_or_default();
         names.types = self.type_sources.iter().map(name).collect();
@@ -429,10 +438,39 @@ impl<'m> Linker<'m> {
         }
     }
 
-    fn rewrite(&mut self, func: &mut Func, lines: &mut [(u32, u32)]) {
-        let all = func.sig.params.iter_mut().chain(&mut func.sig.results).chain(&mut func.locals);
-        all.for_each(|ty| *ty = self.ty(*ty));
+    fn rewrite(&mut self, func: &mut Func, lines: &mut [(u32, u32)], names: &mut Vec<alloc::string::String>) {
+        func.sig.params.iter_mut().chain(&mut func.sig.results).for_each(|ty| *ty = self.ty(*ty));
+        let params = func.sig.params.len();
+        self.local_sources = (0..params as u32).collect();
+        self.locals = (0..params + func.locals.len()).map(|at| (at < params).then_some(at as u32)).collect();
         func.body = self.code(&func.body, lines);
+        let sources = core::mem::take(&mut self.local_sources);
+        *names = sources.iter().map(|old| names.get(*old as usize).cloned().unwrap_or_default()).collect();
+        let own = sources.iter().skip(params);
+        func.locals = own.filter_map(|old| func.locals.get(*old as usize - params).copied()).collect();
+        func.locals.iter_mut().for_each(|ty| *ty = self.ty(*ty));
+    }
+
+    fn dests(&mut self, dests: Dests<'_>) -> Vec<Option<LocalId>> {
+        dests.iter().map(|dest| dest.map(|local| self.local(local))).collect()
+    }
+
+    /// Appends an instruction whose own numbers are new already, and gives its destinations theirs.
+    fn write(&mut self, writer: &mut Writer, instr: Instr<'_>) {
+        match instr {
+            Instr::Set(dests) => writer.set(&self.dests(dests)),
+            Instr::CallSet(id, dests) => writer.call_set(id, &self.dests(dests)),
+            Instr::CallRefSet(id, dests) => writer.call_ref_set(id, &self.dests(dests)),
+            Instr::SendSet(id, opcode, dests) => writer.send_set(id, opcode, &self.dests(dests)),
+            Instr::TrySet(id, opcode, dests) => writer.try_set(id, opcode, &self.dests(dests)),
+            Instr::SendToSet(id, opcode, dests) => writer.send_to_set(id, opcode, &self.dests(dests)),
+            Instr::TryToSet(id, opcode, dests) => writer.try_to_set(id, opcode, &self.dests(dests)),
+            Instr::OwnSet(opcode, dests) => writer.own_set(opcode, &self.dests(dests)),
+            Instr::OwnTrySet(opcode, dests) => writer.own_try_set(opcode, &self.dests(dests)),
+            Instr::RunSet(id, program, dests) => writer.run_set(id, program, &self.dests(dests)),
+            Instr::RunTrySet(id, program, dests) => writer.run_try_set(id, program, &self.dests(dests)),
+            other => writer.push(other),
+        }
     }
 
     /// The code with new numbers; its lines move along.
@@ -446,7 +484,8 @@ impl<'m> Linker<'m> {
                 *offset = to;
             }
             let Ok(Some(instr)) = reader.next() else { return writer.bytes };
-            writer.push(self.instr(instr));
+            let instr = self.instr(instr);
+            self.write(&mut writer, instr);
         }
     }
 }
@@ -497,5 +536,14 @@ impl Map for Linker<'_> {
             self.new_strings.len() as u32 - 1
         });
         StrId(new)
+    }
+
+    fn local(&mut self, id: LocalId) -> LocalId {
+        let Some(known) = self.locals.get_mut(id.index()) else { return id };
+        let new = *known.get_or_insert_with(|| {
+            self.local_sources.push(id.0);
+            self.local_sources.len() as u32 - 1
+        });
+        LocalId(new)
     }
 }

@@ -18,8 +18,8 @@ mod flow;
 mod imports;
 mod infer;
 mod items;
-mod note;
 mod link;
+mod note;
 mod overload;
 mod pattern;
 mod refs;
@@ -110,6 +110,7 @@ impl Entry {
 }
 
 struct UseInfo<'f> {
+    module: usize,
     name: &'f str,
     /// `None` after an error.
     set: Option<Rc<InstructionSet>>,

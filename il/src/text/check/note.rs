@@ -1,7 +1,7 @@
 //! Notes what names stand for, when an index is wanted ([`super::super::index`]).
 //!
-//! Locals are noted with the type that they have by then. Items are noted by their entry, and described once
-//! everything about them is known.
+//! Locals and fields are noted with the type that they have by then. Items are noted by their entry, and described
+//! once everything about them is known. Names are slices of the text, so their places are known by their addresses.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -13,7 +13,14 @@ use super::body::{Body, Found};
 use super::typed::{Ty, Value};
 use super::{ConstState, Context, Entry, GlobalInfo};
 use crate::isa::{Event, Instruction, InstructionSet};
-use crate::types::LocalId;
+use crate::types::{LocalId, Storage, StructField};
+
+/// What is described once all is known.
+#[derive(Clone, Copy)]
+pub(super) enum Noted {
+    Item(Entry),
+    Member(usize),
+}
 
 impl Context<'_, '_, '_> {
     /// A name of an item.
@@ -28,6 +35,22 @@ impl Context<'_, '_, '_> {
         if self.notes.is_some() {
             self.noted.push((span, Noted::Member(id)));
         }
+    }
+
+    /// A field that is declared at `definition`.
+    pub(super) fn note_field(&mut self, name: &str, field: StructField, definition: Span) {
+        let Some(mut notes) = self.notes.take() else { return };
+        if let Some(span) = place(self.source, name) {
+            notes.declared(span, definition, Meaning::Field, || {
+                let mutable = if field.mutable { "mut " } else { "" };
+                let ty = match field.storage {
+                    Storage::Value(ty) => self.type_text(ty),
+                    packed => packed.name().into(),
+                };
+                format!("{mutable}{name}: {ty}")
+            });
+        }
+        self.notes = Some(notes);
     }
 
     pub(super) fn note_set(&mut self, span: Span, set: &InstructionSet) {
@@ -67,10 +90,8 @@ impl Context<'_, '_, '_> {
     /// Describes the items that were noted.
     pub(super) fn note_items(&mut self) {
         let Some(mut notes) = self.notes.take() else { return };
-        let enums: BTreeMap<usize, Span> = self
-            .scopes
-            .iter()
-            .flat_map(BTreeMap::values)
+        let places = self.scopes.iter().flat_map(|scope| scope.values());
+        let enums: BTreeMap<usize, Span> = places
             .filter_map(|(entry, span)| if let Entry::Enum(id) = entry { Some((*id, *span)) } else { None })
             .collect();
         for (span, noted) in core::mem::take(&mut self.noted) {
@@ -80,14 +101,21 @@ impl Context<'_, '_, '_> {
                 Noted::Item(Entry::Global(id)) => {
                     let GlobalInfo { name, mutable, ty, .. } = &self.globals[id];
                     let word = if *mutable { "global mut" } else { "global" };
-                    let text = || format!("{word} {}: {}", name.text, self.shown(*ty));
+                    let text = || format!("{word} {}: {}", name.text, self.note_type(*ty));
                     notes.declared(span, name.span, Meaning::Global, text);
                 }
                 // How these are declared is theirs to say.
                 Noted::Item(Entry::Func(id)) => {
-                    // One that was declared twice is not there.
-                    let Some(info) = self.funcs.get(id) else { continue };
-                    notes.declared(span, info.func.name.span, Meaning::Function, String::new);
+                    let definition = self.funcs.get(id).map_or(span, |info| info.func.name.span);
+                    notes.declared(span, definition, Meaning::Function, String::new);
+                }
+                Noted::Item(Entry::Struct(at)) => {
+                    let definition = self.types.structs.get(at).map_or(span, |info| info.decl.name.span);
+                    notes.declared(span, definition, Meaning::Struct, String::new);
+                }
+                Noted::Item(Entry::Program(at)) => {
+                    let definition = self.programs.get(at).map_or(span, |info| info.name.span);
+                    notes.declared(span, definition, Meaning::Program, String::new);
                 }
                 Noted::Item(Entry::Use(id)) => {
                     let definition = self.uses.get(id).and_then(|info| place(self.source, info.name));
@@ -97,48 +125,32 @@ impl Context<'_, '_, '_> {
                     let definition = enums.get(&id).copied().unwrap_or(span);
                     notes.declared(span, definition, Meaning::Enum, String::new);
                 }
-                Noted::Item(Entry::Struct(at)) => {
-                    let Some(info) = self.types.structs.get(at) else { continue };
-                    notes.declared(span, info.decl.name.span, Meaning::Struct, String::new);
-                }
-                Noted::Item(Entry::Program(at)) => {
-                    let Some(info) = self.programs.get(at) else { continue };
-                    notes.declared(span, info.name.span, Meaning::Program, String::new);
-                }
                 Noted::Item(Entry::Unknown) => {}
             }
         }
         self.notes = Some(notes);
     }
 
-    fn shown(&self, ty: Ty) -> String {
-        match ty {
-            Ty::Of(ty) => self.type_text(ty),
-            Ty::Int => "i32".into(),
-            Ty::Float => "f64".into(),
-            Ty::Null => "null".into(),
-            Ty::Nothing | Ty::Many | Ty::Error => "?".into(),
-        }
-    }
-
     fn note_const(&self, notes: &mut Notes, span: Span, id: usize, meaning: Meaning) {
-        let info = &self.consts[id];
+        let Some(info) = self.consts.get(id) else { return };
         notes.declared(span, info.name.span, meaning, || {
             let word = if meaning == Meaning::Constant { "const " } else { "" };
             let (ty, value) = match &info.state {
                 ConstState::Done(Some(value)) => (Ty::Of(value.ty()), format!(" = {}", value_text(value))),
                 _ => (info.ty.unwrap_or(Ty::Error), String::new()),
             };
-            format!("{word}{}: {}{value}", info.name.text, self.shown(ty))
+            format!("{word}{}: {}{value}", info.name.text, self.note_type(ty))
         });
     }
-}
 
-/// What is described once all is known.
-#[derive(Clone, Copy)]
-pub(super) enum Noted {
-    Item(Entry),
-    Member(usize),
+    fn note_type(&self, ty: Ty) -> String {
+        match ty {
+            Ty::Of(ty) => self.type_text(ty),
+            Ty::Int => "i32".into(),
+            Ty::Float => "f64".into(),
+            Ty::Null | Ty::Nothing | Ty::Many | Ty::Error => "?".into(),
+        }
+    }
 }
 
 impl Body<'_, '_, '_, '_> {
@@ -152,10 +164,11 @@ impl Body<'_, '_, '_, '_> {
             Found::Local(id) => self.note_local(span, *id),
             Found::Item(entry) => self.cx.note_item(span, *entry),
             Found::Own(opcode) => {
-                let set = self.own_set().cloned();
-                if let Some((set, one)) = set.as_ref().and_then(|set| Some((set, set.instruction(*opcode)?))) {
-                    self.cx.note_instruction(span, set, one);
+                let Some(mut notes) = self.cx.notes.take() else { return };
+                if let Some((set, one)) = self.own_set().and_then(|set| Some((set, set.instruction(*opcode)?))) {
+                    notes.instruction(span, set, one);
                 }
+                self.cx.notes = Some(notes);
             }
             Found::Nothing => {}
         }
@@ -163,9 +176,7 @@ impl Body<'_, '_, '_, '_> {
 
     /// A name of a local.
     pub(super) fn note_local(&mut self, span: Span, id: LocalId) {
-        if self.cx.notes.is_none() {
-            return;
-        }
+        let Some(mut notes) = self.cx.notes.take() else { return };
         let params = self.info().map_or(0, |info| info.params.len());
         let local = self.local(id);
         let (word, meaning) = match (id.index() < params, local.mutable) {
@@ -173,11 +184,9 @@ impl Body<'_, '_, '_, '_> {
             (false, true) => ("var ", Meaning::Local),
             (false, false) => ("let ", Meaning::Local),
         };
-        let (name, ty, definition) = (local.name, local.ty, local.span);
-        let ty = self.cx.shown(ty);
-        if let Some(notes) = &mut self.cx.notes {
-            notes.declared(span, definition, meaning, || format!("{word}{name}: {ty}"));
-        }
+        let text = || format!("{word}{}: {}", local.name, self.cx.note_type(local.ty));
+        notes.declared(span, local.span, meaning, text);
+        self.cx.notes = Some(notes);
     }
 }
 
@@ -187,7 +196,7 @@ fn value_text(value: &Value) -> String {
         Value::I64(value) => format!("{value}"),
         Value::F32(value) => format!("{value:?}"),
         Value::F64(value) => format!("{value:?}"),
-        Value::V128(low, high) => format!("v128({low}, {high})"),
+        Value::V128(low, high) => format!("{:#034x}", (*high as u64 as u128) << 64 | *low as u64 as u128),
         Value::Bool(value) => format!("{value}"),
         Value::Str(text) => format!("{text:?}"),
     }

@@ -13,9 +13,11 @@ use crate::types::Type;
 /// All operators written like this.
 pub(super) fn named(form: Form, text: &str) -> impl Iterator<Item = &'static OpInfo> + Clone {
     let calls = form == Form::Call;
-    Op::TABLE
-        .iter()
-        .filter(move |info| info.text == text && (info.form == form || (calls && !matches!(info.form, Form::Infix | Form::Prefix | Form::Index | Form::IndexSet))))
+    Op::TABLE.iter().filter(move |info| {
+        info.text == text
+            && (info.form == form
+                || (calls && !matches!(info.form, Form::Infix | Form::Prefix | Form::Index | Form::IndexSet)))
+    })
 }
 
 /// How badly an operand fits a parameter: 0 is exactly, `None` not at all.
@@ -130,13 +132,12 @@ impl<'f> Body<'_, '_, 'f, '_> {
     fn operator_hint(&self, form: Form, text: &str, args: &[Typed], candidates: &[&OpInfo]) -> String {
         let types: Vec<Ty> = args.iter().map(|arg| arg.ty).collect();
         match (text, &types[..]) {
-            (_, types) if types.contains(&Ty::Of(Type::Buf)) => {
-                return "put the `buf` in a local first: `let b = ..`".into();
-            }
             ("+", types) if types.contains(&Ty::Of(Type::Str)) => {
                 return "join strings with `concat(a, b)`; `str(n)` makes one of a number".into();
             }
-            ("%", types) if types.contains(&Ty::Of(Type::F64)) || types.contains(&Ty::Of(Type::F32)) => return "floats have no remainder".into(),
+            ("%", types) if types.contains(&Ty::Of(Type::F64)) || types.contains(&Ty::Of(Type::F32)) => {
+                return "floats have no remainder".into();
+            }
             ("!", [Ty::Of(Type::I32 | Type::I64)]) => return "flip bits with `~`, compare with `== 0`".into(),
             ("[]=", [Ty::Of(Type::Str), ..]) => {
                 return "a `str` does not change; build another with `concat` and `slice`".into();

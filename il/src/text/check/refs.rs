@@ -41,7 +41,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
     fn subject(&mut self, expr: &'f Expr<'f>, target: Option<Type>) -> Option<(Typed, Type)> {
         // A capability's value can be made with just the instructions that are asked for.
         let hint = target.filter(|target| target.def().is_some_and(|id| self.cx.types.cap(id).is_some()));
-        let hint = if matches!(expr.kind, ExprKind::Null) { target } else { hint };
+        // So do `null` and array literals get their types.
+        let open = matches!(expr.kind, ExprKind::Null | ExprKind::Array(_));
+        let hint = if open { target } else { hint };
         let typed = self.infer(expr, hint);
         match (typed.ty, &typed.kind) {
             (Ty::Error, _) => None,
@@ -80,7 +82,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
         if let (Some(from_cap), Some(target_cap)) = caps {
             let widens = from_cap.0 == target_cap.0 && !target_cap.1.iter().all(|opcode| from_cap.1.contains(opcode));
             if widens {
-                let report = Report::new(Code::Cast, span, "a capability only narrows: this type has more instructions");
+                let report =
+                    Report::new(Code::Cast, span, "a capability only narrows: this type has more instructions");
                 let from = self.cx.type_text(from);
                 self.cx.report(report.hint(format!("it is a `{from}`; ask for the wider type where it comes from")));
                 return false;
@@ -96,9 +99,11 @@ impl<'f> Body<'_, '_, 'f, '_> {
 
     /// `e as T`
     pub(super) fn cast(&mut self, expr: &'f Expr<'f>, ty: &'f TypeExpr<'f>, span: Span) -> Typed {
-        let target = self.target(ty);
-        let Some((subject, from)) = self.subject(expr, target) else { return Typed::error(span) };
-        let Some(target) = target else { return Typed::error(span) };
+        let Some(target) = self.target(ty) else {
+            self.infer(expr, None);
+            return Typed::error(span);
+        };
+        let Some((subject, from)) = self.subject(expr, Some(target)) else { return Typed::error(span) };
         if self.cx.types.is_subtype(from, target) {
             let Typed { ty: _, kind, .. } = self.coerce(subject, target);
             return Typed::new(Ty::Of(target), kind, span);
@@ -111,9 +116,11 @@ impl<'f> Body<'_, '_, 'f, '_> {
 
     /// `e is T`
     pub(super) fn type_test(&mut self, expr: &'f Expr<'f>, ty: &'f TypeExpr<'f>, span: Span) -> Typed {
-        let target = self.target(ty);
+        let Some(target) = self.target(ty) else {
+            self.infer(expr, None);
+            return Typed::error(span);
+        };
         let Some((subject, from)) = self.subject(expr, None) else { return Typed::error(span) };
-        let Some(target) = target else { return Typed::error(span) };
         if !self.can_be(from, target, span) {
             return Typed::error(span);
         }
@@ -144,7 +151,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
             }
             _ => {
                 let found = self.cx.describe(&typed);
-                let report = Report::new(Code::Mismatch, typed.span, format!("`if let` unwraps a `?T`, this is {found}"));
+                let report =
+                    Report::new(Code::Mismatch, typed.span, format!("`if let` unwraps a `?T`, this is {found}"));
                 self.cx.report(report.hint("it is never null; to test its type write `if let x = e as T { .. }`"));
                 None
             }
@@ -251,7 +259,10 @@ impl<'f> Body<'_, '_, 'f, '_> {
     /// `new S { f: e, .. }`
     pub(super) fn new_struct(&mut self, name: Name<'f>, fields: &'f [(Name<'f>, Expr<'f>)], span: Span) -> Typed {
         let id = match self.cx.entry(name.text) {
-            Some(Entry::Struct(at)) => self.cx.types.structs[at].id,
+            Some(Entry::Struct(at)) => {
+                self.cx.note_item(name.span, Entry::Struct(at));
+                self.cx.types.structs[at].id
+            }
             Some(Entry::Unknown) => None,
             Some(entry) => {
                 let message = format!("`{}` is {}, not a struct", name.text, entry.describe());
@@ -444,7 +455,11 @@ impl<'f> Body<'_, '_, 'f, '_> {
             Some((Ty::Of(Type::OptBuf), kind)) => Typed::new(Ty::Of(Type::OptBuf), kind, span),
             Some((Ty::Error, _)) => Typed::error(span),
             _ => {
-                let report = Report::new(Code::WrongKind, place.span, "`take` moves a `?buf` out of a field, an element or a global");
+                let report = Report::new(
+                    Code::WrongKind,
+                    place.span,
+                    "`take` moves a `?buf` out of a field, an element or a global",
+                );
                 self.cx.report(report.hint("other values are read by naming them"));
                 Typed::error(span)
             }
@@ -477,6 +492,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         let text = path.text();
         match self.cx.entry(&text) {
             Some(Entry::Func(id)) => {
+                self.cx.note_item(path.span, Entry::Func(id));
                 self.impure(span, "refers to a function");
                 self.func_value(FuncId(id as u32), span)
             }
@@ -489,7 +505,11 @@ impl<'f> Body<'_, '_, 'f, '_> {
             }
             None => {
                 let local = matches!(self.find(&text), Found::Local(_));
-                let message = if local { format!("`{text}` is a local, not a function") } else { format!("there is no function `{text}`") };
+                let message = if local {
+                    format!("`{text}` is a local, not a function")
+                } else {
+                    format!("there is no function `{text}`")
+                };
                 let report = Report::new(if local { Code::WrongKind } else { Code::UnknownName }, path.span, message);
                 self.cx.report(report.hint("`&` makes a reference to a function that this module declares or imports"));
                 Typed::error(span)
@@ -500,7 +520,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
     fn func_value(&mut self, id: FuncId, span: Span) -> Typed {
         let info = &self.cx.funcs[id.index()];
         debug_assert!(info.kind == FuncKind::Plain, "only these have names");
-        let (Some(params), Some(results)) = (super::types::known(&info.params), super::types::known(&info.results)) else {
+        let (Some(params), Some(results)) = (super::types::known(&info.params), super::types::known(&info.results))
+        else {
             return Typed::error(span);
         };
         match self.cx.func_type(params, results, span) {

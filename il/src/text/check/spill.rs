@@ -32,7 +32,14 @@ impl Body<'_, '_, '_, '_> {
             }
             kind => self.simplify(Typed { kind, ..typed }),
         };
-        self.emit_call_set(&typed, dests);
+        // One result is a value like any other; only programs give theirs to locals alone.
+        let value = matches!(&typed.kind, Kind::Call { callee, .. } if !matches!(callee, Callee::Run(..) | Callee::RunSend(..)));
+        if value && dests.len() == 1 {
+            self.emit(&typed);
+            self.writer.set(dests);
+        } else {
+            self.emit_call_set(&typed, dests);
+        }
     }
 
     /// The expression without complex parts: they are emitted before it.
@@ -54,6 +61,13 @@ impl Body<'_, '_, '_, '_> {
             }
             Kind::Call { callee, tries, args } => Kind::Call { callee, tries, args: self.simplify_all(args) },
             Kind::Reordered(instr, args) => self.reorder(instr, args),
+            Kind::Lend(owned) => {
+                let local = self.temporary(owned.ty, span);
+                self.emit_root(*owned);
+                self.writer.set(&[Some(local)]);
+                self.hold_lent(local);
+                Kind::Get(local)
+            }
             Kind::Cond(parts) => return self.simplify_cond(*parts, ty, span),
             Kind::IfLet(inner) => return self.simplify_if_let(*inner, ty, span),
             kind => kind,
@@ -129,11 +143,21 @@ impl Body<'_, '_, '_, '_> {
     }
 
     fn branches(&mut self, local: LocalId, yes: Typed, no: Typed) {
-        self.emit_root(yes);
-        self.writer.set(&[Some(local)]);
+        self.branch_value(local, yes);
         self.writer.push(Instr::Else);
-        self.emit_root(no);
-        self.writer.set(&[Some(local)]);
+        self.branch_value(local, no);
         self.writer.push(Instr::End);
+    }
+
+    /// One branch's value; what it lends ends with it.
+    fn branch_value(&mut self, local: LocalId, value: Typed) {
+        let (state, lent) = (self.state, self.lent.len());
+        self.emit_root(value);
+        self.writer.set(&[Some(local)]);
+        for id in self.lent.split_off(lent) {
+            self.writer.push(Instr::Take(id));
+            self.writer.set(&[None]);
+        }
+        self.state = state;
     }
 }

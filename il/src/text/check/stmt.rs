@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 
 use super::super::ast::{Block, Expr, ExprKind, Stmt, StmtKind};
 use super::super::diag::{Code, Report, Span, counted};
+use super::FuncKind;
 use super::body::Body;
 use super::flow::State;
 use super::sets::{signature_text, unknown_member};
-use super::FuncKind;
 use super::target::Target;
 use super::typed::{Callee, Kind, Ty, Typed, Value};
 use crate::instr::Instr;

@@ -62,7 +62,10 @@ impl<'f> Context<'_, 'f, '_> {
         let (module, name) = (info.module, info.decl.parent?);
         self.module = module;
         match self.entry(name.text) {
-            Some(Entry::Struct(parent)) => Some(parent),
+            Some(Entry::Struct(parent)) => {
+                self.note_item(name.span, Entry::Struct(parent));
+                Some(parent)
+            }
             Some(Entry::Unknown) => None,
             Some(entry) => {
                 let message = format!("`{}` is {}, not a struct", name.text, entry.describe());
@@ -125,13 +128,15 @@ impl<'f> Context<'_, 'f, '_> {
             self.limit(name.text.len(), limits::NAME_BYTES, "bytes of a name", name.span);
             let first = id.and_then(|id| self.find_field(id, name.text)).map(|(_, _, span)| span);
             if let Some(first) = first {
-                let report = Report::new(Code::Duplicate, name.span, format!("the field `{}` is declared twice", name.text));
+                let report =
+                    Report::new(Code::Duplicate, name.span, format!("the field `{}` is declared twice", name.text));
                 self.report(report.label("declared again").also(first, "first declared here"));
             }
             let storage = self.storage(&field.ty, field.mutable).unwrap_or(Storage::Value(Type::I32));
             let info = &mut self.types.structs[at];
             info.fields.push(StructField { mutable: field.mutable, storage });
             info.by_name.entry(name.text).or_insert(number);
+            self.note_field(name.text, StructField { mutable: field.mutable, storage }, name.span);
         }
     }
 

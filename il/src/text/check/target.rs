@@ -344,9 +344,13 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 && self.local(*id).ty != Ty::Of(Type::BufRef)
             {
                 let name = self.local(*id).name;
-                let report =
-                    Report::new(Code::Borrowed, arg.span, format!("`{name}` is freed before the call that would borrow it"));
-                self.cx.report(report.hint("leave out `tail`; only the function's own `ref buf` parameters can be lent"));
+                let report = Report::new(
+                    Code::Borrowed,
+                    arg.span,
+                    format!("`{name}` is freed before the call that would borrow it"),
+                );
+                self.cx
+                    .report(report.hint("leave out `tail`; only the function's own `ref buf` parameters can be lent"));
             }
         }
     }

@@ -97,6 +97,8 @@ pub(super) enum Kind {
         tries: bool,
         args: Vec<Typed>,
     },
+    /// A `buf` that is in no local yet, and is only lent.
+    Lend(Box<Typed>),
     /// Condition, value if true, value if false.
     Cond(Box<[Typed; 3]>),
     IfLet(Box<IfLet>),
@@ -159,7 +161,7 @@ impl Typed {
     pub fn is_complex(&self) -> bool {
         let any = |list: &[Typed]| list.iter().any(Typed::is_complex);
         match &self.kind {
-            Kind::Reordered(..) | Kind::IfLet(_) => true,
+            Kind::Reordered(..) | Kind::IfLet(_) | Kind::Lend(_) => true,
             Kind::Call { callee: Callee::Run(..) | Callee::RunSend(..), .. } => true,
             Kind::Call { args, .. } | Kind::Op(_, _, args) | Kind::Node(_, args) | Kind::Open { args, .. } => any(args),
             Kind::Cond(parts) => any(&**parts),

@@ -351,6 +351,7 @@ impl<'f> Context<'_, 'f, '_> {
         };
         let mut opcodes = Vec::new();
         for name in names {
+            self.note_part(name.span, &set, name.text);
             match set.instruction_named(name.text) {
                 Some(instruction) => opcodes.push(instruction.opcode),
                 None => {
@@ -408,7 +409,15 @@ impl<'f> Context<'_, 'f, '_> {
     }
 
     /// A field of a struct, or one that it inherits: its number over all, and what it is.
-    pub(super) fn find_field(&self, id: TypeId, name: &str) -> Option<(crate::FieldId, StructField, Span)> {
+    pub(super) fn find_field(&mut self, id: TypeId, name: &str) -> Option<(crate::FieldId, StructField, Span)> {
+        let found = self.field_named(id, name);
+        if let Some((_, field, span)) = found {
+            self.note_field(name, field, span);
+        }
+        found
+    }
+
+    fn field_named(&self, id: TypeId, name: &str) -> Option<(crate::FieldId, StructField, Span)> {
         self.types.ancestors(id).find_map(|at| {
             let info = self.types.structure(at)?;
             let own = *info.by_name.get(name)?;

@@ -14,7 +14,7 @@ use super::format;
 /// Words, with the understood semicolons that matter: before a `}` none does.
 fn words(source: &str) -> Vec<Kind> {
     let mut sink = Sink::new("words.il", source);
-    let tokens = lex(source, &mut sink);
+    let tokens = lex(source, 0, &mut sink);
     assert!(sink.is_clean(), "malformed: {source}");
     let understood = |token: &Token| token.kind == Kind::Semi && token.span.start == token.span.end;
     let ends = |at: usize| tokens.get(at + 1).is_some_and(|next| next.kind == Kind::CloseBrace);
@@ -24,7 +24,7 @@ fn words(source: &str) -> Vec<Kind> {
 
 fn comments(source: &str) -> Vec<String> {
     let mut sink = Sink::new("comments.il", source);
-    let tokens = lex(source, &mut sink);
+    let tokens = lex(source, 0, &mut sink);
     super::pieces::pieces(source, &tokens)
         .iter()
         .filter(|piece| piece.kind.is_none())
@@ -175,7 +175,7 @@ proptest! {
         let mut sink = Sink::new("corpus.il", text);
         let mut state = seed | 1;
         let mut out = String::new();
-        for token in lex(text, &mut sink) {
+        for token in lex(text, 0, &mut sink) {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             let blank = match state >> 60 {
                 0 => "\n",

@@ -79,7 +79,9 @@ impl<'s> Parser<'_, 's> {
                         "outside functions, variables are declared with `global` or `global mut`"
                     }
                     "type" | "class" | "interface" | "record" => "there are only `enum` and `struct` declarations",
-                    _ => "items start with use, import, isa, provides, program, on, export, func, const, enum, struct, global, memory, data or test",
+                    _ => {
+                        "items start with use, import, isa, provides, program, on, export, func, const, enum, struct, global, memory, data or test"
+                    }
                 };
                 let report = self.expected_report("an item").hint(hint);
                 self.fail(report)
