@@ -11,16 +11,15 @@ use cranelift_codegen::ir::{Function, TrapCode, UserFuncName};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::{CodegenError, Context, FinalizedMachReloc, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use hashbrown::HashMap;
 use il::instr::{Instr, Reader};
 use il::op::Op;
 use il::trap::TrapKind;
-use il::{FuncId, Hierarchy, Module, TypeId};
+use il::{FuncId, Hierarchy, Module};
 
 use crate::entry;
 use crate::error::CompileError;
 use crate::image::{Compiled, Relocation, RelocationKind, Section, Stub, Symbol};
-use crate::lower::{self, Choices, Outcome, Program};
+use crate::lower::{self, Choices, Effects, Outcome, Program};
 use crate::maps::MapsBuilder;
 use crate::options::Options;
 
@@ -31,8 +30,7 @@ const FUNCTION_ALIGN: usize = 16;
 pub struct Compilation<'m> {
     module: &'m Module,
     hierarchy: Hierarchy,
-    /// Numbers of what `func.ref` names.
-    func_refs: HashMap<(FuncId, TypeId), u32>,
+    effects: Effects,
     /// Which globals each `Symbol::Init` initialises.
     inits: Vec<Range<u32>>,
     isa: OwnedTargetIsa,
@@ -75,11 +73,12 @@ impl<'m> Compilation<'m> {
             vectors: options.cpu.ssse3 && options.cpu.sse41,
             frontend: isa.frontend_config(),
         };
-        let (refs, func_refs) = lower::func_refs(module);
+        let effects = Effects::of(module);
+        let out = Compiled { func_refs: effects.func_refs.clone(), ..Compiled::default() };
         let mut compilation = Compilation {
             module,
             hierarchy: Hierarchy::new(&module.types),
-            func_refs,
+            effects,
             inits: inits(module),
             isa,
             choices,
@@ -89,7 +88,7 @@ impl<'m> Compilation<'m> {
             stubs: BTreeSet::new(),
             next: None,
             maps: MapsBuilder::default(),
-            out: Compiled { func_refs: refs, ..Compiled::default() },
+            out,
         };
         compilation.next = compilation.after(None);
         Ok(compilation)
@@ -149,7 +148,7 @@ impl<'m> Compilation<'m> {
                 let sig = &self.module.funcs.get(id.index()).ok_or(unverified)?.sig;
                 func.name = UserFuncName::User(symbol.to_name());
                 func.signature = lower::clif_signature(sig);
-                let program = Program { module: self.module, hierarchy: &self.hierarchy, func_refs: &self.func_refs };
+                let program = Program { module: self.module, hierarchy: &self.hierarchy, effects: &self.effects };
                 let builder = FunctionBuilder::new(func, &mut self.frontend);
                 let outcome = lower::lower(program, id, self.choices, builder);
                 self.lowered(outcome)?;
@@ -158,7 +157,7 @@ impl<'m> Compilation<'m> {
                 let globals = self.inits.get(number as usize).cloned().unwrap_or_default();
                 func.name = UserFuncName::User(symbol.to_name());
                 func.signature = lower::clif_signature(&il::Signature::default());
-                let program = Program { module: self.module, hierarchy: &self.hierarchy, func_refs: &self.func_refs };
+                let program = Program { module: self.module, hierarchy: &self.hierarchy, effects: &self.effects };
                 let builder = FunctionBuilder::new(func, &mut self.frontend);
                 let outcome = lower::lower_inits(program, globals, self.choices, builder);
                 self.lowered(outcome)?;

@@ -7,8 +7,9 @@ use cranelift_codegen::ir::{Type as Clif, types};
 use hashbrown::{HashMap, HashSet};
 use il::instr::{Dests, Instr, Reader};
 use il::op::{Form, Op};
-use il::{Func, FuncId, LocalId, Module, Type, TypeId};
+use il::{Func, LocalId, Type};
 
+use super::effects::Effects;
 use super::operand::Hold;
 
 /// Facts about one function.
@@ -92,7 +93,7 @@ const ROOT_LIMIT: usize = 4_000_000;
 const TURNED_BYTES: u32 = 40;
 
 /// Reads the body once; `None` if it does not decode.
-pub(crate) fn scan(func: &Func) -> Option<Facts> {
+pub(crate) fn scan(func: &Func, effects: &Effects) -> Option<Facts> {
     let mut facts = Facts::default();
     let mut conds = Conds::default();
     let mut ranges = Ranges::new(func);
@@ -103,6 +104,9 @@ pub(crate) fn scan(func: &Func) -> Option<Facts> {
         let Some(instr) = reader.next().ok()? else { break };
         conds.next(offset, instr, &mut facts.deciding);
         ranges.next(offset, instr, &mut facts.loop_locals);
+        if effects.may_collect(instr) {
+            ranges.points.push(offset);
+        }
         if instr == Instr::Test
             && let Some((at, start)) = ranges.innermost_while()
             && offset - start <= TURNED_BYTES
@@ -138,58 +142,9 @@ fn follow(instr: Instr<'_>, before: Option<Raw>, locals: &mut HashMap<LocalId, R
     }
 }
 
-/// All (function, type) pairs of a module's `func.ref`s, in the order in which they first stand there, with their
-/// numbers in that order. Bodies that do not decode are passed over: lowering reports them.
-pub(crate) fn func_refs(module: &Module) -> (Vec<(FuncId, TypeId)>, HashMap<(FuncId, TypeId), u32>) {
-    let (mut list, mut numbers) = (Vec::new(), HashMap::new());
-    let inits = module.globals.iter().map(|global| &global.init);
-    for body in inits.chain(module.funcs.iter().map(|func| &func.body)) {
-        let mut reader = Reader::new(body);
-        while let Ok(Some(instr)) = reader.next() {
-            if let Instr::FuncRef(func, ty) = instr {
-                numbers.entry((func, ty)).or_insert_with(|| {
-                    list.push((func, ty));
-                    list.len() as u32 - 1
-                });
-            }
-        }
-    }
-    (list, numbers)
-}
-
 fn on_vectors(op: Op) -> bool {
     let info = op.info();
     info.result == Some(Type::V128) || info.params.contains(&Type::V128)
-}
-
-/// Whether an instruction may contain a call during which a collection happens.
-fn may_collect(instr: Instr<'_>) -> bool {
-    match instr {
-        Instr::Op(op, _) => matches!(
-            op,
-            Op::BufNew
-                | Op::MemoryGrow
-                | Op::StrConcat
-                | Op::StrSlice
-                | Op::StrFromI32
-                | Op::StrFromI64
-                | Op::StrFromF32
-                | Op::StrFromF64
-                | Op::StrFromBool
-                | Op::StrAt
-        ),
-        Instr::I32Const(_)
-        | Instr::I64Const(_)
-        | Instr::F32Const(_)
-        | Instr::F64Const(_)
-        | Instr::BoolConst(_)
-        | Instr::StrConst(_)
-        | Instr::Null(_)
-        | Instr::Get(_)
-        | Instr::Take(_)
-        | Instr::Set(_) => false,
-        _ => true,
-    }
 }
 
 /// A loop that is being read.
@@ -226,9 +181,6 @@ impl Ranges {
     }
 
     fn next(&mut self, offset: u32, instr: Instr<'_>, loop_locals: &mut HashMap<u32, Vec<LocalId>>) {
-        if may_collect(instr) {
-            self.points.push(offset);
-        }
         match instr {
             Instr::Get(id) => self.read(id, offset),
             Instr::Set(dests)

@@ -1,4 +1,4 @@
-//! The text form: from source to [`Module`] (reference, "The text").
+//! The text form: from source to [`Module`] (reference, chapters "Lexical structure" to "Expressions").
 //!
 //! Four steps, one folder or file each: `lexer` makes words, `parse` a tree, `check` resolves
 //! names, infers types, emits code through [`crate::instr::Writer`] and links, `diag` shows what is wrong.
@@ -117,7 +117,13 @@ fn load(file: &str, source: &str, options: &Options<'_>) -> Result<Vec<(String, 
             sink.report(Report::new(Code::TooLarge, Span::default(), message));
             return Err(sink.finish());
         }
-        for path in imports(&next.text) {
+        let (own, imports) = head(&next.text);
+        if at == 0 {
+            // Who asks for the module that is built by its path gets it, not another copy.
+            asked.extend(own.clone());
+            texts[0].0 = own.unwrap_or_default();
+        }
+        for path in imports {
             if asked.insert(path.clone())
                 && let Some(found) = (options.resolve)(&path)
             {
@@ -139,16 +145,16 @@ fn too_large(source: &str, sink: &mut Sink<'_>) -> bool {
     large
 }
 
-/// The paths that a text imports.
-fn imports(text: &str) -> Vec<String> {
+/// What a text that imports something calls itself, and the paths that it imports.
+fn head(text: &str) -> (Option<String>, Vec<String>) {
     // Most texts import nothing, and need not be read twice.
     if !text.contains("import") {
-        return Vec::new();
+        return (None, Vec::new());
     }
     let mut unheard = Sink::new("", text);
     let file = parse::parse(text, 0, &mut unheard);
     let path = |item: &ast::Item<'_>| if let ast::Item::Import { path, .. } = item { Some(path.text()) } else { None };
-    file.items.iter().filter_map(path).collect()
+    (file.module.as_ref().map(ast::Path::text), file.items.iter().filter_map(path).collect())
 }
 
 /// The words that the text form reserves.

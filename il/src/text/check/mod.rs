@@ -110,6 +110,7 @@ impl Entry {
 }
 
 struct UseInfo<'f> {
+    module: usize,
     name: &'f str,
     /// `None` after an error.
     set: Option<Rc<InstructionSet>>,

@@ -150,8 +150,6 @@ impl<'f> Context<'_, 'f, '_> {
     }
 
     pub(super) fn declare_use(&mut self, name: Name<'f>, isa: &IsaPath<'f>, wants: Option<&'f [Name<'f>]>) {
-        let entry = Entry::Use(self.uses.len());
-        self.declare_name(name, entry);
         let set = self.set(isa);
         for want in wants.into_iter().flatten() {
             let Some(set) = &set else { break };
@@ -161,9 +159,38 @@ impl<'f> Context<'_, 'f, '_> {
                 self.report(report);
             }
         }
-        let wants = wants.map(|wants| wants.iter().map(|want| want.text).collect());
+        let wants: Option<BTreeSet<&str>> = wants.map(|wants| wants.iter().map(|want| want.text).collect());
+        if let Some(at) = self.uses.iter().position(|old| old.name == name.text && old.module != self.module) {
+            return self.share_use(at, name, set, wants);
+        }
+        let entry = Entry::Use(self.uses.len());
+        self.declare_name(name, entry);
         let (instructions, events) = (BTreeSet::new(), BTreeSet::new());
-        self.uses.push(UseInfo { name: name.text, set, wants, instructions, events, shared: false });
+        let module = self.module;
+        self.uses.push(UseInfo { module, name: name.text, set, wants, instructions, events, shared: false });
+        self.limit(self.uses.len(), limits::USES, "wanted capabilities", name.span);
+    }
+
+    /// Modules that want the same capability by the same name get one.
+    fn share_use(
+        &mut self,
+        at: usize,
+        name: Name<'f>,
+        set: Option<Rc<InstructionSet>>,
+        wants: Option<BTreeSet<&'f str>>,
+    ) {
+        self.declare_name(name, Entry::Use(at));
+        let (Some(own), Some(set)) = (&self.uses[at].set, set) else { return };
+        if own.path() != set.path() {
+            let message = format!("`{}` is a `{}` in another module of this build", name.text, own.path());
+            let report = Report::new(Code::Import, name.span, message);
+            return self.report(report.hint("give one of the two another name"));
+        }
+        let info = &mut self.uses[at];
+        info.wants = info.wants.take().zip(wants).map(|(mut all, more)| {
+            all.extend(more);
+            all
+        });
     }
 
     /// Checks a name against the list of what is wanted, if there is one.

@@ -32,7 +32,14 @@ impl Body<'_, '_, '_, '_> {
             }
             kind => self.simplify(Typed { kind, ..typed }),
         };
-        self.emit_call_set(&typed, dests);
+        // One result is a value like any other; only programs give theirs to locals alone.
+        let value = matches!(&typed.kind, Kind::Call { callee, .. } if !matches!(callee, Callee::Run(..) | Callee::RunSend(..)));
+        if value && dests.len() == 1 {
+            self.emit(&typed);
+            self.writer.set(dests);
+        } else {
+            self.emit_call_set(&typed, dests);
+        }
     }
 
     /// The expression without complex parts: they are emitted before it.
