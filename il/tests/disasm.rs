@@ -170,7 +170,12 @@ fn listing(module: &Module, func: &Func) -> Vec<String> {
     let mut lines = instructions(module, &func.body);
     for line in &mut lines {
         for id in (0..module.types.len() as u32).rev() {
-            *line = line.replace(&format!("TypeId({id})"), &module.type_text(Type::Ref(TypeId(id))));
+            let text = match &module.types[id as usize] {
+                // Sets are shown by what is embedded of them, which is not the same.
+                TypeDef::Cap(cap) => format!("{:?}", cap.instructions),
+                TypeDef::Struct(_) | TypeDef::Array(_) | TypeDef::Func(_) => module.type_text(Type::Ref(TypeId(id))),
+            };
+            *line = line.replace(&format!("TypeId({id})"), &text);
         }
         // Literals are numbered by use too; their text stands behind.
         if let (Some(from), Some(to)) = (line.find("StrId("), line.find(") ")) {
