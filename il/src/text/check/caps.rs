@@ -172,14 +172,14 @@ impl<'f> Body<'_, '_, 'f, '_> {
             Kind::Call { callee, .. } => self.instruction_of(*callee).is_some_and(|one| one.results.is_some()),
             _ => false,
         };
+        let sends =
+            matches!(&typed.kind, Kind::Call { callee, .. } if !matches!(callee, Callee::Func(_) | Callee::Ref(_)));
         if let (true, Kind::Call { callee, args, .. }) = (waits, typed.kind) {
             let ty = if typed.ty == Ty::Nothing { Ty::Of(Type::I32) } else { Ty::Many };
             return Typed::new(ty, Kind::Call { callee, tries: true, args }, typed.span);
         }
-        let streams =
-            matches!(&call.kind, ExprKind::Call { callee, .. } if matches!(callee.kind, ExprKind::Field { .. }));
         let report = Report::new(Code::Misplaced, span, "`try` takes a device instruction that waits");
-        self.cx.report(if streams {
+        self.cx.report(if sends {
             report.hint("this one is streamed: its failure shows at the next one that waits, or at `flush`")
         } else {
             report.hint("only device instructions can fail without ending the VM")

@@ -103,6 +103,7 @@ impl Body<'_, '_, '_, '_> {
         match (typed.ty, want) {
             (Ty::Of(Type::I32 | Type::I64) | Ty::Int, Type::Bool) => report.hint("compare it: `.. != 0`"),
             (Ty::Null, _) => report.hint("only `?T` is null"),
+            (Ty::Of(found), Type::Bool) if found.is_nullable() => report.hint("compare it: `.. != null`"),
             (Ty::Of(found), want) if found.is_nullable() && self.cx.types.is_subtype(found.non_null(), want) => {
                 report.hint("it may be null: unwrap it with `if let x = .. { }`, or with `as`, which traps")
             }

@@ -201,9 +201,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 return None;
             }
             (Ty::Of(a), Ty::Of(b)) => {
-                let wanted = hint.filter(|want| {
-                    a != b && self.cx.types.is_subtype(a, *want) && self.cx.types.is_subtype(b, *want)
-                });
+                let wanted = hint
+                    .filter(|want| a != b && self.cx.types.is_subtype(a, *want) && self.cx.types.is_subtype(b, *want));
                 let ty = wanted.or_else(|| self.cx.types.join(a, b)).unwrap_or(a);
                 (self.coerce(yes, ty), self.coerce(no, ty), Ty::Of(ty))
             }
@@ -283,10 +282,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
             Entry::Struct(_) => {
                 (format!("`{name}` is a struct, not a value"), format!("make one: `new {name} {{ .. }}`"))
             }
-            Entry::Program(_) => (
-                format!("`{name}` is a device program, not a value"),
-                format!("run it: `cap.run({name}, ..)`"),
-            ),
+            Entry::Program(_) => {
+                (format!("`{name}` is a device program, not a value"), format!("run it: `cap.run({name}, ..)`"))
+            }
             Entry::Unknown => return Typed::error(span),
         };
         self.cx.report(Report::new(Code::WrongKind, span, message).hint(hint));

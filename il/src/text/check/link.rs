@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use crate::instr::{Dests, Instr, Reader, Writer};
 use crate::types::{
-    ArrayDef, CapDef, FuncId, GlobalId, IsaId, LocalId, ProgramId, Signature, Storage, StrId, StructDef, StructField, Type,
-    TypeDef, TypeId, UseId,
+    ArrayDef, CapDef, FuncId, GlobalId, IsaId, LocalId, ProgramId, Signature, Storage, StrId, StructDef, StructField,
+    Type, TypeDef, TypeId, UseId,
 };
 use crate::{Func, Module};
 

@@ -99,9 +99,11 @@ impl<'f> Body<'_, '_, 'f, '_> {
 
     /// `e as T`
     pub(super) fn cast(&mut self, expr: &'f Expr<'f>, ty: &'f TypeExpr<'f>, span: Span) -> Typed {
-        let target = self.target(ty);
-        let Some((subject, from)) = self.subject(expr, target) else { return Typed::error(span) };
-        let Some(target) = target else { return Typed::error(span) };
+        let Some(target) = self.target(ty) else {
+            self.infer(expr, None);
+            return Typed::error(span);
+        };
+        let Some((subject, from)) = self.subject(expr, Some(target)) else { return Typed::error(span) };
         if self.cx.types.is_subtype(from, target) {
             let Typed { ty: _, kind, .. } = self.coerce(subject, target);
             return Typed::new(Ty::Of(target), kind, span);
@@ -114,9 +116,11 @@ impl<'f> Body<'_, '_, 'f, '_> {
 
     /// `e is T`
     pub(super) fn type_test(&mut self, expr: &'f Expr<'f>, ty: &'f TypeExpr<'f>, span: Span) -> Typed {
-        let target = self.target(ty);
+        let Some(target) = self.target(ty) else {
+            self.infer(expr, None);
+            return Typed::error(span);
+        };
         let Some((subject, from)) = self.subject(expr, None) else { return Typed::error(span) };
-        let Some(target) = target else { return Typed::error(span) };
         if !self.can_be(from, target, span) {
             return Typed::error(span);
         }

@@ -3,9 +3,9 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::super::ast::{Arg, Expr, Name};
+use super::super::ast::{Arg, Expr, ExprKind, Name};
 use super::super::diag::{Code, Report, Span, nearest};
-use super::body::Body;
+use super::body::{Body, Found};
 use super::overload::named;
 use super::typed::{Kind, Ty, Typed, Value};
 use crate::instr::Instr;
@@ -51,6 +51,12 @@ impl<'f> Body<'_, '_, 'f, '_> {
             self.cx.error(Code::Count, span, format!("`{text}` takes a lane"));
             return Typed::error(span);
         };
+        let takes = named(Form::Call, text).next().map_or(0, |info| info.params.len());
+        if rest.len() != takes {
+            let report = Report::new(Code::Count, span, format!("`{text}` takes {takes} operands and a lane"));
+            self.cx.report(report.hint("the lane is a constant and comes last"));
+            return self.skip_args(rest, span);
+        }
         let lane = self.lane(&lane.value, lanes);
         let form = named(Form::Call, text).next().map_or(Form::Call, |info| info.form);
         self.no_names(rest);
@@ -65,6 +71,14 @@ impl<'f> Body<'_, '_, 'f, '_> {
 
     /// A constant below `lanes`.
     fn lane(&mut self, expr: &'f Expr<'f>, lanes: u8) -> Option<u8> {
+        if let ExprKind::Name(name) = expr.kind
+            && let Found::Local(_) = self.find(name)
+        {
+            let message = format!("`{name}` is a local, but a lane is a constant");
+            let report = Report::new(Code::NotConstant, expr.span, message);
+            self.cx.report(report.hint("choose with `if` or `match` between calls"));
+            return None;
+        }
         let value = Body::constant(self.cx, expr, Some(Ty::Of(Type::I32)))?;
         let lane = if let Value::I32(value) = value { u8::try_from(value).ok() } else { None };
         let lane = lane.filter(|lane| *lane < lanes);

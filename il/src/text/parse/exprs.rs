@@ -261,9 +261,11 @@ impl<'s> Parser<'_, 's> {
         // `v128` is also the shape of operations on all bits.
         if *self.kind_ahead(1) != Kind::Open && !(text == "v128" && *self.kind_ahead(1) == Kind::Dot) {
             let message = alloc::format!("`{text}` is a type, not a value");
-            let report =
-                Report::new(Code::Syntax, self.span(), message).hint(alloc::format!("convert with `{text}(x)`"));
-            return self.fail(report);
+            let report = Report::new(Code::Syntax, self.span(), message);
+            return self.fail(match text {
+                "v128" => report.hint("make one: `v128(low, high)`, `i32x4.splat(x)`"),
+                _ => report.hint(alloc::format!("convert with `{text}(x)`")),
+            });
         }
         Ok(ExprKind::Name(text))
     }
