@@ -1,9 +1,10 @@
 //! The disassembler: text compiled, disassembled and compiled again is the same module.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use il::instr::{Instr, Reader, TABLE};
+use il::instr::{Instr, Reader, TABLE, Writer};
 use il::op::{Immediate, Op};
 use il::text::{Options, Source, compile_with};
 use il::{
@@ -192,9 +193,9 @@ fn again(module: &Module) -> (String, Module) {
     let text = il::disasm::module(module);
     let again = compile("again.il", &text).unwrap_or_else(|error| panic!("{text}\n{error}"));
     il::verify(again.clone()).unwrap_or_else(|error| panic!("{text}\n{error}"));
-    let text = il::disasm::module(&again);
-    let third = compile("third.il", &text).unwrap_or_else(|error| panic!("{text}\n{error}"));
-    assert_same(&again, &third, &text);
+    let stable = il::disasm::module(&again);
+    let third = compile("third.il", &stable).unwrap_or_else(|error| panic!("{stable}\n{error}"));
+    assert_same(&again, &third, &stable);
     (text, again)
 }
 
@@ -272,4 +273,224 @@ fn every_operator_survives_with_locals_and_with_literals() {
             }
         }
     }
+}
+
+/// Names of the instructions of a body.
+fn kinds(body: &[u8], found: &mut BTreeSet<String>) {
+    let mut reader = Reader::new(body);
+    while let Some(instr) = reader.next().unwrap() {
+        let name = format!("{instr:?}");
+        found.insert(name.split('(').next().unwrap().to_owned());
+    }
+}
+
+/// Parameters, results, locals and code of a function.
+type Case = (Vec<Type>, Vec<Type>, Vec<Type>, Code);
+
+fn case(params: &[Type], results: &[Type], locals: &[Type], code: Code) -> Case {
+    (params.to_vec(), results.to_vec(), locals.to_vec(), code)
+}
+
+const NONE: &[Type] = &[];
+const OPT_POINT: Type = Type::Opt(def::POINT);
+const OPT_NAMED: Type = Type::Opt(def::NAMED);
+
+fn null(ty: Type) -> Instr<'static> {
+    Instr::Null(ty)
+}
+
+/// Functions over objects that come back as they were.
+fn object_cases() -> Vec<Case> {
+    vec![
+        case(&[Type::Str], &[POINT], NONE, {
+            let fields = code().i32(1).i64(2).put(null(Type::OptBuf)).i32(255).get(0);
+            fields.put(Instr::StructNew(def::NAMED)).ret()
+        }),
+        case(&[NAMED], &[Type::I64], NONE, code().get(0).put(Instr::FieldGet(def::NAMED, FieldId(1))).ret()),
+        // A field by the parent's definition takes a cast that does nothing.
+        case(&[NAMED], &[Type::I64], NONE, code().get(0).put(Instr::FieldGet(def::POINT, FieldId(1))).ret()),
+        case(&[POINT], &[Type::OptBuf], NONE, code().get(0).put(Instr::FieldTake(def::POINT, FieldId(2))).ret()),
+        case(&[POINT, Type::Buf], &[], NONE, {
+            let code = code().get(0).i32(300).put(Instr::FieldSet(def::POINT, FieldId(3)));
+            code.get(0).take(1).put(Instr::FieldSet(def::POINT, FieldId(2)))
+        }),
+        case(&[Type::I32], &[LIST], NONE, code().get(0).i32(7).put(Instr::ArrayNew(def::LIST)).ret()),
+        case(NONE, &[VAR_LIST], NONE, code().i32(1).i32(2).put(Instr::ArrayOf(def::VAR_LIST, 2)).ret()),
+        case(NONE, &[Type::Any], NONE, code().i32(1).i32(2).put(Instr::ArrayOf(def::VAR_LIST, 2)).ret()),
+        case(NONE, &[Type::I32], NONE, code().i32(1).put(Instr::ArrayOf(def::BYTES, 1)).put(Instr::ArrayLen).ret()),
+        case(NONE, &[Type::Any], NONE, code().put(Instr::ArrayOf(def::LIST, 0)).ret()),
+        case(&[NAMED, POINT], &[Type::Any], NONE, code().get(0).get(1).put(Instr::ArrayOf(def::POINTS, 2)).ret()),
+        case(&[NAMED], &[Type::Any], NONE, code().get(0).put(Instr::ArrayOf(def::POINTS, 1)).ret()),
+        case(&[NAMED], &[Type::Ref(def::POINTS)], NONE, code().get(0).put(Instr::ArrayOf(def::NAMEDS, 1)).ret()),
+        case(&[LIST], &[Type::I32], NONE, code().get(0).i32(0).put(Instr::ArrayGet(def::LIST)).ret()),
+        case(&[Type::Ref(def::NAMEDS)], &[POINT], NONE, code().get(0).i32(0).put(Instr::ArrayGet(def::POINTS)).ret()),
+        case(&[Type::Ref(def::BUFS)], &[Type::OptBuf], NONE, code().get(0).i32(0).put(Instr::ArrayTake(def::BUFS)).ret()),
+        case(&[VAR_LIST], NONE, NONE, code().get(0).i32(1).i32(2).put(Instr::ArraySet(def::VAR_LIST))),
+        case(&[Type::Ref(def::BUFS)], NONE, NONE, {
+            code().get(0).i32(1).put(null(Type::OptBuf)).put(Instr::ArraySet(def::BUFS))
+        }),
+        case(NONE, NONE, NONE, code().put(null(OPT_POINT)).put(Instr::GlobalSet(GlobalId(3)))),
+        case(NONE, &[Type::OptBuf], NONE, code().put(Instr::GlobalTake(GlobalId(2))).ret()),
+        case(NONE, &[Type::OptAny], NONE, code().put(Instr::GlobalGet(GlobalId(3))).ret()),
+    ]
+}
+
+/// The same over references and their types.
+fn reference_cases() -> Vec<Case> {
+    vec![
+        case(&[POINT, NAMED], &[Type::Bool], NONE, code().get(0).get(1).put(Instr::RefEq).ret()),
+        case(&[OPT_POINT], &[Type::Bool], NONE, code().get(0).put(null(OPT_POINT)).put(Instr::RefNe).ret()),
+        case(&[OPT_POINT], &[Type::Bool], NONE, code().put(null(OPT_POINT)).get(0).put(Instr::RefEq).ret()),
+        case(&[OPT_POINT], &[Type::Bool], NONE, code().get(0).put(null(OPT_NAMED)).put(Instr::RefEq).ret()),
+        case(NONE, &[Type::Bool], NONE, code().put(null(OPT_POINT)).put(null(OPT_POINT)).put(Instr::RefEq).ret()),
+        case(&[Type::Any], &[Type::Bool], NONE, code().get(0).put(Instr::Is(NAMED)).op(Op::BoolNot).ret()),
+        case(&[Type::OptAny], &[LIST], NONE, code().get(0).put(Instr::As(LIST)).ret()),
+        case(&[LESS], &[DEVICE], NONE, code().get(0).put(Instr::As(DEVICE)).ret()),
+        case(&[LESS], &[Type::Bool], NONE, code().get(0).put(Instr::Is(DEVICE)).ret()),
+        case(&[Type::OptBuf], &[Type::Buf], NONE, code().take(0).put(Instr::As(Type::Buf)).ret()),
+        case(&[Type::Str], &[Type::Str], NONE, code().get(0).put(Instr::Freeze).ret()),
+        case(NONE, &[LIST], NONE, code().i32(4).put(Instr::ArrayOf(def::LIST, 1)).put(Instr::Freeze).ret()),
+        case(&[OPT_POINT], &[POINT], &[POINT], {
+            let code = code().get(0).put(Instr::IfAs(POINT, LocalId(1))).get(1).ret();
+            code.put(Instr::Else).put(Instr::Trap(StrId(0))).end()
+        }),
+        case(&[Type::Any], &[Type::I32], &[NAMED, LIST], {
+            let code = code().get(0).put(Instr::IfAs(NAMED, LocalId(1))).get(1).put(Instr::FieldGet(def::NAMED, FieldId(0)));
+            let code = code.ret().put(Instr::Else).get(0).put(Instr::IfAs(LIST, LocalId(2))).get(2).put(Instr::ArrayLen);
+            code.ret().end().end().i32(0).ret()
+        }),
+        case(&[Type::Bool, NAMED, POINT], &[Type::Bool], NONE, {
+            let code = code().put(Instr::Cond(POINT)).get(0).put(Instr::Test).get(1).put(Instr::Else).get(2).end();
+            code.get(2).put(Instr::RefEq).ret()
+        }),
+        case(&[Type::Bool, NAMED], &[Type::Bool], NONE, {
+            let code = code().put(Instr::Cond(Type::Any)).get(0).put(Instr::Test).get(1).put(Instr::Else).get(1).end();
+            code.get(1).put(Instr::RefEq).ret()
+        }),
+        case(&[Type::Bool], &[Type::Bool], NONE, {
+            let code = code().put(Instr::Cond(OPT_POINT)).get(0).put(Instr::Test).put(null(OPT_POINT)).put(Instr::Else);
+            code.put(null(OPT_POINT)).end().put(Instr::Is(NAMED)).ret()
+        }),
+        case(&[Type::Bool], &[Type::I64], NONE, {
+            let code = code().put(Instr::Cond(Type::I64)).get(0).put(Instr::Test).i64(1).put(Instr::Else).i64(2).end();
+            code.i64(3).op(Op::I64Add).ret()
+        }),
+    ]
+}
+
+/// The same with calls of all kinds.
+fn call_cases() -> Vec<Case> {
+    let device = UseId(0);
+    let with = |mut code: Code, write: &dyn Fn(&mut Writer)| {
+        write(code.writer());
+        code
+    };
+    let local = |id| Some(LocalId(id));
+    vec![
+        case(NONE, &[Type::Ref(def::UNARY)], NONE, code().put(Instr::FuncRef(FuncId(0), def::UNARY)).ret()),
+        case(NONE, &[Type::I32], NONE, {
+            code().put(Instr::FuncRef(FuncId(0), def::UNARY)).i32(1).put(Instr::CallRef(def::UNARY)).ret()
+        }),
+        case(&[Type::Ref(def::PAIR)], &[Type::I64], &[Type::I32, Type::I64], {
+            with(code().get(0).i32(1), &|code| code.call_ref_set(def::PAIR, &[local(1), local(2)])).get(2).ret()
+        }),
+        case(NONE, &[Type::I32], NONE, code().i32(3).put(Instr::Call(FuncId(0))).ret()),
+        case(NONE, &[Type::I64], &[Type::I64], {
+            with(code().i32(3), &|code| code.call_set(pair(), &[None, local(0)])).get(0).ret()
+        }),
+        case(NONE, &[Type::I32], NONE, code().i32(3).put(Instr::ReturnCall(FuncId(0)))),
+        case(&[Type::Ref(def::UNARY)], &[Type::I32], NONE, code().get(0).i32(3).put(Instr::ReturnCallRef(def::UNARY))),
+        case(NONE, &[DEVICE], NONE, code().put(Instr::Cap(device, def::DEVICE)).ret()),
+        case(NONE, &[Type::Any], NONE, code().put(Instr::Cap(device, def::LESS)).ret()),
+        case(NONE, &[LESS], NONE, code().put(Instr::Cap(device, def::DEVICE)).put(Instr::Attenuate(def::LESS)).ret()),
+        case(&[DEVICE], &[Type::Any], NONE, code().get(0).put(Instr::Attenuate(def::LESS)).ret()),
+        case(&[DEVICE], &[Type::I32], NONE, code().get(0).put(Instr::SendTo(def::DEVICE, 2)).ret()),
+        case(&[DEVICE], &[Type::I32], NONE, code().get(0).put(Instr::SendTo(def::LESS, 2)).ret()),
+        case(NONE, &[Type::I32], NONE, {
+            code().put(Instr::Cap(device, def::DEVICE)).put(Instr::SendTo(def::DEVICE, 2)).ret()
+        }),
+        case(&[DEVICE], &[Type::I32], NONE, code().get(0).put(Instr::TryTo(def::DEVICE, 4)).ret()),
+        case(&[DEVICE], NONE, NONE, with(code().get(0).i32(1), &|code| code.send_to_set(def::DEVICE, 1, &[]))),
+        case(&[DEVICE], &[Type::I32], &[Type::I32, Type::I32], {
+            let code = with(code().get(0), &|code| code.try_to_set(def::DEVICE, 2, &[local(1), local(2)]));
+            code.get(1).get(2).op(Op::I32Add).ret()
+        }),
+        case(&[LESS], NONE, NONE, code().get(0).put(Instr::Revoke).get(0).put(Instr::FlushCap).put(Instr::Flush(device))),
+        case(NONE, NONE, NONE, code().put(Instr::Cap(device, def::LESS)).put(Instr::FlushCap)),
+        case(NONE, &[Type::I32], NONE, code().put(Instr::Send(device, 2)).put(Instr::Try(device, 4)).op(Op::I32Add).ret()),
+        case(NONE, &[Type::I32], &[Type::I32, Type::I32, Type::I64], {
+            let code = code().i32(1).send_set(0, 1, &[]).try_set(0, 3, &[0, 1, 2]).get(0).i32(0).op(Op::I32Ne);
+            code.put(Instr::If).get(0).ret().end().get(1).ret()
+        }),
+        case(NONE, &[Type::I32], &[Type::I32], {
+            with(code().i32(9), &|code| code.run_set(device, ProgramId(0), &[local(0)])).get(0).ret()
+        }),
+        case(NONE, &[Type::I32], &[Type::I32], {
+            let code = with(code().i32(9), &|code| code.run_try_set(device, ProgramId(0), &[local(0), None]));
+            code.put(Instr::RunSend(device, ProgramId(1))).get(0).ret()
+        }),
+    ]
+}
+
+/// The same with what is left.
+fn other_cases() -> Vec<Case> {
+    vec![
+        case(&[Type::V128], &[Type::V128], NONE, {
+            code().get(0).get(0).put(Instr::Shuffle([31, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16])).ret()
+        }),
+        case(NONE, &[Type::F32, Type::F32, Type::F64], NONE, {
+            let code = code().put(Instr::F32Const(0x7fc0_0001)).put(Instr::F32Const(0xff80_0000));
+            code.put(Instr::F64Const(0x7ff8_0000_0000_0001)).ret()
+        }),
+        case(&[Type::Bool], NONE, NONE, code().get(0).put(Instr::Assert(StrId(0))).put(Instr::Wait).put(Instr::WaitForever)),
+        case(&[Type::I64], &[Type::I32], NONE, {
+            let code = code().get(0).put(Instr::Switch).arm(&[1, -2]).i32(1).ret().put(Instr::Default).end();
+            code.i64(1).put(Instr::GlobalGet(GlobalId(0))).op(Op::I64FromI32S).op(Op::I64Shl).discard().i32(2).ret()
+        }),
+        case(&[Type::I32], NONE, &[Type::I32, Type::I64], {
+            let code = code().i32(0).get(0).put(Instr::For(LocalId(1))).put(Instr::Loop).get(1).i32(3).op(Op::I32Eq);
+            let code = code.put(Instr::If).put(Instr::Continue(1)).end().put(Instr::Break(0)).end().end();
+            let code = code.i64(1).set(2).put(Instr::While).get(2).i64(9).op(Op::I64LtS).put(Instr::Test);
+            code.get(2).i64(1).op(Op::I64Add).set(2).end()
+        }),
+    ]
+}
+
+/// Puts a body into the place of one of the functions of [`objects`]; its listings before and after.
+#[track_caller]
+fn replaced(at: FuncId, replacement: Func, find: impl Fn(&Module) -> FuncId, found: &mut BTreeSet<String>) {
+    kinds(&replacement.body, found);
+    let mut module = objects();
+    let pure = module.funcs[at.index()].pure;
+    module.funcs[at.index()] = Func { pure, ..replacement };
+    let before = listing(&module, &module.funcs[at.index()]);
+    let (text, second) = again(&module);
+    assert_eq!(before, listing(&second, &second.funcs[find(&second).index()]), "{text}");
+}
+
+#[test]
+fn every_instruction_survives() {
+    let mut found = BTreeSet::new();
+    for (params, results, locals, code) in [object_cases(), reference_cases(), call_cases(), other_cases()].concat() {
+        kinds(&code.clone().bytes(), &mut found);
+        exact(&params, &results, &locals, code);
+    }
+    // What stands only in programs and ops.
+    let mut tried = code();
+    tried.writer().own_try_set(2, &[None, Some(LocalId(1))]);
+    let mut sent = code().get(0);
+    sent.writer().own_set(1, &[]);
+    let sum = code().put(Instr::Own(2)).put(Instr::OwnTry(4)).op(Op::I32Add).ret();
+    let program = |module: &Module| module.programs[0].func;
+    for (locals, body) in [(NONE, sum), (&[Type::I32], tried.get(1).ret()), (NONE, sent.get(0).ret())] {
+        let body = func(&[Type::I32], &[Type::I32], locals, body);
+        replaced(program(&objects()), body, program, &mut found);
+    }
+    let answer = code().put(Instr::Caller).i32(0).op(Op::I32Eq).put(Instr::If).i32(2).put(Instr::Fail).end();
+    let answer = func(&[], &[Type::I32], &[], answer.i64(1).put(Instr::Emit(1)).i32(1).ret());
+    let op = |module: &Module| module.provides.as_ref().unwrap().ops[1];
+    replaced(op(&objects()), answer, op, &mut found);
+
+    let missing: Vec<&str> = TABLE.iter().map(|info| info.name).filter(|name| !found.contains(*name)).collect();
+    assert!(missing.is_empty(), "no case for {missing:?}");
 }
