@@ -134,7 +134,8 @@ fn objects() -> Module {
     let value = |mutable, ty| field(mutable, Storage::Value(ty));
     let array = |mutable, ty| TypeDef::Array(ArrayDef { mutable, element: Storage::Value(ty) });
     let sig = |params: &[Type], results: &[Type]| Signature { params: params.into(), results: results.into() };
-    let fields = vec![value(false, Type::I32), value(true, Type::I64), value(true, Type::OptBuf), field(true, Storage::U8)];
+    let fields =
+        vec![value(false, Type::I32), value(true, Type::I64), value(true, Type::OptBuf), field(true, Storage::U8)];
     module.types = vec![
         TypeDef::Struct(StructDef { parent: None, frozen: false, fields }),
         TypeDef::Struct(StructDef { parent: Some(def::POINT), frozen: false, fields: vec![value(false, Type::Str)] }),
@@ -248,19 +249,20 @@ fn literal(code: Code, ty: Type) -> Option<Code> {
 
 #[test]
 fn every_operator_survives_with_locals_and_with_literals() {
+    let mut module = objects();
+    let first = module.funcs.len();
     for info in Op::TABLE {
         let immediate = Immediate {
             offset: if info.form.has_offset() { 24 } else { 0 },
             lane: info.form.lanes().map_or(0, |lanes| lanes - 1),
         };
-        let finish = |code: Code| {
-            let code = code.put(Instr::Op(info.op, immediate));
-            if info.result.is_some() { code.ret() } else { code }
-        };
         let results: Vec<Type> = info.result.into_iter().collect();
-        let locals = (0..info.params.len() as u32).fold(code(), Code::get);
-        exact(info.params, &results, &[], finish(locals));
-
+        let mut add = |code: Code| {
+            let code = code.put(Instr::Op(info.op, immediate));
+            let code = if info.result.is_some() { code.ret() } else { code };
+            module.funcs.push(func(info.params, &results, &[], code));
+        };
+        add((0..info.params.len() as u32).fold(code(), Code::get));
         // Each operand a literal in turn, then all of them.
         let count = info.params.len();
         for literals in (0..count).map(|at| 1 << at).chain([(1u32 << count) - 1]) {
@@ -269,9 +271,14 @@ fn every_operator_survives_with_locals_and_with_literals() {
                 _ => code.and_then(|code| literal(code, *ty)),
             };
             if let Some(code) = info.params.iter().enumerate().fold(Some(code()), operand) {
-                exact(info.params, &results, &[], finish(code));
+                add(code);
             }
         }
+    }
+    let (text, second) = again(&module);
+    assert_eq!(module.funcs.len(), second.funcs.len());
+    for (one, two) in module.funcs.iter().zip(&second.funcs).skip(first) {
+        assert_eq!(listing(&module, one), listing(&second, two), "{text}");
     }
 }
 
@@ -324,7 +331,12 @@ fn object_cases() -> Vec<Case> {
         case(&[NAMED], &[Type::Ref(def::POINTS)], NONE, code().get(0).put(Instr::ArrayOf(def::NAMEDS, 1)).ret()),
         case(&[LIST], &[Type::I32], NONE, code().get(0).i32(0).put(Instr::ArrayGet(def::LIST)).ret()),
         case(&[Type::Ref(def::NAMEDS)], &[POINT], NONE, code().get(0).i32(0).put(Instr::ArrayGet(def::POINTS)).ret()),
-        case(&[Type::Ref(def::BUFS)], &[Type::OptBuf], NONE, code().get(0).i32(0).put(Instr::ArrayTake(def::BUFS)).ret()),
+        case(
+            &[Type::Ref(def::BUFS)],
+            &[Type::OptBuf],
+            NONE,
+            code().get(0).i32(0).put(Instr::ArrayTake(def::BUFS)).ret(),
+        ),
         case(&[VAR_LIST], NONE, NONE, code().get(0).i32(1).i32(2).put(Instr::ArraySet(def::VAR_LIST))),
         case(&[Type::Ref(def::BUFS)], NONE, NONE, {
             code().get(0).i32(1).put(null(Type::OptBuf)).put(Instr::ArraySet(def::BUFS))
@@ -355,8 +367,10 @@ fn reference_cases() -> Vec<Case> {
             code.put(Instr::Else).put(Instr::Trap(StrId(0))).end()
         }),
         case(&[Type::Any], &[Type::I32], &[NAMED, LIST], {
-            let code = code().get(0).put(Instr::IfAs(NAMED, LocalId(1))).get(1).put(Instr::FieldGet(def::NAMED, FieldId(0)));
-            let code = code.ret().put(Instr::Else).get(0).put(Instr::IfAs(LIST, LocalId(2))).get(2).put(Instr::ArrayLen);
+            let code =
+                code().get(0).put(Instr::IfAs(NAMED, LocalId(1))).get(1).put(Instr::FieldGet(def::NAMED, FieldId(0)));
+            let code =
+                code.ret().put(Instr::Else).get(0).put(Instr::IfAs(LIST, LocalId(2))).get(2).put(Instr::ArrayLen);
             code.ret().end().end().i32(0).ret()
         }),
         case(&[Type::Bool, NAMED, POINT], &[Type::Bool], NONE, {
@@ -415,9 +429,19 @@ fn call_cases() -> Vec<Case> {
             let code = with(code().get(0), &|code| code.try_to_set(def::DEVICE, 2, &[local(1), local(2)]));
             code.get(1).get(2).op(Op::I32Add).ret()
         }),
-        case(&[LESS], NONE, NONE, code().get(0).put(Instr::Revoke).get(0).put(Instr::FlushCap).put(Instr::Flush(device))),
+        case(
+            &[LESS],
+            NONE,
+            NONE,
+            code().get(0).put(Instr::Revoke).get(0).put(Instr::FlushCap).put(Instr::Flush(device)),
+        ),
         case(NONE, NONE, NONE, code().put(Instr::Cap(device, def::LESS)).put(Instr::FlushCap)),
-        case(NONE, &[Type::I32], NONE, code().put(Instr::Send(device, 2)).put(Instr::Try(device, 4)).op(Op::I32Add).ret()),
+        case(
+            NONE,
+            &[Type::I32],
+            NONE,
+            code().put(Instr::Send(device, 2)).put(Instr::Try(device, 4)).op(Op::I32Add).ret(),
+        ),
         case(NONE, &[Type::I32], &[Type::I32, Type::I32, Type::I64], {
             let code = code().i32(1).send_set(0, 1, &[]).try_set(0, 3, &[0, 1, 2]).get(0).i32(0).op(Op::I32Ne);
             code.put(Instr::If).get(0).ret().end().get(1).ret()
@@ -442,7 +466,13 @@ fn other_cases() -> Vec<Case> {
             let code = code().put(Instr::F32Const(0x7fc0_0001)).put(Instr::F32Const(0xff80_0000));
             code.put(Instr::F64Const(0x7ff8_0000_0000_0001)).ret()
         }),
-        case(&[Type::Bool], NONE, NONE, code().get(0).put(Instr::Assert(StrId(0))).put(Instr::Wait).put(Instr::WaitForever)),
+        case(
+            &[Type::Bool],
+            NONE,
+            NONE,
+            code().get(0).put(Instr::Assert(StrId(0))).put(Instr::Wait).put(Instr::WaitForever),
+        ),
+        case(NONE, &[Type::Bool], NONE, code().str(0).op(Op::StrLen).discard().yes().op(Op::BoolNot).ret()),
         case(&[Type::I64], &[Type::I32], NONE, {
             let code = code().get(0).put(Instr::Switch).arm(&[1, -2]).i32(1).ret().put(Instr::Default).end();
             code.i64(1).put(Instr::GlobalGet(GlobalId(0))).op(Op::I64FromI32S).op(Op::I64Shl).discard().i32(2).ret()
@@ -493,4 +523,117 @@ fn every_instruction_survives() {
 
     let missing: Vec<&str> = TABLE.iter().map(|info| info.name).filter(|name| !found.contains(*name)).collect();
     assert!(missing.is_empty(), "no case for {missing:?}");
+}
+
+// Code that text has no words for
+
+/// What comes of a function that changes on its way through text; it is verified.
+#[track_caller]
+fn rewritten(params: &[Type], results: &[Type], locals: &[Type], body: Code) -> String {
+    let (_, _, text) = both(objects(), func(params, results, locals, body));
+    let from = text.find("export func added").unwrap();
+    text[from..].to_owned()
+}
+
+#[test]
+fn forms_without_words_are_rewritten() {
+    // A swap of parameters.
+    let swap = code().get(1).get(0).set_all(&[Some(LocalId(0)), Some(LocalId(1))]).get(0).ret();
+    let text = rewritten(&[Type::I32, Type::I32], &[Type::I32], NONE, swap);
+    assert_eq!(
+        text,
+        "export func added(t0: i32, t1: i32) -> i32 {\n  var t0_2 = t0\n  var t1_2 = t1\n  let v = t1_2\n  let v_2 = t0_2\n  t0_2 = v\n  t1_2 = v_2\n  return t0_2\n}\n"
+    );
+
+    // A local of no value at hand, assigned in both branches.
+    let choice = code().get(0).put(Instr::If).get(1).set(2).put(Instr::Wait).put(Instr::Else).get(1).set(2).end();
+    let text = rewritten(&[Type::Bool, NAMED], &[Type::Str], &[NAMED], {
+        choice.get(2).put(Instr::FieldGet(def::NAMED, FieldId(4))).ret()
+    });
+    assert!(text.contains("var t2: ?Named = null") && text.contains("return (t2 as Named).name"), "{text}");
+
+    // A loop's local that the loop changes, and that is read behind it.
+    let count = code().i32(0).get(0).put(Instr::For(LocalId(1))).get(1).i32(1).op(Op::I32Add).set(1).end();
+    let text = rewritten(&[Type::I32], &[Type::I32], &[Type::I32], {
+        code().i32(5).set(1).put(Instr::Wait).get(1).discard().i32(0).ret()
+    });
+    assert!(text.contains("let t1 = 5"), "{text}");
+    let text = rewritten(&[Type::I32], NONE, &[Type::I32], count);
+    assert!(text.contains("var again = false"), "{text}");
+
+    // A local that `if.as` assigns and others too, and results of other types than their locals'.
+    let binds = code().put(null(Type::OptAny)).set(1).get(0).put(Instr::IfAs(NAMED, LocalId(1))).end();
+    let text = rewritten(&[Type::Any], &[Type::OptAny], &[Type::OptAny], binds.get(1).ret());
+    assert!(text.contains("if let v = t0 as Named {\n    t1 = v"), "{text}");
+    let mut wide = code().i32(1);
+    wide.writer().call_set(pair(), &[Some(LocalId(0)), None]);
+    rewritten(NONE, &[Type::I32], &[Type::I32], wide.get(0).ret());
+
+    // A call at the root, a choice at the root, a `switch` without `default`.
+    let mut root = code().i32(1);
+    root.writer().call_set(FuncId(0), &[Some(LocalId(1))]);
+    let root = root.put(Instr::Cond(Type::I32)).get(0).put(Instr::Test).get(1).put(Instr::Else).i32(2).end().set(1);
+    let root = root.get(1).put(Instr::Switch).arm(&[4]).put(Instr::Wait).end().get(1).ret();
+    let text = rewritten(&[Type::Bool], &[Type::I32], &[Type::I32], root);
+    assert!(text.contains("_ => {}"), "{text}");
+}
+
+#[test]
+fn deep_expressions_are_taken_apart_in_order() {
+    // Calls, whose order matters, below one another and inside choices.
+    let deep = (0..900).fold(code().get(1), |code, _| code.put(Instr::Call(FuncId(0))).i32(1).op(Op::I32Add));
+    let text = rewritten(&[Type::Bool, Type::I32], &[Type::I32], NONE, deep.ret());
+    assert!(text.lines().count() > 30, "{text}");
+
+    let inner =
+        |code: Code| (0..90).fold(code.get(1), |code, _| code.i32(1).put(Instr::Call(FuncId(0))).op(Op::I32Add));
+    let choice = code().put(Instr::GlobalGet(GlobalId(0))).put(Instr::Cond(Type::I32));
+    let choice = inner(inner(choice.get(0).put(Instr::Test)).put(Instr::Else)).end().op(Op::I32Sub).ret();
+    let text = rewritten(&[Type::Bool, Type::I32], &[Type::I32], NONE, choice);
+    let (first, branch) = (text.find("= g0").unwrap(), text.find("if t0 {").unwrap());
+    assert!(first < branch, "what stands left is evaluated first: {text}");
+
+    let tested = inner(code().put(Instr::While)).i32(0).op(Op::I32LtS).put(Instr::Test).put(Instr::Wait).end();
+    let text = rewritten(&[Type::Bool, Type::I32], NONE, NONE, tested);
+    assert!(text.contains("loop {") && text.contains("break"), "{text}");
+}
+
+#[test]
+fn what_has_no_text_is_listed() {
+    // Deeper than text nests.
+    let opened = (0..200).fold(code(), |code, _| code.get(0).put(Instr::If));
+    let deep = (0..200).fold(opened, |code, _| code.end());
+    let module = Module { funcs: vec![func(&[Type::Bool], &[], &[], deep)], ..Module::default() };
+    il::verify(module.clone()).unwrap();
+    assert!(il::disasm::module(&module).contains("// 0: Get(LocalId(0))"));
+
+    let broken = func(&[], &[], &[], code().op(Op::I32Add));
+    let module = Module { funcs: vec![broken], ..Module::default() };
+    assert!(il::disasm::module(&module).contains("// 0: Op(I32Add"));
+
+    let hostile = Module { name: "a\u{1b}[2J\nfunc".into(), ..Module::default() };
+    assert!(!il::disasm::module(&hostile).contains(['\u{1b}']), "names cannot act on a terminal");
+}
+
+/// Any bytes that are a module's give some text.
+#[test]
+fn damaged_modules_are_shown_all_the_same() {
+    let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/text/arrays.il")).unwrap();
+    let module = compile("arrays.il", &source).unwrap();
+    let mut shown = 0;
+    for at in 0..module.funcs.len() {
+        for byte in 0..module.funcs[at].body.len() {
+            for flip in [1, 7, 0x40] {
+                let mut damaged = module.clone();
+                damaged.funcs[at].body[byte] ^= flip;
+                shown += il::disasm::module(&damaged).len();
+            }
+        }
+    }
+    assert!(shown > 0);
+    for at in 0..module.types.len() {
+        let mut damaged = module.clone();
+        damaged.types.remove(at);
+        assert!(!il::disasm::module(&damaged).is_empty());
+    }
 }

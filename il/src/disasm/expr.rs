@@ -289,8 +289,7 @@ impl Exprs<'_, '_> {
     }
 
     fn new_struct(&mut self, ty: TypeId, values: &[Expr]) -> String {
-        let types: Vec<Type> =
-            self.typing.hierarchy.fields(ty).iter().map(|field| field.storage.value()).collect();
+        let types: Vec<Type> = self.typing.hierarchy.fields(ty).iter().map(|field| field.storage.value()).collect();
         let mut fields = Vec::new();
         for (at, value) in values.iter().enumerate() {
             let name = self.field(ty, crate::FieldId(at as u32));
