@@ -9,7 +9,7 @@ use crate::{checks, image, setup, shell};
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
 /// All steps but the tests.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("what is needed is installed", setup::all),
     ("the Rust tools are there", setup::rust_components),
     ("formatting", format),
@@ -17,7 +17,11 @@ const STEPS: [Step; 7] = [
     ("rules of the house", checks::all),
     ("lints of the kernel", kernel_lints),
     ("kernel image", kernel_image),
+    ("hostile input", hostile_input),
 ];
+
+/// Inputs to decoder, verifier and front end together.
+const HOSTILE_INPUTS: &str = "1000000";
 
 /// All tests twice: as they are, and with a collection wherever one is possible.
 const TESTS: [(&str, bool); 2] = [("tests", false), ("tests under the collector's stress", true)];
@@ -72,6 +76,13 @@ fn kernel_lints() -> anyhow::Result<()> {
 
 fn kernel_image() -> anyhow::Result<()> {
     image::build_and_check().map(|_| ())
+}
+
+/// A million changed modules and texts, with overflow checks on and compiled to be fast.
+fn hostile_input() -> anyhow::Result<()> {
+    let mut command =
+        shell::cargo(&["test", "--profile", "hostile", "--package", "il", "--test", "robust", "--", "--nocapture"]);
+    shell::run(command.env("CASCADE_HOSTILE", HOSTILE_INPUTS))
 }
 
 /// The unit, golden and whole-system tests. The latter start the built programs and boot the image (which is not put

@@ -1,14 +1,18 @@
 //! Expressions as text, with the fewest parentheses that keep their meaning.
+//!
+//! The text front end infers types from the inside out, with a hint from around: what it would choose is followed
+//! here, and where it would choose otherwise, a literal becomes a named constant or a reference is cast to the type
+//! (a supertype, so that the cast does nothing).
 
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::names::Names;
-use super::tree::{Call, Callee, Expr, instruction};
-use crate::instr::Instr;
+use super::tree::{Callee, Expr, Node};
+use super::typing::{Class, Typing, chosen, is_overloaded};
 use crate::op::{Form, Immediate, Op, OpInfo};
-use crate::{FieldId, Func, GlobalId, Hierarchy, Module, ProgramId, StrId, Type, TypeDef, TypeId};
+use crate::{StrId, Type, TypeId};
 
 /// How tightly an expression's outermost operator binds; more is tighter.
 type Binding = u8;
@@ -24,523 +28,406 @@ const OR: Binding = 1;
 const IF: Binding = 0;
 
 /// Writes one function's expressions.
-pub(super) struct Exprs<'a> {
-    pub module: &'a Module,
-    pub types: &'a Hierarchy,
-    pub func: &'a Func,
+pub(super) struct Exprs<'a, 'm> {
+    pub typing: &'a Typing<'m>,
     pub names: &'a mut Names,
 }
 
-/// The type that text would give an expression by itself.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    /// Made of integer literals: takes the type expected of it, else `i32`.
-    Open,
-    /// Made of literals, at least one with a dot: takes the type expected of it, else `f64`.
-    Float,
-    Of(Type),
-    Unknown,
+/// What text knows of an expression from its place.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// The type that would be welcome.
+    hint: Option<Type>,
+    /// Whether literals get their type from around.
+    typed: bool,
 }
 
-impl Exprs<'_> {
+impl Place {
+    /// Nothing is known.
+    pub const BARE: Place = Place { hint: None, typed: false };
+
+    /// A value of this type is wanted.
+    pub const fn wants(ty: Type) -> Place {
+        Place { hint: Some(ty), typed: true }
+    }
+
+    const fn operand(typed: bool) -> Place {
+        Place { hint: None, typed }
+    }
+}
+
+impl Exprs<'_, '_> {
     /// The text of `expr` where a value of type `expected` is wanted, if the place says so.
     pub fn text(&mut self, expr: &Expr, expected: Option<Type>) -> String {
-        self.write(expr, expected).0
-    }
-
-    /// A type as text.
-    pub fn type_text(&self, ty: Type) -> String {
-        self.names.ty(self.module, ty)
-    }
-
-    /// Whether a declaration without a type would give its local another type than this.
-    pub fn needs_type(&self, expr: &Expr, ty: Type) -> bool {
-        match self.class(expr) {
-            Class::Open => ty != Type::I32,
-            Class::Float => ty != Type::F64,
-            Class::Of(natural) => natural != ty,
-            Class::Unknown => true,
-        }
-    }
-
-    /// Whether only the place can tell this expression's type.
-    pub fn is_open(&self, expr: &Expr) -> bool {
-        self.class(expr) == Class::Open
+        self.write(expr, expected.map_or(Place::BARE, Place::wants)).0
     }
 
     /// Whether the expression's text starts with `if`.
     pub fn is_if(&self, expr: &Expr) -> bool {
+        matches!(expr, Expr::Node(Node::Cond(_), parts) if logic(parts).is_none())
+    }
+
+    /// The text of a condition, or of what a `match` chooses by, before a block.
+    pub fn condition(&mut self, expr: &Expr, expected: Option<Type>) -> String {
+        self.operand(expr, expected.map_or(Place::BARE, Place::wants), OR)
+    }
+
+    /// What text would make of the expression if nothing were known from around is not this type, or takes more words.
+    pub fn needs_type(&self, expr: &Expr, ty: Type) -> bool {
+        // The first branch of a whole right side decides.
+        if let Expr::Node(Node::Cond(_), parts) = expr
+            && let [_, yes, _] = &parts[..]
+            && logic(parts).is_none()
+        {
+            return self.needs_type(yes, ty);
+        }
+        self.typing.class(expr).settled() != Some(ty) || self.is_hintless(expr)
+    }
+
+    fn is_hintless(&self, expr: &Expr) -> bool {
         match expr {
-            Expr::Cond(_, parts) => !matches!(&**parts, [_, _, Expr::Bool(false)] | [_, Expr::Bool(true), _]),
+            Expr::Null(_) => true,
+            Expr::Node(Node::ArrayOf(ty), list) => {
+                !self.typing.is_plain_literal(*ty, list) || list.iter().any(|element| self.is_hintless(element))
+            }
+            Expr::Node(Node::Attenuate(ty), list) => {
+                list.iter().any(|operand| self.typing.ty(operand) != Some(Type::Ref(*ty)))
+            }
+            Expr::Node(Node::Freeze, list) => list.iter().any(|operand| self.is_hintless(operand)),
+            Expr::Cap(id, ty) => !self.names.is_whole_use(self.typing.module, *id, *ty),
             _ => false,
         }
     }
 
-    /// The text of a condition, before a block.
-    pub fn condition(&mut self, expr: &Expr) -> String {
-        self.operand(expr, Some(Type::Bool), OR)
+    /// What `if let` asks: the subject alone if it is unwrapped, else `subject as T`.
+    pub fn bound(&mut self, subject: &Expr, ty: Type) -> String {
+        let unwraps = self.typing.ty(subject).is_some_and(|from| from != ty && from.non_null() == ty);
+        let (text, binding) = self.write(subject, Place::BARE);
+        if unwraps && binding != CAST { text } else { self.narrow(subject, ty).0 }
     }
 
-    fn global_type(&self, id: GlobalId) -> Option<Type> {
-        self.module.global_type(id)
-    }
-
-    /// The type of an expression's value; of `null`, array literals and capabilities, as they are in the module.
-    pub fn ty(&self, expr: &Expr) -> Option<Type> {
-        match expr {
-            Expr::I32(_) => Some(Type::I32),
-            Expr::I64(_) => Some(Type::I64),
-            Expr::F32(_) => Some(Type::F32),
-            Expr::F64(_) => Some(Type::F64),
-            Expr::Bool(_) => Some(Type::Bool),
-            Expr::Str(_) => Some(Type::Str),
-            Expr::Null(ty) | Expr::Cond(ty, _) => Some(*ty),
-            Expr::Local(id) => self.func.local_type(id.index()),
-            Expr::Op(op, ..) => op.info().result,
-            Expr::Call(call) if call.tries => Some(Type::I32),
-            Expr::Call(call) => self.results(call.callee).first().copied(),
-            Expr::Node(instr, args) => self.node_type(*instr, args),
-        }
-    }
-
-    fn node_type(&self, instr: Instr<'_>, args: &[Expr]) -> Option<Type> {
-        match instr {
-            Instr::GlobalGet(id) => self.global_type(id),
-            Instr::StructNew(id) | Instr::ArrayNew(id) | Instr::ArrayOf(id, _) => Some(Type::Ref(id)),
-            Instr::FuncRef(_, id) | Instr::Cap(_, id) | Instr::Attenuate(id) => Some(Type::Ref(id)),
-            Instr::FieldGet(id, field) => Some(self.field_type(id, field)?),
-            Instr::ArrayGet(id) => Some(self.types.array(id)?.element.value()),
-            Instr::GlobalTake(_) | Instr::FieldTake(..) | Instr::ArrayTake(_) => Some(Type::OptBuf),
-            Instr::ArrayLen | Instr::Caller => Some(Type::I32),
-            Instr::RefEq | Instr::RefNe | Instr::Is(_) => Some(Type::Bool),
-            Instr::As(ty) => Some(ty),
-            Instr::Freeze => self.ty(args.first()?),
-            Instr::Shuffle(_) => Some(Type::V128),
-            _ => None,
-        }
-    }
-
-    fn field_type(&self, id: TypeId, field: FieldId) -> Option<Type> {
-        self.types.fields(id).get(field.index()).map(|field| field.storage.value())
-    }
-
-    /// What a call gives, without a status.
-    pub fn results(&self, callee: Callee) -> Vec<Type> {
-        let module = self.module;
-        let of_func = |id: crate::FuncId| module.sig(id).map_or(Vec::new(), |sig| sig.results.clone());
-        match callee {
-            Callee::Func(id) => of_func(id),
-            Callee::Ref(ty) => self.types.func(ty).map_or(Vec::new(), |sig| sig.results.clone()),
-            Callee::Run(_, program) => self.program(program).map_or(Vec::new(), |program| of_func(program.func)),
-            Callee::RunSend(..) => Vec::new(),
-            Callee::Send(..) | Callee::SendTo(..) | Callee::Own(..) => {
-                let results = instruction(module, callee).and_then(|one| one.results.as_deref());
-                results.unwrap_or_default().iter().map(|field| field.ty).collect()
-            }
-        }
-    }
-
-    fn program(&self, id: ProgramId) -> Option<&crate::Program> {
-        self.module.programs.get(id.index())
-    }
-
-    /// The types of a call's operands, without the reference or capability that comes first.
-    fn params(&self, callee: Callee) -> Vec<Type> {
-        let module = self.module;
-        let of_func = |id: crate::FuncId| module.sig(id).map_or(Vec::new(), |sig| sig.params.clone());
-        match callee {
-            Callee::Func(id) => of_func(id),
-            Callee::Ref(ty) => self.types.func(ty).map_or(Vec::new(), |sig| sig.params.clone()),
-            Callee::Run(_, program) | Callee::RunSend(_, program) => {
-                self.program(program).map_or(Vec::new(), |program| of_func(program.func))
-            }
-            Callee::Send(..) | Callee::SendTo(..) | Callee::Own(..) => {
-                instruction(module, callee).map_or(Vec::new(), |one| one.params.iter().map(|field| field.ty).collect())
-            }
-        }
-    }
-
-    /// Arguments, whose parameters tell types.
-    pub fn args(&mut self, args: &[Expr], params: &[Type]) -> String {
-        let mut texts = Vec::new();
-        for (at, arg) in args.iter().enumerate() {
-            texts.push(self.write(arg, params.get(at).copied()).0);
-        }
-        texts.join(", ")
-    }
-
-    /// A call, also at a statement's root.
-    pub fn call(&mut self, call: &Call) -> String {
-        let tries = if call.tries { "try " } else { "" };
-        let params = self.params(call.callee);
-        let name = instruction(self.module, call.callee).map(|one| one.name.to_string());
-        let (head, args) = match (call.callee, &call.args[..]) {
-            (Callee::Func(id), args) => (self.names.func(id), args),
-            (Callee::Ref(ty), [of, args @ ..]) => (self.exact(of, Type::Ref(ty), ATOM), args),
-            (Callee::SendTo(ty, opcode), [of, args @ ..]) => {
-                let of = self.exact(of, Type::Ref(ty), ATOM);
-                (format!("{of}.{}", name.unwrap_or_else(|| format!("i{opcode}"))), args)
-            }
-            (Callee::Send(id, opcode), args) => {
-                let capability = self.names.capability(id);
-                (format!("{capability}.{}", name.unwrap_or_else(|| format!("i{opcode}"))), args)
-            }
-            (Callee::Own(_, opcode), args) => (name.unwrap_or_else(|| format!("i{opcode}")), args),
-            (Callee::Run(id, program) | Callee::RunSend(id, program), args) => {
-                let word = if matches!(call.callee, Callee::Run(..)) { "run" } else { "send" };
-                let of = self.program(program).map_or_else(|| format!("p{}", program.0), |one| one.name.clone());
-                let comma = if args.is_empty() { "" } else { ", " };
-                let text = self.args(args, &params);
-                return format!("{tries}{}.{word}({of}{comma}{text})", self.names.capability(id));
-            }
-            (Callee::Ref(_) | Callee::SendTo(..), []) => (String::from("?"), &[][..]),
-        };
-        format!("{tries}{head}({})", self.args(args, &params))
-    }
-
-    /// The text of a value whose type in text is exactly `ty`.
-    fn exact(&mut self, expr: &Expr, ty: Type, least: Binding) -> String {
-        match self.class(expr) {
-            Class::Of(natural) if natural == ty => self.operand(expr, None, least),
-            _ => {
-                let (text, binding) = match expr {
-                    // These are what they are cast to.
-                    Expr::Null(_) | Expr::Node(Instr::Cap(..) | Instr::ArrayOf(..), _) if self.ty(expr) == Some(ty) => {
-                        self.write(expr, None)
-                    }
-                    _ => {
-                        let inner = self.operand(expr, None, CAST);
-                        (format!("{inner} as {}", self.type_text(ty)), CAST)
-                    }
-                };
-                if binding < least { format!("({text})") } else { text }
-            }
-        }
-    }
-
-    /// The text of a value where nothing else says its type.
-    pub fn typed_text(&mut self, expr: &Expr, ty: Type) -> String {
-        if ty.is_reference() && self.class(expr) != Class::Of(ty) {
-            return self.exact(expr, ty, OR);
-        }
-        self.text(expr, None)
-    }
-
-    /// Any value of a type, where only its place matters.
-    pub fn some_value(&self, ty: Type, depth: usize) -> Option<String> {
-        let id = match ty {
-            Type::I32 | Type::I64 => return Some("0".into()),
-            Type::F32 | Type::F64 => return Some("0.0".into()),
-            Type::V128 => return Some("v128(0, 0)".into()),
-            Type::Bool => return Some("false".into()),
-            Type::Str | Type::Any => return Some("\"\"".into()),
-            Type::Buf | Type::BufRef => return Some("buf(0)".into()),
-            Type::OptStr | Type::OptBuf | Type::OptAny | Type::Opt(_) => return Some("null".into()),
-            Type::Ref(id) => id,
-        };
-        let depth = depth.checked_sub(1)?;
-        match self.module.types.get(id.index())? {
-            TypeDef::Array(_) => Some("[]".into()),
-            TypeDef::Func(sig) => {
-                let same = self.module.funcs.iter().position(|func| func.sig == *sig)?;
-                Some(format!("&{}", self.names.func(crate::FuncId(same as u32))))
-            }
-            TypeDef::Cap(def) => {
-                let wanted = self.module.uses.iter().find(|wanted| wanted.isa == def.isa)?;
-                Some(wanted.name.clone())
-            }
-            TypeDef::Struct(_) => {
-                let mut fields = Vec::new();
-                for (at, field) in self.types.fields(id).iter().enumerate() {
-                    let name = self.names.field(self.module, id, FieldId(at as u32));
-                    fields.push(format!("{name}: {}", self.some_value(field.storage.value(), depth)?));
-                }
-                Some(format!("new {} {{{}}}", self.names.structure(id), fields.join(", ")))
-            }
-        }
+    /// Arguments for parameters of these types.
+    pub fn args(&mut self, args: &[Expr], types: &[Type]) -> String {
+        let one = |(at, arg): (usize, &Expr)| self.text(arg, types.get(at).copied());
+        args.iter().enumerate().map(one).collect::<Vec<_>>().join(", ")
     }
 
     /// An operator's text; also of one that stands as a statement.
     pub fn operator(&mut self, op: Op, immediate: Immediate, args: &[Expr]) -> String {
-        self.op(op, immediate, args, None).0
+        self.op(op, immediate, args, true).0
     }
 
-    fn class(&self, expr: &Expr) -> Class {
+    /// `name(args)`, `cap.name(args)`, ..
+    pub fn call(&mut self, callee: Callee, args: &[Expr]) -> String {
+        let (params, _) = self.typing.signature(callee).unwrap_or_default();
+        let module = self.typing.module;
+        let (head, args) = match (callee, args) {
+            (Callee::Func(id), args) => (self.names.func(id), args),
+            (Callee::Ref(ty), [of, args @ ..]) => (self.object(of, ty), args),
+            (Callee::Send(id, opcode), args) => {
+                let name = self.names.instruction(self.typing.instruction(callee), opcode);
+                (format!("{}.{name}", self.names.capability(id)), args)
+            }
+            (Callee::SendTo(ty, opcode), [of, args @ ..]) => {
+                let name = self.names.instruction(self.typing.instruction(callee), opcode);
+                (format!("{}.{name}", self.object(of, ty)), args)
+            }
+            (Callee::Own(opcode), args) => (self.names.instruction(self.typing.instruction(callee), opcode), args),
+            (Callee::Run(id, program) | Callee::RunSend(id, program), args) => {
+                let word = if matches!(callee, Callee::Run(..)) { "run" } else { "send" };
+                let head = format!("{}.{word}", self.names.capability(id));
+                let program = self.names.program(module, program);
+                let separator = if args.is_empty() { "" } else { ", " };
+                return format!("{head}({program}{separator}{})", self.args(args, &params));
+            }
+            (Callee::Ref(_) | Callee::SendTo(..), []) => (String::from("_"), args),
+        };
+        format!("{head}({})", self.args(args, &params))
+    }
+
+    /// What something of definition `ty` is applied to: an expression of exactly that type.
+    pub fn object(&mut self, expr: &Expr, ty: TypeId) -> String {
+        let exact = self.typing.ty(expr) == Some(Type::Ref(ty));
+        // A capability's name by itself stands for the capability, not for its value.
+        if exact && !matches!(expr, Expr::Cap(..)) {
+            return self.operand(expr, Place::BARE, ATOM);
+        }
+        format!("({})", self.cast(expr, Type::Ref(ty)).0)
+    }
+
+    /// The name of a field.
+    pub fn field(&self, ty: TypeId, field: crate::FieldId) -> String {
+        self.names.field(ty, field)
+    }
+
+    fn write(&mut self, expr: &Expr, place: Place) -> (String, Binding) {
         match expr {
-            Expr::I32(_) | Expr::I64(_) => Class::Open,
-            Expr::F32(bits) if f32::from_bits(*bits).is_finite() => Class::Float,
-            Expr::F64(bits) if f64::from_bits(*bits).is_finite() => Class::Float,
-            Expr::Op(op, _, args) if is_uniform(op.info()) && is_arithmetic(op.info().result) => {
-                let classes: Vec<Class> = args.iter().map(|arg| self.class(arg)).collect();
-                match uniform_class(&classes) {
-                    Some(class) => class,
-                    None => op.info().result.map_or(Class::Unknown, Class::Of),
+            Expr::I32(value) => (value.to_string(), ATOM),
+            Expr::I64(value) if place.typed => (value.to_string(), ATOM),
+            Expr::I64(value) => (self.names.constant(Type::I64, &value.to_string()), ATOM),
+            Expr::F32(bits) => (self.float32(*bits, place.typed), ATOM),
+            Expr::F64(bits) => (self.float64(*bits), ATOM),
+            Expr::Bool(value) => (value.to_string(), ATOM),
+            Expr::Str(id) => (self.literal(*id), ATOM),
+            Expr::Null(ty) if place.hint == Some(*ty) => (String::from("null"), ATOM),
+            Expr::Null(ty) => (format!("null as {}", self.names.ty(*ty)), CAST),
+            Expr::Local(id) if self.names.is_nullable(*id) => {
+                let ty = self.typing.local(*id).unwrap_or(Type::Any);
+                (format!("{} as {}", self.names.local(*id), self.names.ty(ty)), CAST)
+            }
+            Expr::Local(id) => (self.names.local(*id), ATOM),
+            Expr::Global(id) => (self.names.global(*id), ATOM),
+            Expr::GlobalTake(id) => (format!("take({})", self.names.global(*id)), ATOM),
+            Expr::FuncRef(id, _) => (format!("&{}", self.names.func(*id)), UNARY),
+            Expr::Caller => (String::from("caller"), ATOM),
+            Expr::Cap(id, ty) => {
+                let name = self.names.capability(*id);
+                let wanted = place.hint.filter(|hint| self.typing.cap(*hint).is_some()).and_then(Type::def);
+                match wanted {
+                    Some(wanted) if wanted == *ty => (name, ATOM),
+                    None if self.names.is_whole_use(self.typing.module, *id, *ty) => (name, ATOM),
+                    _ => (format!("{name} as {}", self.names.ty(Type::Ref(*ty))), CAST),
                 }
             }
-            Expr::Cond(ty, parts) => match (self.class(&parts[1]), self.class(&parts[2])) {
-                (Class::Open, Class::Open) => Class::Open,
-                (Class::Open | Class::Float, Class::Open | Class::Float) => Class::Float,
-                (Class::Of(a), Class::Of(b)) if a == b && a == *ty => Class::Of(a),
-                (Class::Of(a), Class::Open | Class::Float) | (Class::Open | Class::Float, Class::Of(a)) => Class::Of(a),
-                _ => Class::Unknown,
-            },
-            Expr::Null(_) | Expr::Node(Instr::ArrayOf(..), _) => Class::Unknown,
-            Expr::Node(Instr::Cap(id, ty), _) => match self.is_whole(*id, *ty) {
-                true => Class::Of(Type::Ref(*ty)),
-                false => Class::Unknown,
-            },
-            other => self.ty(other).map_or(Class::Unknown, Class::Of),
+            Expr::Node(node, operands) => self.node(*node, operands, place),
         }
     }
 
-    /// Whether a capability's type is what its name alone means: all that is shown of its set.
-    fn is_whole(&self, id: crate::UseId, ty: TypeId) -> bool {
-        let set = self.module.uses.get(id.index()).and_then(|wanted| self.module.isas.get(wanted.isa.index()));
-        let (Some(set), Some(TypeDef::Cap(def))) = (set, self.module.types.get(ty.index())) else { return false };
-        let same = |other: &&crate::isa::InstructionSet| other.name == set.name && other.version == set.version;
-        let all = self.module.isas.iter().filter(same);
-        all.flat_map(|set| set.instructions.iter()).all(|one| def.instructions.contains(&one.opcode))
-    }
-
-    fn write(&mut self, expr: &Expr, expected: Option<Type>) -> (String, Binding) {
-        match expr {
-            Expr::I32(value) => (value.to_string(), ATOM),
-            Expr::I64(value) if expected == Some(Type::I64) => (value.to_string(), ATOM),
-            Expr::I64(value) => (self.names.constant(Type::I64, &value.to_string()), ATOM),
-            Expr::F64(bits) => (self.float(*bits), ATOM),
-            Expr::F32(bits) => (self.narrow(*bits, expected == Some(Type::F32)), ATOM),
-            Expr::Bool(value) => (value.to_string(), ATOM),
-            Expr::Str(id) => (self.literal(*id), ATOM),
-            Expr::Null(ty) if expected == Some(*ty) => ("null".into(), ATOM),
-            Expr::Null(ty) => (format!("null as {}", self.type_text(*ty)), CAST),
-            Expr::Local(id) => (self.names.local(*id), ATOM),
-            Expr::Call(call) => (self.call(call), if call.tries { UNARY } else { ATOM }),
-            Expr::Op(op, immediate, args) => self.op(*op, *immediate, args, expected),
-            Expr::Node(instr, args) => self.node(*instr, args, expected),
-            Expr::Cond(ty, parts) => self.cond(*ty, parts, expected),
+    fn node(&mut self, node: Node, operands: &[Expr], place: Place) -> (String, Binding) {
+        match (node, operands) {
+            (Node::Op(op, immediate), _) => self.op(op, immediate, operands, place.typed),
+            (Node::Call(callee), _) => (self.call(callee, operands), ATOM),
+            (Node::Try(callee), _) => (format!("try {}", self.call(callee, operands)), UNARY),
+            (Node::Shuffle(lanes), _) => {
+                let vectors = self.args(operands, &[Type::V128; 2]);
+                let lanes: Vec<String> = lanes.iter().map(u8::to_string).collect();
+                (format!("i8x16.shuffle({vectors}, {})", lanes.join(", ")), ATOM)
+            }
+            (Node::StructNew(ty), _) => (self.new_struct(ty, operands), ATOM),
+            (Node::FieldGet(ty, field), [of]) => (format!("{}.{}", self.object(of, ty), self.field(ty, field)), ATOM),
+            (Node::FieldTake(ty, field), [of]) => {
+                (format!("take({}.{})", self.object(of, ty), self.field(ty, field)), ATOM)
+            }
+            (Node::ArrayNew(ty), [length, fill]) => {
+                let element = self.typing.array(ty).map(|def| def.element.value());
+                let (length, fill) = (self.text(length, Some(Type::I32)), self.text(fill, element));
+                (format!("new {}({length}, {fill})", self.names.ty(Type::Ref(ty))), ATOM)
+            }
+            (Node::ArrayOf(ty), _) => self.array(ty, operands, place),
+            (Node::ArrayGet(ty), [of, index]) => (self.element(ty, of, index), ATOM),
+            (Node::ArrayTake(ty), [of, index]) => (format!("take({})", self.element(ty, of, index)), ATOM),
+            (Node::ArrayLen, [of]) => (format!("len({})", self.write(of, Place::BARE).0), ATOM),
+            (Node::RefEq, [left, right]) => (self.identity("==", left, right), COMPARISON),
+            (Node::RefNe, [left, right]) => (self.identity("!=", left, right), COMPARISON),
+            (Node::Is(ty), [of]) => (self.type_test(of, ty), CAST),
+            (Node::As(ty), [of]) => self.narrow(of, ty),
+            (Node::Freeze, [of]) => {
+                (format!("freeze({})", self.write(of, Place { hint: place.hint, typed: false }).0), ATOM)
+            }
+            (Node::Attenuate(ty), [of]) => self.attenuate(ty, of, place),
+            (Node::Cond(ty), [test, yes, no]) => self.cond(ty, test, yes, no, place),
+            // Only of a broken module.
+            _ => (format!("{node:?}({})", self.args(operands, &[])), ATOM),
         }
     }
 
     /// The text of an operand that must bind at least as tightly as `least`.
-    fn operand(&mut self, expr: &Expr, expected: Option<Type>, least: Binding) -> String {
-        let (text, binding) = self.write(expr, expected);
+    fn operand(&mut self, expr: &Expr, place: Place, least: Binding) -> String {
+        let (text, binding) = self.write(expr, place);
         if binding < least { format!("({text})") } else { text }
     }
 
-    fn node(&mut self, instr: Instr<'_>, args: &[Expr], expected: Option<Type>) -> (String, Binding) {
-        let text = match (instr, args) {
-            (Instr::GlobalGet(id), _) => self.names.global(id),
-            (Instr::GlobalTake(id), _) => format!("take({})", self.names.global(id)),
-            (Instr::StructNew(id), args) => self.new_struct(id, args),
-            (Instr::FieldGet(id, field), [of]) => self.field(of, id, field),
-            (Instr::FieldTake(id, field), [of]) => format!("take({})", self.field(of, id, field)),
-            (Instr::ArrayNew(id), [length, fill]) => {
-                let element = self.types.array(id).map(|def| def.element.value());
-                let ty = self.type_text(Type::Ref(id));
-                format!("new {ty}({}, {})", self.text(length, Some(Type::I32)), self.text(fill, element))
-            }
-            (Instr::ArrayOf(id, _), args) => {
-                let element = self.types.array(id).map(|def| def.element.value());
-                let mut texts = Vec::new();
-                for arg in args {
-                    texts.push(self.write(arg, element).0);
-                }
-                let text = format!("[{}]", texts.join(", "));
-                if expected.and_then(|expected| expected.def()) == Some(id) {
-                    text
-                } else {
-                    return (format!("{text} as {}", self.type_text(Type::Ref(id))), CAST);
-                }
-            }
-            (Instr::ArrayGet(id), [of, index]) => self.element(of, index, id),
-            (Instr::ArrayTake(id), [of, index]) => format!("take({})", self.element(of, index, id)),
-            (Instr::ArrayLen, [of]) => format!("len({})", self.text(of, None)),
-            (Instr::RefEq, [left, right]) => return self.identity("==", left, right),
-            (Instr::RefNe, [left, right]) => return self.identity("!=", left, right),
-            (Instr::Is(ty), [of]) => {
-                let of = self.doubted(of, ty, false);
-                return (format!("{of} is {}", self.type_text(ty)), CAST);
-            }
-            (Instr::As(ty), [of]) => {
-                let of = self.doubted(of, ty, true);
-                return (format!("{of} as {}", self.type_text(ty)), CAST);
-            }
-            (Instr::Freeze, [of]) => format!("freeze({})", self.text(of, None)),
-            (Instr::FuncRef(func, _), _) => format!("&{}", self.names.func(func)),
-            (Instr::Cap(id, ty), _) => {
-                let name = self.names.capability(id);
-                let told = expected.and_then(|expected| expected.def());
-                let told = told.filter(|told| self.types.cap(*told).is_some());
-                if told == Some(ty) || (told.is_none() && self.is_whole(id, ty)) {
-                    name
-                } else {
-                    return (format!("{name} as {}", self.type_text(Type::Ref(ty))), CAST);
-                }
-            }
-            (Instr::Attenuate(ty), [of]) => {
-                // What is expected of the result is expected of the operand.
-                let of = match (of, self.ty(of)) {
-                    (Expr::Node(Instr::Cap(..), _), Some(own)) => {
-                        format!("{} as {}", self.operand(of, Some(own), CAST), self.type_text(own))
-                    }
-                    _ => self.text(of, None),
-                };
-                return match expected == Some(Type::Ref(ty)) {
-                    true => (format!("attenuate({of})"), ATOM),
-                    false => (format!("attenuate({of}) as {}", self.type_text(Type::Ref(ty))), CAST),
-                };
-            }
-            (Instr::Caller, _) => String::from("caller"),
-            (Instr::Shuffle(lanes), [a, b]) => {
-                let lanes: Vec<String> = lanes.iter().map(u8::to_string).collect();
-                format!("i8x16.shuffle({}, {}, {})", self.text(a, None), self.text(b, None), lanes.join(", "))
-            }
-            _ => String::from("?"),
-        };
-        (text, ATOM)
+    // References
+
+    /// `expr as T`
+    pub fn cast(&mut self, expr: &Expr, ty: Type) -> (String, Binding) {
+        // Text passes the type on to capabilities, to `null` and to array literals.
+        let passes = self.typing.cap(ty).is_some() || matches!(expr, Expr::Null(_) | Expr::Node(Node::ArrayOf(_), _));
+        let hint = if passes { Some(ty) } else { None };
+        let of = self.operand(expr, Place { hint, typed: false }, CAST);
+        (format!("{of} as {}", self.names.ty(ty)), CAST)
     }
 
-    fn new_struct(&mut self, id: TypeId, args: &[Expr]) -> String {
-        let mut fields = Vec::new();
-        for (at, arg) in args.iter().enumerate() {
-            let number = FieldId(at as u32);
-            let name = self.names.field(self.module, id, number);
-            let ty = self.field_type(id, number);
-            fields.push(format!("{name}: {}", self.write(arg, ty).0));
+    /// An `as` that tests: text gives instructions for it unless the type is a supertype.
+    fn narrow(&mut self, of: &Expr, ty: Type) -> (String, Binding) {
+        let widens = self.widens_capability(of, ty);
+        if widens {
+            let any = self.as_any(of);
+            return (format!("{any} as {}", self.names.ty(ty)), CAST);
         }
-        let name = self.names.structure(id);
+        self.cast(of, ty)
+    }
+
+    fn type_test(&mut self, of: &Expr, ty: Type) -> String {
+        let of = if self.widens_capability(of, ty) { self.as_any(of) } else { self.operand(of, Place::BARE, CAST) };
+        format!("{of} is {}", self.names.ty(ty))
+    }
+
+    /// Whether text refuses to ask, since a capability of this type never has these instructions by its type.
+    pub fn widens_capability(&self, of: &Expr, ty: Type) -> bool {
+        let from = self.typing.ty(of).and_then(|from| self.typing.cap(from));
+        match (from, self.typing.cap(ty)) {
+            (Some(from), Some(to)) => {
+                from.isa == to.isa && !to.instructions.iter().all(|opcode| from.instructions.contains(opcode))
+            }
+            _ => false,
+        }
+    }
+
+    /// A reference as `any` or `?any`.
+    pub fn as_any(&mut self, of: &Expr) -> String {
+        let nullable = self.typing.ty(of).is_some_and(Type::is_nullable);
+        self.cast(of, if nullable { Type::OptAny } else { Type::Any }).0
+    }
+
+    fn identity(&mut self, op: &str, left: &Expr, right: &Expr) -> String {
+        let (a, b) = (self.typing.ty(left), self.typing.ty(right));
+        let left_hint = if matches!(left, Expr::Null(_)) && !matches!(right, Expr::Null(_)) { b } else { None };
+        let left = self.operand(left, Place { hint: left_hint, typed: false }, COMPARISON + 1);
+        let right = self.operand(right, Place { hint: a, typed: false }, COMPARISON + 1);
+        format!("{left} {op} {right}")
+    }
+
+    fn new_struct(&mut self, ty: TypeId, values: &[Expr]) -> String {
+        let types: Vec<Type> = self.typing.hierarchy.fields(ty).iter().map(|field| field.storage.value()).collect();
+        let mut fields = Vec::new();
+        for (at, value) in values.iter().enumerate() {
+            let name = self.field(ty, crate::FieldId(at as u32));
+            fields.push(format!("{name}: {}", self.text(value, types.get(at).copied())));
+        }
+        let name = self.names.ty(Type::Ref(ty));
         if fields.is_empty() { format!("new {name} {{}}") } else { format!("new {name} {{ {} }}", fields.join(", ")) }
     }
 
-    /// `of.field`, also as a place.
-    pub fn field(&mut self, of: &Expr, id: TypeId, field: FieldId) -> String {
-        let of = self.exact(of, Type::Ref(id), ATOM);
-        format!("{of}.{}", self.names.field(self.module, id, field))
-    }
-
-    /// `of[index]`, also as a place.
-    pub fn element(&mut self, of: &Expr, index: &Expr, id: TypeId) -> String {
-        let of = self.exact(of, Type::Ref(id), ATOM);
-        format!("{of}[{}]", self.text(index, Some(Type::I32)))
-    }
-
-    /// What is cast or tested; if text would see that it is of the type anyway, it is made to forget.
-    fn doubted(&mut self, of: &Expr, ty: Type, casts: bool) -> String {
-        let own = self.ty(of);
-        let known = casts && own.is_some_and(|own| self.types.is_subtype(own, ty));
-        let widens = match (own.and_then(Type::def), ty.def()) {
-            (Some(own), Some(ty)) => {
-                let caps = self.types.cap(own).is_some() && self.types.cap(ty).is_some();
-                caps && !self.types.def_is_subtype(own, ty)
-            }
-            _ => false,
-        };
-        // These would become what they are cast to.
-        let open = matches!(of, Expr::Null(_) | Expr::Node(Instr::ArrayOf(..) | Instr::Cap(..), _));
-        match own {
-            Some(own) if known || widens || open => {
-                let own_text = if open { self.exact(of, own, CAST) } else { self.operand(of, None, CAST) };
-                let any = if own.is_nullable() { "?any" } else { "any" };
-                if own.is_reference() { format!("{own_text} as {any}") } else { own_text }
-            }
-            _ => self.operand(of, None, CAST),
+    fn array(&mut self, ty: TypeId, values: &[Expr], place: Place) -> (String, Binding) {
+        let expected = place.hint.and_then(Type::def).filter(|id| self.typing.array(*id).is_some());
+        let element = self.typing.array(ty).map(|def| def.element.value());
+        if expected == Some(ty) {
+            let one = |value: &Expr| self.text(value, element);
+            let values: Vec<String> = values.iter().map(one).collect();
+            return (format!("[{}]", values.join(", ")), ATOM);
         }
-    }
-
-    /// `subject` or `subject as T`: what stands behind `if let x =`.
-    pub fn unwrapped(&mut self, subject: &Expr, ty: Type) -> String {
-        match self.class(subject) {
-            Class::Of(own) if own.is_nullable() && own.non_null() == ty => {
-                match subject {
-                    // Would be read as a test.
-                    Expr::Node(Instr::As(_), _) => {
-                        format!("{} as {}", self.doubted(subject, ty, true), self.type_text(ty))
-                    }
-                    _ => self.operand(subject, None, OR),
-                }
-            }
-            _ => format!("{} as {}", self.doubted(subject, ty, true), self.type_text(ty)),
+        if expected.is_some() || !self.typing.is_plain_literal(ty, values) {
+            let text = self.array(ty, values, Place::wants(Type::Ref(ty))).0;
+            return (format!("{text} as {}", self.names.ty(Type::Ref(ty))), CAST);
         }
-    }
-
-    fn identity(&mut self, symbol: &str, left: &Expr, right: &Expr) -> (String, Binding) {
-        let types = (self.ty(left), self.ty(right));
-        let text = |ty: Option<Type>| matches!(ty, Some(Type::Str | Type::OptStr));
-        if text(types.0) || text(types.1) {
-            // Strings are compared by their bytes, unless they are forgotten to be such.
-            let mut forgotten = |expr: &Expr| format!("{} as ?any", self.operand(expr, None, CAST));
-            return (format!("{} {symbol} {}", forgotten(left), forgotten(right)), COMPARISON);
+        let mut hint = None;
+        let mut texts = Vec::new();
+        for value in values {
+            texts.push(self.write(value, Place { hint, typed: true }).0);
+            hint = match (hint, self.typing.class(value)) {
+                (Some(before), Class::Of(next)) => self.typing.join(before, next).or(Some(before)),
+                (None, Class::Of(next)) => Some(next),
+                (hint, _) => hint,
+            };
         }
-        let expected = match left {
-            Expr::Null(ty) if types.1 == Some(*ty) && !matches!(right, Expr::Null(_)) => Some(*ty),
-            _ => None,
-        };
-        let left_text = self.operand(left, expected, COMPARISON + 1);
-        let right_text = self.operand(right, types.0.filter(|_| expected.is_none()), COMPARISON + 1);
-        (format!("{left_text} {symbol} {right_text}"), COMPARISON)
+        // Literals alone are what the type is, and others take theirs from the rest.
+        (format!("[{}]", texts.join(", ")), ATOM)
     }
 
-    fn cond(&mut self, ty: Type, parts: &[Expr; 3], expected: Option<Type>) -> (String, Binding) {
-        let [test, yes, no] = parts;
+    /// `array[index]`
+    pub fn element(&mut self, ty: TypeId, of: &Expr, index: &Expr) -> String {
+        format!("{}[{}]", self.object(of, ty), self.text(index, Some(Type::I32)))
+    }
+
+    fn attenuate(&mut self, ty: TypeId, of: &Expr, place: Place) -> (String, Binding) {
+        let hint = place.hint.filter(|hint| self.typing.cap(*hint).is_some()).and_then(Type::def);
+        let own = self.typing.ty(of) == Some(Type::Ref(ty));
+        let passed = Place { hint: Some(Type::Ref(ty)), typed: false };
+        if hint == Some(ty) || (hint.is_none() && own) {
+            let place = if hint.is_some() { passed } else { Place::BARE };
+            return (format!("attenuate({})", self.write(of, place).0), ATOM);
+        }
+        let of = self.write(of, passed).0;
+        (format!("attenuate({of}) as {}", self.names.ty(Type::Ref(ty))), CAST)
+    }
+
+    // Choices
+
+    fn cond(&mut self, ty: Type, test: &Expr, yes: &Expr, no: &Expr, place: Place) -> (String, Binding) {
         match (yes, no) {
             (_, Expr::Bool(false)) => {
-                let test = self.operand(test, Some(Type::Bool), AND);
-                (format!("{test} && {}", self.operand(yes, Some(Type::Bool), AND + 1)), AND)
+                let (test, yes) = (self.boolean(test, AND), self.boolean(yes, AND + 1));
+                return (format!("{test} && {yes}"), AND);
             }
             (Expr::Bool(true), _) => {
-                let test = self.operand(test, Some(Type::Bool), OR);
-                (format!("{test} || {}", self.operand(no, Some(Type::Bool), OR + 1)), OR)
+                let (test, no) = (self.boolean(test, OR), self.boolean(no, OR + 1));
+                return (format!("{test} || {no}"), OR);
             }
-            _ => {
-                let closed = |class: Class| matches!(class, Class::Of(_) | Class::Unknown);
-                let told = expected.or_else(|| (closed(self.class(yes)) || closed(self.class(no))).then_some(ty));
-                let test = self.condition(test);
-                let (yes, no) = (self.choice(yes, ty, told), self.choice(no, ty, told));
-                (format!("if {test} {{ {yes} }} else {{ {no} }}"), IF)
-            }
+            _ => {}
         }
+        let test = self.condition(test, Some(Type::Bool));
+        if !ty.is_reference() {
+            let open = self.typing.class(yes).is_open() && self.typing.class(no).is_open();
+            let typed = place.typed || !open;
+            let (yes, no) = (self.write(yes, Place::operand(typed)).0, self.write(no, Place::operand(typed)).0);
+            return (format!("if {test} {{ {yes} }} else {{ {no} }}"), IF);
+        }
+        let (a, b) = (self.typing.ty(yes).unwrap_or(ty), self.typing.ty(no).unwrap_or(ty));
+        let passed = Some(ty).filter(|ty| self.typing.cap(*ty).is_some());
+        let (hint, cast, wrap) = if self.meet(a, b, place.hint) == ty {
+            (place.hint, false, false)
+        } else if self.meet(ty, b, place.hint) == ty {
+            (place.hint, true, false)
+        } else {
+            (passed, self.meet(a, b, passed) != ty, true)
+        };
+        let yes = if cast { self.cast(yes, ty).0 } else { self.write(yes, Place { hint, typed: false }).0 };
+        let hint = hint.or(Some(if cast { ty } else { a }));
+        let no = self.write(no, Place { hint, typed: false }).0;
+        let text = format!("if {test} {{ {yes} }} else {{ {no} }}");
+        if wrap { (format!("({text}) as {}", self.names.ty(ty)), CAST) } else { (text, IF) }
     }
 
-    /// A branch's value. Of references, text takes the nearest common type: what is wanted is said.
-    fn choice(&mut self, expr: &Expr, ty: Type, told: Option<Type>) -> String {
-        if ty.is_reference() && self.class(expr) != Class::Of(ty) {
-            return self.exact(expr, ty, OR);
-        }
-        self.write(expr, told).0
+    fn boolean(&mut self, expr: &Expr, least: Binding) -> String {
+        self.operand(expr, Place::wants(Type::Bool), least)
     }
 
-    fn op(&mut self, op: Op, immediate: Immediate, args: &[Expr], expected: Option<Type>) -> (String, Binding) {
+    /// The type that text gives a choice between references.
+    fn meet(&self, a: Type, b: Type, hint: Option<Type>) -> Type {
+        if a == b {
+            return a;
+        }
+        let hint = hint.unwrap_or(a);
+        let hierarchy = self.typing.hierarchy;
+        if hierarchy.is_subtype(a, hint) && hierarchy.is_subtype(b, hint) {
+            return hint;
+        }
+        self.typing.join(a, b).unwrap_or(a)
+    }
+
+    // Operators
+
+    fn op(&mut self, op: Op, immediate: Immediate, args: &[Expr], typed: bool) -> (String, Binding) {
         let info = op.info();
-        let told = self.types_told(info, args, expected);
-        let told = |at: usize| told.get(at).copied().flatten();
+        let typed = self.types_given(info, args, typed);
+        let given = |at: usize| Place::operand(typed.get(at).copied().unwrap_or(true));
         match (info.form, args) {
             (Form::Infix, [left, right]) => {
                 let binding = infix_binding(info.text);
                 // Comparisons do not chain, everything else groups to the left.
                 let left_least = if binding == COMPARISON { binding + 1 } else { binding };
-                let left = self.operand(left, told(0), left_least);
-                (format!("{left} {} {}", info.text, self.operand(right, told(1), binding + 1)), binding)
+                let left = self.operand(left, given(0), left_least);
+                (format!("{left} {} {}", info.text, self.operand(right, given(1), binding + 1)), binding)
             }
             (Form::Prefix, [value]) => {
                 // A sign before a number would be read as part of it.
                 let number = matches!(value, Expr::I32(_) | Expr::I64(_) | Expr::F32(_) | Expr::F64(_));
                 let least = if number && info.text == "-" { ATOM + 1 } else { UNARY };
-                // `try` stands next to what it tries.
-                let tries = matches!(value, Expr::Call(call) if call.tries);
-                let text = self.operand(value, told(0), if tries { ATOM } else { least });
-                (format!("{}{text}", info.text), UNARY)
+                (format!("{}{}", info.text, self.operand(value, given(0), least)), UNARY)
             }
             (Form::Index, [of, index]) => {
-                (format!("{}[{}]", self.operand(of, told(0), ATOM), self.write(index, told(1)).0), ATOM)
+                (format!("{}[{}]", self.operand(of, Place::operand(true), ATOM), self.write(index, given(1)).0), ATOM)
             }
             (Form::IndexSet, [of, index, value]) => {
-                let of = self.operand(of, told(0), ATOM);
-                (format!("{of}[{}] = {}", self.write(index, told(1)).0, self.write(value, told(2)).0), IF)
+                let of = self.operand(of, Place::operand(true), ATOM);
+                let (index, value) = (self.write(index, given(1)).0, self.write(value, given(2)).0);
+                (format!("{of}[{index}] = {value}"), IF)
             }
             _ => {
                 let mut texts: Vec<String> = Vec::new();
                 for (at, arg) in args.iter().enumerate() {
-                    texts.push(self.write(arg, told(at)).0);
+                    texts.push(self.write(arg, given(at)).0);
                 }
                 if info.form.lanes().is_some() {
                     texts.push(immediate.lane.to_string());
@@ -553,31 +440,37 @@ impl Exprs<'_> {
         }
     }
 
-    /// For each operand, the type that text would expect of it: an open one takes the type of what it is
-    /// combined with. Where overloading would pick another operator, one operand has to be a named
-    /// constant.
-    fn types_told(&self, info: &'static OpInfo, args: &[Expr], expected: Option<Type>) -> Vec<Option<Type>> {
-        let mut classes: Vec<Class> = args.iter().map(|arg| self.class(arg)).collect();
-        let mut told: Vec<Option<Type>> = info.params.iter().map(|ty| Some(*ty)).collect();
-        if is_uniform(info) && is_arithmetic(info.result) && uniform_class(&classes).is_some() {
-            let default = matches!(info.result, Some(Type::I32 | Type::F64));
-            if let (Some(first), false) = (told.first_mut(), default) {
-                *first = expected.filter(|_| expected == info.result);
+    /// For each operand, whether text would know its type: an open one takes the type of what it is combined with.
+    /// Where overloading would pick another operator, one operand has to be a named constant.
+    fn types_given(&self, info: &'static OpInfo, args: &[Expr], typed: bool) -> Vec<bool> {
+        let mut classes: Vec<Class> = args.iter().map(|arg| self.typing.class(arg)).collect();
+        let mut given = alloc::vec![true; args.len()];
+        let is_open = |class: &Class| class.is_open();
+        if !classes.iter().any(is_open) {
+            return given;
+        }
+        let plain = |class: Class, ty: Type| class.settled() == Some(ty);
+        if is_overloaded(info) && classes.iter().all(is_open) {
+            let float = classes.contains(&Class::Float);
+            let settles = plain(if float { Class::Float } else { Class::Int }, info.result.unwrap_or(Type::I32));
+            if let Some(first) = given.first_mut() {
+                *first = typed || settles;
             }
-            return told;
+            return given;
         }
         while chosen(info, &classes) != Some(info.op) {
-            let narrow = |(class, param): (&Class, &Type)| {
-                matches!((class, param), (Class::Open, Type::I64) | (Class::Float, Type::F32))
-            };
-            let Some(at) = classes.iter().zip(info.params).position(narrow) else { break };
-            classes[at] = Class::Of(info.params[at]);
-            told[at] = None;
+            let other = |(class, param): (&Class, &Type)| class.is_open() && !plain(*class, *param);
+            let Some(at) = classes.iter().zip(info.params).position(other) else { break };
+            let (Some(class), Some(param)) = (classes.get_mut(at), info.params.get(at)) else { break };
+            *class = Class::Of(*param);
+            given[at] = false;
         }
-        told
+        given
     }
 
-    fn float(&mut self, bits: u64) -> String {
+    // Literals
+
+    fn float64(&mut self, bits: u64) -> String {
         let value = f64::from_bits(bits);
         if value.is_finite() {
             return float_text(&format!("{value:?}"));
@@ -590,23 +483,36 @@ impl Exprs<'_> {
         self.names.constant(Type::F64, &source)
     }
 
-    fn narrow(&mut self, bits: u32, expected: bool) -> String {
+    fn float32(&mut self, bits: u32, typed: bool) -> String {
         let value = f32::from_bits(bits);
+        if value.is_finite() {
+            let text = float_text(&format!("{value:?}"));
+            return if typed { text } else { self.names.constant(Type::F32, &text) };
+        }
         let source = match bits {
-            _ if value.is_finite() => float_text(&format!("{value:?}")),
             0x7f80_0000 => String::from("1.0 / 0.0"),
             0xff80_0000 => String::from("-1.0 / 0.0"),
             _ => format!("f32_bits({bits:#x})"),
         };
-        if value.is_finite() && expected { source } else { self.names.constant(Type::F32, &source) }
+        self.names.constant(Type::F32, &source)
     }
 
-    fn literal(&self, id: StrId) -> String {
-        self.module.strings.get(id.index()).map_or_else(|| format!("/* literal {} */", id.0), |text| quoted(text))
+    pub fn literal(&self, id: StrId) -> String {
+        let strings = &self.typing.module.strings;
+        strings.get(id.index()).map_or_else(|| format!("/* literal {} */", id.0), |text| quoted(text))
     }
 }
 
-/// A finite float as Rust shows it, with digits on both sides of its dot.
+/// `&&` or `||`, which are choices between a condition and a constant.
+fn logic(parts: &[Expr]) -> Option<&'static str> {
+    match parts {
+        [_, _, Expr::Bool(false)] => Some("&&"),
+        [_, Expr::Bool(true), _] => Some("||"),
+        _ => None,
+    }
+}
+
+/// A finite float, with digits on both sides of its dot.
 fn float_text(text: &str) -> String {
     match text.split_once('e') {
         Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0e{exponent}"),
@@ -637,47 +543,4 @@ fn infix_binding(text: &str) -> Binding {
         "|" => 4,
         _ => COMPARISON,
     }
-}
-
-/// Whether operands and result are all of one type.
-fn is_uniform(info: &OpInfo) -> bool {
-    !info.params.is_empty() && info.params.iter().all(|param| Some(*param) == info.result)
-}
-
-fn is_arithmetic(ty: Option<Type>) -> bool {
-    matches!(ty, Some(Type::I32 | Type::I64 | Type::F32 | Type::F64))
-}
-
-/// The class of an operator over literals alone.
-fn uniform_class(classes: &[Class]) -> Option<Class> {
-    let open = classes.iter().all(|class| matches!(class, Class::Open | Class::Float));
-    let float = classes.contains(&Class::Float);
-    open.then_some(if float { Class::Float } else { Class::Open })
-}
-
-/// The operator that text means by these operands: the one that fits them best.
-fn chosen(info: &OpInfo, classes: &[Class]) -> Option<Op> {
-    let called = |form: Form| !matches!(form, Form::Infix | Form::Prefix | Form::Index | Form::IndexSet);
-    let alike = |other: &&OpInfo| {
-        other.text == info.text && (other.form == info.form || (called(other.form) && called(info.form)))
-    };
-    let fits = |other: &'static OpInfo| misfit(other, classes).map(|misfit| (misfit, other.op));
-    let fitting = Op::TABLE.iter().filter(alike).filter_map(fits);
-    fitting.min_by_key(|(misfit, _)| *misfit).map(|(_, op)| op)
-}
-
-fn misfit(info: &OpInfo, classes: &[Class]) -> Option<u32> {
-    if info.params.len() != classes.len() {
-        return None;
-    }
-    let one = |(class, param): (&Class, &Type)| match (class, param) {
-        (Class::Of(Type::Buf), Type::BufRef) => Some(0),
-        (Class::Of(ty), param) => (ty == param).then_some(0),
-        (Class::Open, Type::I32) | (Class::Float, Type::F64) => Some(0),
-        (Class::Open, Type::I64) | (Class::Float, Type::F32) => Some(1),
-        (Class::Open, Type::F64) => Some(2),
-        (Class::Open, Type::F32) => Some(3),
-        (Class::Open | Class::Float | Class::Unknown, _) => None,
-    };
-    classes.iter().zip(info.params).map(one).sum()
 }

@@ -1,16 +1,38 @@
 //! The disassembler: a module as text (reference, chapter "Text").
 //!
-//! For a module that the text front end made, the text compiles to the same required sections again. For any other
-//! module it shows what the code does; where text has no words for something, it says so in a comment. Instruction
-//! sets are shown as the module embeds them: only what is used.
+//! For a module that the text front end made, the text compiles to the same module again: the same required sections,
+//! byte by byte, where locals were numbered in the order in which the code names them. The names of locals and lines
+//! may change; what was imported stands in the one text.
+//!
+//! For any other verified module the text compiles to a module that does the same. What may differ, since text has no
+//! words for it:
+//!
+//! - Numbers: types, literals, sets and locals are numbered by first use, functions in the order of the text (the `op`s
+//!   stand together), and what nothing uses is left out; so are wanted instructions that no code names. Sets of one
+//!   path are shown as one.
+//! - A call of one result, or a `try` of none, at a statement's root goes through a tree. A `cond` at a statement's root
+//!   is an `if` statement. A `set` of several values goes through locals. A `switch` without `default` has an empty one.
+//! - A local that is used outside the block which first assigns it is declared at the top with a value of its type; one
+//!   of a type that has none at hand as `?T`, and read with `as T`. A parameter that changes is copied first. A `for`
+//!   whose local changes or exists outside is a `loop`; an `if.as` of such a local binds another one.
+//! - An `as` to a supertype is nothing, and a `null` has the type that its place expects. A `buf` is freed at the end of the block that declares it. A NaN or infinity,
+//!   and a literal whose type no place tells, is a named constant, of the same bits.
+//! - Expressions that text would nest too deeply are taken apart with `let`. A body whose constructs still nest deeper than
+//!   text can is listed as instructions, in comments; so is one that is not well-formed.
+//! - Exported names which text reserves, names that clash, or a function with several of them, cannot be written.
 //!
 //! Total: any module, verified or not, gives a text.
 
+mod assign;
+mod branch;
+mod build;
 mod expr;
+mod items;
 mod names;
 mod stmt;
 mod strmatch;
 mod tree;
+mod typing;
 
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
@@ -20,38 +42,18 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 
 use crate::instr::Reader;
-use crate::isa::{Event, Field, Instruction, InstructionSet};
+use crate::isa::{Field, InstructionSet};
 use crate::verify::names::is_path;
-use crate::{Func, FuncId, Hierarchy, IsaId, Module, Provides, Signature, TypeDef};
+use crate::{Func, FuncId, Hierarchy, IsaId, Module, Provides};
 use names::Names;
+use typing::Typing;
 
 /// The module's text.
 pub fn module(module: &Module) -> String {
     if has_strange_names(module) {
-        return text(&with_plain_names(module));
+        return Disassembler::new(&with_plain_names(module)).text();
     }
-    text(module)
-}
-
-fn text(module: &Module) -> String {
-    let names = Names::new(module);
-    let types = Hierarchy::new(&module.types);
-    let mut page = Page { module, types: &types, names };
-    let funcs = page.funcs();
-    let state = page.state();
-    let Page { names, .. } = page;
-    let mut out = String::new();
-    if !module.name.is_empty() {
-        let _ = writeln!(out, "module {}", module.name);
-    }
-    isas(module, &mut out);
-    uses(module, &mut out);
-    structs(module, &names, &mut out);
-    let constants: Vec<String> = names.constants().collect();
-    section(&mut out, constants);
-    out.push_str(&state);
-    out.push_str(&funcs);
-    out
+    Disassembler::new(module).text()
 }
 
 // Names of unverified modules: nothing in them may act on a terminal or look like code
@@ -108,207 +110,144 @@ fn with_plain_names(module: &Module) -> Module {
     module
 }
 
-/// Lines, with a blank one in front.
-fn section(out: &mut String, lines: Vec<String>) {
-    if !lines.is_empty() {
-        out.push('\n');
-    }
-    for line in lines {
-        out.push_str(&line);
-        out.push('\n');
-    }
-}
-
-// Instruction sets and capabilities
-
-/// A set's instructions and events, by number.
-type Entries<'m> = (BTreeMap<u8, &'m Instruction>, BTreeMap<u8, &'m Event>);
-
-/// Each path once, with all that is embedded of it.
-fn isas(module: &Module, out: &mut String) {
-    let mut paths: Vec<String> = Vec::new();
-    let mut merged: BTreeMap<String, Entries<'_>> = BTreeMap::new();
-    for set in &module.isas {
-        let path = set.path();
-        if !paths.contains(&path) {
-            paths.push(path.clone());
-        }
-        let (instructions, events) = merged.entry(path).or_default();
-        instructions.extend(set.instructions.iter().map(|one| (one.opcode, one)));
-        events.extend(set.events.iter().map(|one| (one.number, one)));
-    }
-    for path in paths {
-        let Some((instructions, events)) = merged.get(&path) else { continue };
-        let mut lines = alloc::vec![format!("isa {path} {{")];
-        lines.extend(instructions.values().map(|one| format!("  {}", instruction_text(one))));
-        lines.extend(events.values().map(|one| format!("  {}", event_text(one))));
-        lines.push(String::from("}"));
-        section(out, lines);
-    }
-}
-
-fn instruction_text(instruction: &Instruction) -> String {
-    let results = match instruction.results.as_deref() {
-        None => String::new(),
-        Some([one]) if one.name.is_empty() => format!(" -> {}", one.ty),
-        Some(results) => format!(" -> ({})", fields(results, false)),
-    };
-    format!("{} {}({}){results}", instruction.opcode, instruction.name, fields(&instruction.params, true))
-}
-
-fn event_text(event: &Event) -> String {
-    let coalesced = if event.coalesced { "coalesced " } else { "" };
-    format!("{coalesced}event {} {}({})", event.number, event.name, fields(&event.params, true))
-}
-
-/// Operands or results; operands need names.
-fn fields(fields: &[Field], named: bool) -> String {
-    let one = |(at, field): (usize, &Field)| match &*field.name {
-        "" if named => format!("p{at}: {}", field.ty),
-        "" => field.ty.to_string(),
-        name => format!("{name}: {}", field.ty),
-    };
-    fields.iter().enumerate().map(one).collect::<Vec<_>>().join(", ")
-}
-
-fn uses(module: &Module, out: &mut String) {
-    let line = |wanted: &crate::Use| {
-        let path = module.isas.get(wanted.isa.index()).map_or_else(|| String::from("?"), InstructionSet::path);
-        format!("use {}: {path}", wanted.name)
-    };
-    section(out, module.uses.iter().map(line).collect());
-}
-
-// Types, memory, data, globals
-
-fn structs(module: &Module, names: &Names, out: &mut String) {
-    let mut lines = Vec::new();
-    for (at, def) in module.types.iter().enumerate() {
-        let TypeDef::Struct(def) = def else { continue };
-        let id = crate::TypeId(at as u32);
-        let frozen = if def.frozen { "frozen " } else { "" };
-        let parent = def.parent.map_or_else(String::new, |parent| format!(": {}", names.structure(parent)));
-        let field = |(number, field): (usize, &crate::StructField)| {
-            let mutable = if field.mutable { "mut " } else { "" };
-            format!("{mutable}{}: {}", names.own_field(id, number), names.storage(module, field.storage))
-        };
-        let fields: Vec<String> = def.fields.iter().enumerate().map(field).collect();
-        let fields = if fields.is_empty() { String::new() } else { format!(" {} ", fields.join(", ")) };
-        lines.push(format!("{frozen}struct {}{parent} {{{fields}}}", names.structure(id)));
-    }
-    section(out, lines);
-}
-
-/// An address as an `i32` literal.
-fn address(offset: u32) -> String {
-    if i32::try_from(offset).is_ok() { offset.to_string() } else { format!("{offset:#x}") }
-}
-
-fn data_text(bytes: &[u8]) -> String {
-    let mut out = String::from("\"");
-    for byte in bytes {
-        match byte {
-            b'"' | b'\\' => out.extend(['\\', char::from(*byte)]),
-            b'\n' => out.push_str("\\n"),
-            b' '..=b'~' => out.push(char::from(*byte)),
-            _ => _ = write!(out, "\\x{byte:02x}"),
-        }
-    }
-    out.push('"');
-    out
-}
-
 // Functions
 
-/// A module while it is written.
-struct Page<'m> {
-    module: &'m Module,
-    types: &'m Hierarchy,
-    names: Names,
+/// What a function is there for.
+#[derive(Clone, Copy)]
+enum Duty {
+    Op,
+    /// By the place in the module's list.
+    Handler(usize),
+    Program(usize),
+    Test(usize),
 }
 
-impl Page<'_> {
-    /// Memory, data and globals.
-    fn state(&mut self) -> String {
+/// Heights and depths up to which text surely nests less than its limit.
+const SHALLOW: usize = 20;
+/// How tall expressions may be that are taken apart.
+const SPLIT: usize = 24;
+
+struct Disassembler<'m> {
+    module: &'m Module,
+    hierarchy: Hierarchy,
+    duties: BTreeMap<u32, Duty>,
+}
+
+impl<'m> Disassembler<'m> {
+    fn new(module: &'m Module) -> Self {
+        let mut duties = BTreeMap::new();
+        let number = |(at, func): (usize, FuncId)| (func.0, at);
+        let tests = module.tests.iter().map(|test| test.func).enumerate().map(number);
+        duties.extend(tests.map(|(func, at)| (func, Duty::Test(at))));
+        let programs = module.programs.iter().map(|program| program.func).enumerate().map(number);
+        duties.extend(programs.map(|(func, at)| (func, Duty::Program(at))));
+        let handlers = module.handlers.iter().map(|handler| handler.func).enumerate().map(number);
+        duties.extend(handlers.map(|(func, at)| (func, Duty::Handler(at))));
+        duties.extend(module.provides.iter().flat_map(|provides| &provides.ops).map(|op| (op.0, Duty::Op)));
+        Disassembler { module, hierarchy: Hierarchy::new(&module.types), duties }
+    }
+
+    fn text(&self) -> String {
         let module = self.module;
+        let mut names = Names::new(module);
+        let globals = self.globals(&mut names);
+        let funcs = self.funcs(&mut names);
         let mut out = String::new();
-        let mut lines = Vec::new();
-        if let Some(memory) = module.memory {
-            lines.push(format!("memory {}..{}", memory.min, memory.max));
+        if !module.name.is_empty() {
+            let _ = writeln!(out, "module {}", module.name);
         }
-        lines
-            .extend(module.data.iter().map(|data| format!("data {} {}", address(data.offset), data_text(&data.bytes))));
-        section(&mut out, lines);
-        let mut lines = Vec::new();
-        for (at, global) in module.globals.iter().enumerate() {
-            let mutable = if global.mutable { "mut " } else { "" };
-            let name = self.names.global(crate::GlobalId(at as u32));
-            lines.push(format!("global {mutable}{name}{}", self.initial(global)));
-        }
-        section(&mut out, lines);
+        items::isas(module, &names, &mut out);
+        items::uses(module, &mut out);
+        items::section(&mut out, names.constants().collect());
+        items::structs(module, &names, &mut out);
+        items::memory(module, &mut out);
+        items::section(&mut out, globals);
+        out.push_str(&funcs);
         out
     }
 
-    /// `: type = value`, the type left out where the value tells it.
-    fn initial(&mut self, global: &crate::Global) -> String {
-        let nowhere = Func::default();
-        let value = tree::initial(self.module, &global.init);
-        let mut exprs = expr::Exprs { module: self.module, types: self.types, func: &nowhere, names: &mut self.names };
-        let Some(value) = value else { return format!(": {}", exprs.type_text(global.ty)) };
-        let ty = match exprs.needs_type(&value, global.ty) {
-            true => format!(": {}", exprs.type_text(global.ty)),
-            false => String::new(),
-        };
-        format!("{ty} = {}", exprs.text(&value, Some(global.ty)))
+    fn globals(&self, names: &mut Names) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (at, global) in self.module.globals.iter().enumerate() {
+            let func = Func { body: global.init.clone(), ..Func::default() };
+            let mut typing = self.typing(func, None);
+            let mutable = if global.mutable { "mut " } else { "" };
+            let name = names.global(crate::GlobalId(at as u32));
+            lines.push(match build::tree(&mut typing) {
+                Some(init) => {
+                    let mut exprs = expr::Exprs { typing: &typing, names };
+                    let needs = exprs.needs_type(&init, global.ty);
+                    let text = exprs.text(&init, Some(global.ty));
+                    let ty = if needs { format!(": {}", names.ty(global.ty)) } else { String::new() };
+                    format!("global {mutable}{name}{ty} = {text}")
+                }
+                None => format!("// global {mutable}{name}: {} has no initial value", names.ty(global.ty)),
+            });
+        }
+        lines
+    }
+
+    fn typing(&self, func: Func, own: Option<IsaId>) -> Typing<'_> {
+        Typing { module: self.module, hierarchy: &self.hierarchy, func, own }
     }
 
     /// All functions in their order; ops stand together where the first of them does.
-    fn funcs(&mut self) -> String {
+    fn funcs(&self, names: &mut Names) -> String {
         let module = self.module;
         let mut out = String::new();
         let mut provided = module.provides.as_ref();
         for (at, func) in module.funcs.iter().enumerate() {
             let id = FuncId(at as u32);
-            let handler = module.handlers.iter().find(|handler| handler.func == id);
-            let program = module.programs.iter().find(|program| program.func == id);
-            if module.provides.as_ref().is_some_and(|provides| provides.ops.contains(&id)) {
-                if let Some(provides) = provided.take() {
-                    self.ops(provides, &mut out);
+            let results = names.results(&func.sig.results);
+            let (head, results) = match self.duties.get(&id.0) {
+                Some(Duty::Op) => {
+                    if let Some(provides) = provided.take() {
+                        self.ops(names, provides, &mut out);
+                    }
+                    continue;
                 }
-            } else if let Some(handler) = handler {
-                let set =
-                    module.uses.get(handler.source.index()).and_then(|wanted| module.isas.get(wanted.isa.index()));
-                let event = set.and_then(|set| set.event(handler.event));
-                let event = event.map_or_else(|| format!("e{}", handler.event), |event| event.name.to_string());
-                let head = format!("on {}.{event}", self.names.capability(handler.source));
-                self.function((id, func), &head, "", None, &mut out);
-            } else if let Some(program) = program {
-                let path = module.isas.get(program.isa.index()).map_or_else(|| String::from("?"), InstructionSet::path);
-                let head = format!("program {} on {path} ", program.name);
-                let results = self.results(&func.sig);
-                self.function((id, func), &head, &results, Some(program.isa), &mut out);
-            } else if let Some(test) = module.tests.iter().find(|test| test.func == id) {
-                self.function((id, func), &format!("test {}", expr::quoted(&test.name)), "", None, &mut out);
-            } else {
-                let export = if module.exports.iter().any(|export| export.func == id) { "export " } else { "" };
-                let pure = if func.pure { "pure " } else { "" };
-                let head = format!("{export}{pure}func {}", self.names.func(id));
-                let results = self.results(&func.sig);
-                self.function((id, func), &head, &results, None, &mut out);
-            }
+                Some(Duty::Handler(at)) => (self.handler(names, *at), String::new()),
+                Some(Duty::Program(at)) => (self.program(*at), results),
+                Some(Duty::Test(at)) => {
+                    let title = module.tests.get(*at).map_or("", |test| &test.name);
+                    let head = format!("test {}", expr::quoted(title));
+                    self.function(names, (id, func), &head, None, &mut out);
+                    continue;
+                }
+                None => {
+                    let export = if module.exports.iter().any(|export| export.func == id) { "export " } else { "" };
+                    let pure = if func.pure { "pure " } else { "" };
+                    (format!("{export}{pure}func {}", names.func(id)), results)
+                }
+            };
+            self.function(names, (id, func), &head, Some(&results), &mut out);
         }
         if let Some(provides) = provided {
-            self.ops(provides, &mut out);
+            self.ops(names, provides, &mut out);
         }
         out
     }
 
-    fn ops(&mut self, provides: &Provides, out: &mut String) {
+    fn handler(&self, names: &Names, at: usize) -> String {
+        let Some(handler) = self.module.handlers.get(at) else { return String::new() };
+        let wanted = self.module.uses.get(handler.source.index());
+        let set = wanted.and_then(|wanted| self.module.isas.get(wanted.isa.index()));
+        let event = set.and_then(|set| set.event(handler.event));
+        let event = event.map_or_else(|| format!("e{}", handler.event), |event| event.name.to_string());
+        format!("on {}.{event}", names.capability(handler.source))
+    }
+
+    fn program(&self, at: usize) -> String {
+        let Some(program) = self.module.programs.get(at) else { return String::new() };
+        format!("program {} on {} ", program.name, items::path(self.module, program.isa))
+    }
+
+    fn ops(&self, names: &mut Names, provides: &Provides, out: &mut String) {
         let set = self.module.isas.get(provides.isa.index());
-        let path = set.map_or_else(|| String::from("?"), InstructionSet::path);
+        let path = items::path(self.module, provides.isa);
         let name = provides.name.as_ref().map_or_else(String::new, |name| format!(" as {name}"));
         let _ = writeln!(out, "\nprovides {path}{name} {{");
-        let instructions = set.map_or(&[][..], |set| &*set.instructions);
+        let instructions = set.map_or(&[][..], |set: &InstructionSet| &*set.instructions);
         let mut pairs: Vec<_> = provides.ops.iter().zip(instructions).collect();
         pairs.sort_by_key(|(id, _)| **id);
         let mut text = String::new();
@@ -317,9 +256,9 @@ impl Page<'_> {
             let results = match instruction.results.as_deref() {
                 None => String::new(),
                 Some([]) => String::from(" -> ()"),
-                Some(_) => self.results(&func.sig),
+                Some(_) => names.results(&func.sig.results),
             };
-            self.function((*id, func), &format!("op {}", instruction.name), &results, None, &mut text);
+            self.function(names, (*id, func), &format!("op {}", instruction.name), Some(&results), &mut text);
         }
         for line in text.trim_start_matches('\n').lines() {
             let indent = if line.is_empty() { "" } else { "  " };
@@ -328,49 +267,63 @@ impl Page<'_> {
         out.push_str("}\n");
     }
 
-    fn results(&self, sig: &Signature) -> String {
-        let types: Vec<String> = sig.results.iter().map(|ty| self.names.ty(self.module, *ty)).collect();
-        match &types[..] {
-            [] => String::new(),
-            [one] => format!(" -> {one}"),
-            _ => format!(" -> ({})", types.join(", ")),
-        }
-    }
-
-    /// `own` is the set of a program. A test's head has no parameters.
+    /// A function; without `results` it has no parameters either.
     fn function(
-        &mut self,
+        &self,
+        names: &mut Names,
         (id, func): (FuncId, &Func),
         head: &str,
-        results: &str,
-        own: Option<IsaId>,
+        results: Option<&str>,
         out: &mut String,
     ) {
         let wishes = self.module.names.as_ref().and_then(|all| all.locals.get(id.index()));
-        self.names.enter_function(wishes.map_or(&[], |wishes| wishes));
+        names.enter_function(wishes.map_or(&[], |wishes| wishes));
         let mut params = Vec::new();
         for (at, ty) in func.sig.params.iter().enumerate() {
-            let name = self.names.declare(crate::LocalId(at as u32));
-            params.push(format!("{name}: {}", self.names.ty(self.module, *ty)));
+            let name = names.declare(crate::LocalId(at as u32));
+            params.push(format!("{name}: {}", names.ty(*ty)));
         }
-        let head = match head.starts_with("test ") {
-            true => String::from(head),
-            false => format!("{head}({}){results}", params.join(", ")),
+        let head = match results {
+            Some(results) => format!("{head}({}){results}", params.join(", ")),
+            None => head.to_string(),
         };
-        match tree::build(self.module, func, own) {
-            Some(block) if block.is_empty() => _ = writeln!(out, "\n{head} {{}}"),
-            Some(block) => {
-                let body = stmt::body(self.module, self.types, func, &mut self.names, &block);
-                let _ = writeln!(out, "\n{head} {{\n{body}}}");
-            }
+        let own = match self.duties.get(&id.0) {
+            Some(Duty::Program(at)) => self.module.programs.get(*at).map(|program| program.isa),
+            Some(Duty::Op | Duty::Handler(_) | Duty::Test(_)) | None => None,
+        };
+        match self.body(names, func, own) {
+            Some(body) if body.is_empty() => _ = writeln!(out, "\n{head} {{}}"),
+            Some(body) => _ = writeln!(out, "\n{head} {{\n{body}}}"),
             None => {
-                let _ = writeln!(
-                    out,
-                    "\n{head} {{\n  // This body has no text; its instructions are:\n{}}}",
-                    listing(func)
-                );
+                let listing = listing(func);
+                let _ = writeln!(out, "\n{head} {{\n  // This body has no text; its instructions are:\n{listing}}}");
             }
         }
+    }
+
+    /// A body as text, its expressions taken apart if they nest too deeply.
+    fn body(&self, names: &mut Names, func: &Func, own: Option<IsaId>) -> Option<String> {
+        for tallest in [None, Some(SPLIT)] {
+            let mut typing = self.typing(func.clone(), own);
+            let Some(built) = build::build(&mut typing, tallest) else { continue };
+            let before = names.mark();
+            let text = stmt::body(&typing, names, &built.block);
+            let shallow = built.height <= SHALLOW && built.depth <= SHALLOW;
+            if shallow || !nests_too_deeply(&text) {
+                return Some(text);
+            }
+            names.reset(before);
+        }
+        None
+    }
+}
+
+/// Whether text refuses a body for how deeply it nests.
+fn nests_too_deeply(body: &str) -> bool {
+    let text = format!("func f() {{\n{body}}}");
+    match crate::text::compile("", &text, &[]) {
+        Ok(_) => false,
+        Err(all) => all.iter().any(|one| one.code == crate::text::Code::TooDeep),
     }
 }
 

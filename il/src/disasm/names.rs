@@ -5,26 +5,26 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::isa::Instruction;
 use crate::op::Op;
+use crate::types::CapDef;
 use crate::verify::names::is_identifier;
-use crate::{FieldId, FuncId, GlobalId, LocalId, Module, Storage, Type, TypeDef, TypeId, UseId};
+use crate::{FieldId, FuncId, GlobalId, LocalId, Module, ProgramId, Storage, Type, TypeDef, TypeId, UseId};
 
-/// Shapes of vectors.
-const SHAPES: [&str; 6] = ["i8x16", "i16x8", "i32x4", "i64x2", "f32x4", "f64x2"];
-/// Types inside one another that are shown.
-const TYPE_DEPTH: usize = 130;
-/// Parts of a type that are shown.
-const TYPE_PARTS: usize = 2000;
+/// Bytes of a type's text after which it is cut short; only hostile modules have such types.
+const LONGEST_TYPE: usize = 1024;
 
 /// Names in use, and those that are still to be given.
 pub(super) struct Names {
     funcs: Vec<String>,
     globals: Vec<String>,
     uses: Vec<String>,
-    /// One a struct; empty for other definitions.
+    /// One a definition, as it is written.
     types: Vec<String>,
-    /// Names of each struct's own fields.
+    /// Of structs, all fields, the inherited ones first.
     fields: Vec<Vec<String>>,
+    /// The instructions shown of each set, by its path.
+    shown: BTreeMap<String, BTreeSet<u8>>,
     /// Names of items and built-in functions, which no local may hide.
     taken: BTreeSet<String>,
     /// Constants that had to be named: `type = value` to name.
@@ -34,199 +34,199 @@ pub(super) struct Names {
     /// The names that visible locals have.
     given: BTreeMap<u32, String>,
     visible: BTreeSet<String>,
+    /// Locals that are declared as nullable, since no value of theirs was at hand.
+    nullable: BTreeSet<u32>,
 }
+
+/// The names of visible locals.
+pub(super) type Locals = (BTreeMap<u32, String>, BTreeSet<String>);
+
+/// What the language has besides operators; a name like these would hide it.
+const BUILT_IN: [&str; 15] = [
+    "wait",
+    "wait_forever",
+    "flush",
+    "caller",
+    "attenuate",
+    "revoke",
+    "freeze",
+    "take",
+    "i8x16",
+    "i16x8",
+    "i32x4",
+    "i64x2",
+    "f32x4",
+    "f64x2",
+    "offset",
+];
 
 impl Names {
     /// Names a module's items.
     pub fn new(module: &Module) -> Self {
         let prelude = Op::TABLE.iter().map(|info| info.text.to_string());
-        let base = ["wait", "wait_forever", "flush", "caller", "attenuate", "revoke", "freeze", "take", "test"];
-        let base = base.iter().chain(&SHAPES).map(|name| String::from(*name));
         let mut names = Names {
             funcs: Vec::new(),
             globals: Vec::new(),
             uses: Vec::new(),
             types: Vec::new(),
             fields: Vec::new(),
-            taken: prelude.chain(base).collect(),
+            shown: BTreeMap::new(),
+            taken: prelude.chain(BUILT_IN.map(String::from)).collect(),
             constants: BTreeMap::new(),
             wishes: Vec::new(),
             given: BTreeMap::new(),
             visible: BTreeSet::new(),
+            nullable: BTreeSet::new(),
         };
-        let known = module.names.as_ref();
-        names.taken.extend(module.exports.iter().map(|export| export.name.clone()));
-        // Capabilities' names are part of the module: they cannot give way.
-        names.uses = module.uses.iter().map(|wanted| wanted.name.clone()).collect();
-        names.taken.extend(names.uses.iter().cloned());
-        names.taken.extend(module.programs.iter().map(|program| program.name.clone()));
-        // In a program, these hide what else is called like them.
+        for set in &module.isas {
+            names.shown.entry(set.path()).or_default().extend(set.instructions.iter().map(|one| one.opcode));
+        }
+        // In a program, the names of its set's instructions come before those of items.
         for program in &module.programs {
             let set = module.isas.get(program.isa.index());
-            names.taken.extend(set.iter().flat_map(|set| set.instructions.iter().map(|one| one.name.to_string())));
+            names.taken.extend(set.into_iter().flat_map(|set| set.instructions.iter().map(|one| one.name.to_string())));
         }
-        names.name_types(module);
-        for at in 0..module.funcs.len() {
-            let export = module.exports.iter().find(|export| export.func.index() == at);
-            let name = match export {
-                Some(export) => export.name.clone(),
-                None => names.free(known.and_then(|known| known.funcs.get(at)), &format!("f{at}")),
-            };
-            names.taken.insert(name.clone());
-            names.funcs.push(name);
-        }
+        // What is part of the module cannot give way.
+        names.uses = module.uses.iter().map(|wanted| wanted.name.clone()).collect();
+        names.taken.extend(names.uses.iter().cloned());
+        names.taken.extend(module.exports.iter().map(|export| export.name.clone()));
+        names.taken.extend(module.programs.iter().map(|program| program.name.clone()));
+        names.name_funcs(module);
+        let known = module.names.as_ref();
         for at in 0..module.globals.len() {
             let name = names.free(known.and_then(|known| known.globals.get(at)), &format!("g{at}"));
             names.taken.insert(name.clone());
             names.globals.push(name);
         }
+        names.name_types(module);
         names
     }
 
-    /// Structs and their fields. A field's name differs from the inherited ones.
+    fn name_funcs(&mut self, module: &Module) {
+        let known = module.names.as_ref();
+        let mut fixed: BTreeMap<u32, &String> = BTreeMap::new();
+        for export in module.exports.iter().rev() {
+            fixed.insert(export.func.0, &export.name);
+        }
+        fixed.extend(module.programs.iter().map(|program| (program.func.0, &program.name)));
+        for at in 0..module.funcs.len() {
+            let name = match fixed.get(&(at as u32)) {
+                Some(name) => (*name).clone(),
+                None => self.free(known.and_then(|known| known.funcs.get(at)), &format!("f{at}")),
+            };
+            self.taken.insert(name.clone());
+            self.funcs.push(name);
+        }
+    }
+
+    /// Names structs and their fields, then writes the other types, whose parts stand before them.
     fn name_types(&mut self, module: &Module) {
         let known = module.names.as_ref();
         for (at, def) in module.types.iter().enumerate() {
+            let wishes = known.and_then(|known| known.types.get(at));
             let TypeDef::Struct(def) = def else {
                 self.types.push(String::new());
                 self.fields.push(Vec::new());
                 continue;
             };
-            let wishes = known.and_then(|known| known.types.get(at));
             let name = self.free(wishes.map(|wishes| &wishes.name), &format!("S{at}"));
             self.taken.insert(name.clone());
             self.types.push(name);
-            let mut seen: BTreeSet<String> = BTreeSet::new();
-            let mut parent = def.parent.filter(|parent| parent.index() < at);
-            while let Some(id) = parent {
-                seen.extend(self.fields.get(id.index()).into_iter().flatten().cloned());
-                let above = match module.types.get(id.index()) {
-                    Some(TypeDef::Struct(def)) => def.parent,
-                    _ => None,
-                };
-                parent = above.filter(|above| above.index() < id.index());
+            let parent = def.parent.and_then(|parent| self.fields.get(parent.index()));
+            let mut fields = parent.cloned().unwrap_or_default();
+            let mut used: BTreeSet<String> = fields.iter().cloned().collect();
+            for own in 0..def.fields.len() {
+                let wish = wishes.and_then(|wishes| wishes.fields.get(own));
+                let name = unused(wish, &format!("f{}", fields.len()), |name| used.contains(name));
+                used.insert(name.clone());
+                fields.push(name);
             }
-            let mut own = Vec::new();
-            for number in 0..def.fields.len() {
-                let wish = wishes.and_then(|wishes| wishes.fields.get(number));
-                let wish = wish.filter(|name| is_identifier(name) && !is_reserved(name) && !seen.contains(*name));
-                let mut name = wish.cloned().unwrap_or_else(|| format!("f{number}"));
-                while seen.contains(&name) {
-                    name.push('_');
+            self.fields.push(fields);
+        }
+        for (at, def) in module.types.iter().enumerate() {
+            let text = match def {
+                TypeDef::Struct(_) => continue,
+                TypeDef::Array(def) => {
+                    format!("{}[{}]", if def.mutable { "mut " } else { "" }, self.storage(def.element))
                 }
-                seen.insert(name.clone());
-                own.push(name);
-            }
-            self.fields.push(own);
+                TypeDef::Func(sig) => format!("func({}){}", self.list(&sig.params), self.results(&sig.results)),
+                TypeDef::Cap(def) => self.cap(module, def),
+            };
+            let text = if text.len() > LONGEST_TYPE { String::from("any /* too long */") } else { text };
+            self.types[at] = text;
         }
     }
 
-    /// A struct's name.
-    pub fn structure(&self, id: TypeId) -> String {
-        self.types.get(id.index()).filter(|name| !name.is_empty()).cloned().unwrap_or_else(|| format!("S{}", id.0))
-    }
-
-    /// The name of a struct's own field.
-    pub fn own_field(&self, id: TypeId, number: usize) -> String {
-        let name = self.fields.get(id.index()).and_then(|fields| fields.get(number));
-        name.cloned().unwrap_or_else(|| format!("f{number}"))
-    }
-
-    /// The name of a field, the inherited ones counted first.
-    pub fn field(&self, module: &Module, id: TypeId, field: FieldId) -> String {
-        let mut chain = Vec::new();
-        let mut at = Some(id);
-        while let Some(id) = at {
-            let Some(TypeDef::Struct(def)) = module.types.get(id.index()) else { break };
-            chain.push((id, def.fields.len()));
-            at = def.parent.filter(|parent| parent.index() < id.index());
+    fn cap(&self, module: &Module, def: &CapDef) -> String {
+        let Some(set) = module.isas.get(def.isa.index()) else { return format!("set{}@0", def.isa.0) };
+        let path = set.path();
+        if self.shows_only(&path, &def.instructions) {
+            return path;
         }
-        let mut number = field.index();
-        for (id, count) in chain.into_iter().rev() {
-            match number.checked_sub(count) {
-                Some(rest) => number = rest,
-                None => return self.own_field(id, number),
-            }
-        }
-        format!("f{}", field.0)
+        let one = |opcode: &u8| self.instruction(set.instruction(*opcode), *opcode);
+        format!("{path}({})", def.instructions.iter().map(one).collect::<Vec<_>>().join(", "))
     }
 
-    /// A type as text.
-    pub fn ty(&self, module: &Module, ty: Type) -> String {
-        match ty {
-            Type::Ref(id) => self.def(module, id, TYPE_DEPTH, &mut TYPE_PARTS.clone()),
-            Type::Opt(id) => format!("?{}", self.def(module, id, TYPE_DEPTH, &mut TYPE_PARTS.clone())),
-            plain => plain.name().to_string(),
+    fn shows_only(&self, path: &str, instructions: &[u8]) -> bool {
+        self.shown.get(path).is_some_and(|shown| shown.iter().eq(instructions))
+    }
+
+    /// Whether this is the type of a wanted capability's value where text expects none: all of its set.
+    pub fn is_whole_use(&self, module: &Module, id: UseId, ty: TypeId) -> bool {
+        let set = module.uses.get(id.index()).and_then(|wanted| module.isas.get(wanted.isa.index()));
+        match (set, module.types.get(ty.index())) {
+            (Some(set), Some(TypeDef::Cap(def))) => self.shows_only(&set.path(), &def.instructions),
+            _ => false,
         }
     }
 
-    pub fn storage(&self, module: &Module, storage: Storage) -> String {
+    /// A type as it is written.
+    pub fn ty(&self, ty: Type) -> String {
+        let Some(id) = ty.def() else { return ty.name().to_string() };
+        let name = self.types.get(id.index()).cloned().unwrap_or_else(|| format!("type{}", id.0));
+        if ty.is_nullable() { format!("?{name}") } else { name }
+    }
+
+    /// What a field or element is stored as.
+    pub fn storage(&self, storage: Storage) -> String {
         match storage {
-            Storage::Value(ty) => self.ty(module, ty),
+            Storage::Value(ty) => self.ty(ty),
             packed => packed.name().to_string(),
         }
     }
 
-    fn nested(&self, module: &Module, ty: Type, depth: usize, parts: &mut usize) -> String {
-        match ty {
-            Type::Ref(id) => self.def(module, id, depth, parts),
-            Type::Opt(id) => format!("?{}", self.def(module, id, depth, parts)),
-            plain => plain.name().to_string(),
+    /// Types, one after the other.
+    pub fn list(&self, types: &[Type]) -> String {
+        types.iter().map(|ty| self.ty(*ty)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// ` -> T`, ` -> (T, T)` or nothing.
+    pub fn results(&self, types: &[Type]) -> String {
+        match types {
+            [] => String::new(),
+            [one] => format!(" -> {}", self.ty(*one)),
+            several => format!(" -> ({})", self.list(several)),
         }
     }
 
-    /// `depth` and `parts` bound what is shown of types that no text could have.
-    fn def(&self, module: &Module, id: TypeId, depth: usize, parts: &mut usize) -> String {
-        let (Some(depth), Some(left)) = (depth.checked_sub(1), parts.checked_sub(1)) else {
-            return String::from("any");
-        };
-        *parts = left;
-        let mut list = |types: &[Type]| {
-            types.iter().map(|ty| self.nested(module, *ty, depth, parts)).collect::<Vec<_>>().join(", ")
-        };
-        match module.types.get(id.index()) {
-            Some(TypeDef::Struct(_)) | None => self.structure(id),
-            Some(TypeDef::Array(def)) => {
-                let element = match def.element {
-                    Storage::Value(ty) => list(&[ty]),
-                    packed => packed.name().to_string(),
-                };
-                format!("{}[{element}]", if def.mutable { "mut " } else { "" })
-            }
-            Some(TypeDef::Func(sig)) => match &sig.results[..] {
-                [] => format!("func({})", list(&sig.params)),
-                [_] => format!("func({}) -> {}", list(&sig.params), list(&sig.results)),
-                several => format!("func({}) -> ({})", list(&sig.params), list(several)),
-            },
-            Some(TypeDef::Cap(def)) => match module.isas.get(def.isa.index()) {
-                Some(set) => {
-                    let name = |opcode: &u8| {
-                        set.instruction(*opcode).map_or_else(|| format!("i{opcode}"), |one| one.name.to_string())
-                    };
-                    let names: Vec<String> = def.instructions.iter().map(name).collect();
-                    format!("{}({})", set.path(), names.join(", "))
-                }
-                None => String::from("?"),
-            },
-        }
+    /// The names of a struct's fields, the inherited ones first.
+    pub fn fields(&self, ty: TypeId) -> &[String] {
+        self.fields.get(ty.index()).map_or(&[], |fields| fields)
+    }
+
+    /// A field's name.
+    pub fn field(&self, ty: TypeId, field: FieldId) -> String {
+        self.fields(ty).get(field.index()).cloned().unwrap_or_else(|| format!("f{}", field.0))
+    }
+
+    /// A device program's name.
+    pub fn program(&self, module: &Module, id: ProgramId) -> String {
+        module.programs.get(id.index()).map_or_else(|| format!("p{}", id.0), |program| program.name.clone())
     }
 
     /// The wish if it can serve, else the fallback; made unique by a number.
     fn free(&self, wish: Option<&String>, fallback: &str) -> String {
-        let legal = |name: &&String| is_identifier(name) && !is_reserved(name) && *name != "_";
-        let stem = wish.filter(legal).map_or(fallback, String::as_str);
-        let taken = |name: &str| self.taken.contains(name) || self.visible.contains(name);
-        if !taken(stem) {
-            return stem.to_string();
-        }
-        let mut number = 2u32;
-        loop {
-            let name = format!("{stem}_{number}");
-            if !taken(&name) {
-                return name;
-            }
-            number += 1;
-        }
+        unused(wish, fallback, |name| self.taken.contains(name) || self.visible.contains(name))
     }
 
     /// Turns to another function: no local is visible yet.
@@ -234,11 +234,35 @@ impl Names {
         self.wishes = wishes.to_vec();
         self.given.clear();
         self.visible.clear();
+        self.nullable.clear();
     }
 
-    /// What the current function's locals would like to be called.
-    pub fn wishes(&self) -> Vec<String> {
-        self.wishes.clone()
+    /// What the current function's locals are called so far.
+    pub fn mark(&self) -> Locals {
+        (self.given.clone(), self.visible.clone())
+    }
+
+    /// Goes back to such a state.
+    pub fn reset(&mut self, (given, visible): Locals) {
+        (self.given, self.visible) = (given, visible);
+        self.nullable.clear();
+    }
+
+    /// Notes that a local is declared as nullable.
+    pub fn make_nullable(&mut self, id: LocalId) {
+        self.nullable.insert(id.0);
+    }
+
+    /// Whether a local is declared as nullable though its type is not.
+    pub fn is_nullable(&self, id: LocalId) -> bool {
+        self.nullable.contains(&id.0)
+    }
+
+    /// A new name, for a value of a local that the module does not have.
+    pub fn temporary(&mut self, stem: &str) -> String {
+        let name = self.free(None, stem);
+        self.visible.insert(name.clone());
+        name
     }
 
     /// Makes a local visible; returns its name.
@@ -246,13 +270,6 @@ impl Names {
         let name = self.free(self.wishes.get(id.index()), &format!("t{}", id.0));
         self.visible.insert(name.clone());
         self.given.insert(id.0, name.clone());
-        name
-    }
-
-    /// A name for what the module has no local for; visible until the function's end.
-    pub fn fresh(&mut self, stem: &str) -> String {
-        let name = self.free(None, stem);
-        self.visible.insert(name.clone());
         name
     }
 
@@ -292,6 +309,11 @@ impl Names {
         self.uses.get(id.index()).cloned().unwrap_or_else(|| format!("c{}", id.0))
     }
 
+    /// An instruction's name.
+    pub fn instruction(&self, instruction: Option<&Instruction>, opcode: u8) -> String {
+        instruction.map_or_else(|| format!("i{opcode}"), |instruction| instruction.name.to_string())
+    }
+
     /// The name of a constant of this type and value.
     pub fn constant(&mut self, ty: Type, value: &str) -> String {
         let key = format!("{ty} = {value}");
@@ -307,6 +329,23 @@ impl Names {
     /// Declarations of the constants that were named.
     pub fn constants(&self) -> impl Iterator<Item = String> + '_ {
         self.constants.iter().map(|(value, name)| format!("const {name}: {value}"))
+    }
+}
+
+/// The wish if it is a legal name, else the fallback; made unused by a number.
+fn unused(wish: Option<&String>, fallback: &str, taken: impl Fn(&str) -> bool) -> String {
+    let legal = |name: &&String| is_identifier(name) && !is_reserved(name) && *name != "_";
+    let stem = wish.filter(legal).map_or(fallback, String::as_str);
+    if !taken(stem) {
+        return stem.to_string();
+    }
+    let mut number = 2u32;
+    loop {
+        let name = format!("{stem}_{number}");
+        if !taken(&name) {
+            return name;
+        }
+        number += 1;
     }
 }
 
