@@ -176,10 +176,14 @@ impl Typed {
 
     /// Whether it gives the same whenever in an expression it is evaluated, and does nothing.
     pub fn is_stable(&self) -> bool {
-        match &self.kind {
-            Kind::Value(_) | Kind::Null(_) | Kind::Error | Kind::Get(_) | Kind::Take(_) => true,
-            Kind::Node(Instr::FuncRef(..) | Instr::Cap(..) | Instr::Caller, _) => true,
-            _ => false,
-        }
+        matches!(
+            &self.kind,
+            Kind::Value(_)
+                | Kind::Null(_)
+                | Kind::Error
+                | Kind::Get(_)
+                | Kind::Take(_)
+                | Kind::Node(Instr::FuncRef(..) | Instr::Cap(..) | Instr::Caller, _)
+        )
     }
 }
