@@ -19,7 +19,7 @@ use crate::service::Reply;
 /// What runs a VM.
 #[derive(Debug)]
 enum Body {
-    Native(Native),
+    Native(Box<Native>),
     Interpreted(Box<Interpreted>),
 }
 
@@ -74,7 +74,7 @@ impl Instance {
     ) -> Result<Instance, LoadError> {
         let own = program.clone();
         let body = match program.engine() {
-            Engine::Jit => Body::Native(Native::new(platform, own, &account, stack_bytes, heap)?),
+            Engine::Jit => Body::Native(Box::new(Native::new(platform, own, &account, stack_bytes, heap)?)),
             Engine::Interpreter => {
                 Body::Interpreted(Box::new(Interpreted::new(platform, own, account.clone(), stack_bytes)?))
             }

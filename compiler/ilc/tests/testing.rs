@@ -59,6 +59,8 @@ fn results_are_json_for_programs() {
     let [test, total] = &lines[..] else { panic!("two objects: {}", run.out) };
     assert_eq!((run.code, &test["test"], &test["passed"]), (1, &"five".into(), &false.into()));
     assert_eq!(test["console"], "about to fail\n");
+    let errors: Vec<Value> = run.err.lines().map(|line| serde_json::from_str(line).expect("here too")).collect();
+    assert_eq!(errors.len(), 1, "{}", run.err);
     assert_eq!((&total["failed"], &total["filtered_out"]), (&1.into(), &5.into()));
 }
 

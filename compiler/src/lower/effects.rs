@@ -5,13 +5,15 @@ use alloc::vec::Vec;
 use hashbrown::HashMap;
 use il::instr::{Instr, Reader};
 use il::op::Op;
-use il::{FuncId, Module, TypeId};
+use il::{FuncId, Hierarchy, Module, StructDef, TypeDef, TypeId};
 
-/// What lowering knows of a module's functions before it starts.
+/// What lowering knows of a module's functions and types before it starts.
 #[derive(Default)]
 pub(crate) struct Effects {
     /// By function: whether a collection may happen while it runs.
     collects: Vec<bool>,
+    /// How many frozen structs have a lower number than each.
+    frozen: Vec<u32>,
     /// What `func.ref` names, in the order in which it first stands there.
     pub func_refs: Vec<(FuncId, TypeId)>,
     /// Places in `func_refs`.
@@ -31,17 +33,21 @@ pub(super) enum Effect {
 
 impl Effects {
     /// Reads all bodies once. Those that do not decode are passed over: lowering reports them.
-    pub fn of(module: &Module) -> Effects {
+    pub fn of(module: &Module, hierarchy: &Hierarchy) -> Effects {
         let mut effects = Effects { collects: alloc::vec![false; module.funcs.len()], ..Effects::default() };
+        effects.count_frozen(module, hierarchy);
         let mut callers: Vec<Vec<u32>> = alloc::vec![Vec::new(); module.funcs.len()];
         let mut work = Vec::new();
         for global in &module.globals {
-            effects.note_references(&global.init);
+            let mut reader = Reader::new(&global.init);
+            while let Ok(Some(instr)) = reader.next() {
+                effects.note_reference(instr);
+            }
         }
         for (at, func) in module.funcs.iter().enumerate() {
-            effects.note_references(&func.body);
             let mut reader = Reader::new(&func.body);
             while let Ok(Some(instr)) = reader.next() {
+                effects.note_reference(instr);
                 match effect(instr) {
                     Effect::None => {}
                     Effect::Collects => effects.mark(at, &mut work),
@@ -70,16 +76,36 @@ impl Effects {
         }
     }
 
-    fn note_references(&mut self, body: &[u8]) {
-        let mut reader = Reader::new(body);
-        while let Ok(Some(instr)) = reader.next() {
-            if let Instr::FuncRef(func, ty) = instr {
-                self.numbers.entry((func, ty)).or_insert_with(|| {
-                    self.func_refs.push((func, ty));
-                    self.func_refs.len() as u32 - 1
-                });
+    fn note_reference(&mut self, instr: Instr<'_>) {
+        if let Instr::FuncRef(func, ty) = instr {
+            self.numbers.entry((func, ty)).or_insert_with(|| {
+                self.func_refs.push((func, ty));
+                self.func_refs.len() as u32 - 1
+            });
+        }
+    }
+
+    fn count_frozen(&mut self, module: &Module, hierarchy: &Hierarchy) {
+        self.frozen = alloc::vec![0; module.types.len() + 1];
+        for (at, def) in module.types.iter().enumerate() {
+            let number = hierarchy.numbers(TypeId(at as u32)).0 as usize;
+            if let (TypeDef::Struct(StructDef { frozen: true, .. }), Some(count)) =
+                (def, self.frozen.get_mut(number + 1))
+            {
+                *count = 1;
             }
         }
+        let mut sum = 0;
+        for count in &mut self.frozen {
+            sum += *count;
+            *count = sum;
+        }
+    }
+
+    /// Whether a struct with a number in this range is frozen.
+    pub(super) fn has_frozen(&self, (first, last): (u32, u32)) -> bool {
+        let below = |number: u32| self.frozen.get(number as usize).copied().unwrap_or(0);
+        below(first) != below(last.saturating_add(1))
     }
 
     /// Whether a collection may happen while a function runs.

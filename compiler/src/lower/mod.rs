@@ -56,7 +56,7 @@ use operand::{Hold, Operand};
 use scan::Facts;
 
 pub(crate) use effects::Effects;
-pub(crate) use exits::{exit_signature, import};
+pub(crate) use exits::{LOAD_OUTSIDE, exit_signature, import};
 
 /// The CLIF type that carries an IL type.
 pub(crate) fn clif_type(ty: Type) -> Clif {

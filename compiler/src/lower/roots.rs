@@ -51,7 +51,8 @@ impl Lowering<'_, '_> {
     pub(super) fn house_operands(&mut self) {
         for at in 0..self.stack.len() {
             let Some(operand) = self.stack.get(at).copied() else { return };
-            if !operand.moves() || operand.home.is_some() {
+            // A null stays what it is.
+            if !operand.moves() || operand.home.is_some() || self.constant(operand.value).is_some() {
                 continue;
             }
             let home = if at < VARIABLES {

@@ -22,7 +22,8 @@ impl Writer<'_, '_> {
 
     /// An assignment, a declaration, or (at a value block's end) the value alone.
     pub fn assign(&mut self, dests: &Dests, source: &Expr, value_only: bool) -> String {
-        let is_declared = |writer: &Self, dest: &Option<LocalId>| dest.is_none_or(|id| writer.exprs.names.is_declared(id));
+        let is_declared =
+            |writer: &Self, dest: &Option<LocalId>| dest.is_none_or(|id| writer.exprs.names.is_declared(id));
         if value_only {
             let ty = dests.first().copied().flatten().and_then(|id| self.local_type(id));
             return self.text(source, ty);
@@ -61,7 +62,8 @@ impl Writer<'_, '_> {
     /// Whether the results have the very types of the locals.
     pub fn fit_exactly(&self, dests: &Dests, source: &Expr) -> bool {
         let Some(results) = self.exprs.typing.results(source) else { return false };
-        let same = |(dest, result): (&Option<LocalId>, &Type)| dest.is_none_or(|id| self.local_type(id) == Some(*result));
+        let same =
+            |(dest, result): (&Option<LocalId>, &Type)| dest.is_none_or(|id| self.local_type(id) == Some(*result));
         dests.len() == results.len() && dests.iter().zip(&results).all(same)
     }
 

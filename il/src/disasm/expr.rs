@@ -282,11 +282,6 @@ impl Exprs<'_, '_> {
 
     fn identity(&mut self, op: &str, left: &Expr, right: &Expr) -> String {
         let (a, b) = (self.typing.ty(left), self.typing.ty(right));
-        let text = |ty| matches!(ty, Some(Type::Str | Type::OptStr));
-        if text(a) || text(b) {
-            // Text compares strings by their bytes.
-            return format!("{} {op} {}", self.as_any(left), self.as_any(right));
-        }
         let left_hint = if matches!(left, Expr::Null(_)) && !matches!(right, Expr::Null(_)) { b } else { None };
         let left = self.operand(left, Place { hint: left_hint, typed: false }, COMPARISON + 1);
         let right = self.operand(right, Place { hint: a, typed: false }, COMPARISON + 1);
@@ -294,8 +289,7 @@ impl Exprs<'_, '_> {
     }
 
     fn new_struct(&mut self, ty: TypeId, values: &[Expr]) -> String {
-        let types: Vec<Type> =
-            self.typing.hierarchy.fields(ty).iter().map(|field| field.storage.value()).collect();
+        let types: Vec<Type> = self.typing.hierarchy.fields(ty).iter().map(|field| field.storage.value()).collect();
         let mut fields = Vec::new();
         for (at, value) in values.iter().enumerate() {
             let name = self.field(ty, crate::FieldId(at as u32));

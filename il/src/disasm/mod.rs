@@ -15,7 +15,7 @@
 //! - A local that is used outside the block which first assigns it is declared at the top with a value of its type; one
 //!   of a type that has none at hand as `?T`, and read with `as T`. A parameter that changes is copied first. A `for`
 //!   whose local changes or exists outside is a `loop`; an `if.as` of such a local binds another one.
-//! - An `as` to a supertype is nothing. A `buf` is freed at the end of the block that declares it. A NaN or infinity,
+//! - An `as` to a supertype is nothing, and a `null` has the type that its place expects. A `buf` is freed at the end of the block that declares it. A NaN or infinity,
 //!   and a literal whose type no place tells, is a named constant, of the same bits.
 //! - Expressions that text would nest too deeply are taken apart with `let`. A body whose constructs still nest deeper than
 //!   text can is listed as instructions, in comments; so is one that is not well-formed.

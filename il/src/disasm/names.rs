@@ -43,8 +43,21 @@ pub(super) type Locals = (BTreeMap<u32, String>, BTreeSet<String>);
 
 /// What the language has besides operators; a name like these would hide it.
 const BUILT_IN: [&str; 15] = [
-    "wait", "wait_forever", "flush", "caller", "attenuate", "revoke", "freeze", "take", "i8x16", "i16x8", "i32x4", "i64x2",
-    "f32x4", "f64x2", "offset",
+    "wait",
+    "wait_forever",
+    "flush",
+    "caller",
+    "attenuate",
+    "revoke",
+    "freeze",
+    "take",
+    "i8x16",
+    "i16x8",
+    "i32x4",
+    "i64x2",
+    "f32x4",
+    "f64x2",
+    "offset",
 ];
 
 impl Names {

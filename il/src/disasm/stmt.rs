@@ -103,7 +103,9 @@ impl<'a, 'm> Writer<'a, 'm> {
             Type::V128 => String::from(" = v128(0, 0)"),
             Type::I64 => String::from(": i64 = 0"),
             Type::F32 => String::from(": f32 = 0.0"),
-            Type::OptStr | Type::OptBuf | Type::OptAny | Type::Opt(_) => format!(": {} = null", self.exprs.names.ty(ty)),
+            Type::OptStr | Type::OptBuf | Type::OptAny | Type::Opt(_) => {
+                format!(": {} = null", self.exprs.names.ty(ty))
+            }
             Type::Any | Type::Ref(_) => {
                 self.exprs.names.make_nullable(id);
                 format!(": {} = null", self.exprs.names.ty(ty.nullable().unwrap_or(ty)))
@@ -196,7 +198,8 @@ impl<'a, 'm> Writer<'a, 'm> {
                 at += 2;
                 continue;
             }
-            if let Some((found, next)) = next.and_then(|next| Some((self.pairs.find(self.exprs.names, stmt, next)?, next)))
+            if let Some((found, next)) =
+                next.and_then(|next| Some((self.pairs.find(self.exprs.names, stmt, next)?, next)))
             {
                 at += 2;
                 let (head, dests) = self.declaration(next, value.filter(|_| at == block.len()));

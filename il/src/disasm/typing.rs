@@ -139,7 +139,9 @@ impl<'m> Typing<'m> {
             Node::Try(_) | Node::ArrayLen => Some(Type::I32),
             Node::Shuffle(_) => Some(Type::V128),
             Node::StructNew(ty) | Node::ArrayNew(ty) | Node::ArrayOf(ty) | Node::Attenuate(ty) => Some(Type::Ref(ty)),
-            Node::FieldGet(ty, field) => self.hierarchy.fields(ty).get(field.index()).map(|field| field.storage.value()),
+            Node::FieldGet(ty, field) => {
+                self.hierarchy.fields(ty).get(field.index()).map(|field| field.storage.value())
+            }
             Node::FieldTake(..) | Node::ArrayTake(_) => Some(Type::OptBuf),
             Node::ArrayGet(ty) => self.array(ty).map(|def| def.element.value()),
             Node::RefEq | Node::RefNe | Node::Is(_) => Some(Type::Bool),
@@ -184,8 +186,7 @@ impl<'m> Typing<'m> {
             _ if self.hierarchy.is_subtype(high, low) => low,
             (Type::Ref(low), Type::Ref(high)) => {
                 let parent = |id: &TypeId| self.hierarchy.struct_def(*id).and_then(|def| def.parent);
-                let mut ancestors =
-                    core::iter::successors(Some(low), parent).take(crate::limits::STRUCT_DEPTH + 1);
+                let mut ancestors = core::iter::successors(Some(low), parent).take(crate::limits::STRUCT_DEPTH + 1);
                 Type::Ref(ancestors.find(|ancestor| self.hierarchy.def_is_subtype(high, *ancestor))?)
             }
             _ => return None,

@@ -32,6 +32,10 @@ fn dest(id: u32) -> Option<LocalId> {
 }
 
 impl Code {
+    /// For what has no method here.
+    pub fn writer(&mut self) -> &mut Writer {
+        &mut self.writer
+    }
     pub fn put(mut self, instr: Instr<'_>) -> Self {
         self.writer.push(instr);
         self
