@@ -450,7 +450,7 @@ impl Exprs<'_, '_> {
             return given;
         }
         let plain = |class: Class, ty: Type| class.settled() == Some(ty);
-        if is_overloaded(info) && classes.iter().all(is_open) {
+        if classes.iter().all(is_open) && is_overloaded(info) {
             let float = classes.contains(&Class::Float);
             let settles = plain(if float { Class::Float } else { Class::Int }, info.result.unwrap_or(Type::I32));
             if let Some(first) = given.first_mut() {
