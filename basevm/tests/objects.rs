@@ -9,7 +9,7 @@ mod platform;
 use std::sync::Arc;
 
 use basevm::buf::{Account, Buf};
-use basevm::engine::{Instance, LoadError, Program, Step, TrapReport};
+use basevm::engine::{Engine, Instance, LoadError, Program, Step, TrapReport};
 use basevm::heap::Config;
 use basevm::service::Reply;
 use compiler::{Opt, Options};
@@ -36,12 +36,21 @@ struct Vm {
 }
 
 fn load(source: &str, stress: bool, opt: Opt, quota: u64) -> Result<Vm, LoadError> {
+    load_for(Engine::Jit, source, stress, opt, quota)
+}
+
+fn load_for(engine: Engine, source: &str, stress: bool, opt: Opt, quota: u64) -> Result<Vm, LoadError> {
     let platform = HostedPlatform::leaked(HostedOptions::default());
     let module = il::text::compile("test.il", source, &[]).unwrap_or_else(|errors| panic!("{errors}"));
     let module = il::verify::verify(module).unwrap_or_else(|error| panic!("{error}"));
     let options = Options { verify: true, opt, ..Options::detect() };
-    let compiled = compiler::compile(&module, &options).unwrap_or_else(|error| panic!("{error}"));
-    let program = Program::load(platform, module, compiled)?;
+    let program = match engine {
+        Engine::Jit => {
+            let compiled = compiler::compile(&module, &options).unwrap_or_else(|error| panic!("{error}"));
+            Program::load(platform, module, compiled)?
+        }
+        Engine::Interpreter => Program::interpreted(platform, module)?,
+    };
     let account = Account::new(quota);
     let config = Config { stress, clock: Some(platform), keep_pauses: false };
     let mut instance = Instance::with_heap(platform, program, account.clone(), STACK_BYTES, config)?;
@@ -93,6 +102,10 @@ fn trap(step: Step) -> TrapReport {
 /// Calls `act` with VMs of all sorts that have not run yet.
 #[track_caller]
 fn each(source: &str, quota: u64, act: impl Fn(&mut Vm)) {
+    let interpreted = load_for(Engine::Interpreter, source, false, Opt::None, quota);
+    let mut vm = interpreted.unwrap_or_else(|error| panic!("interpreted: {error}"));
+    act(&mut vm);
+    vm.end();
     for (stress, opt) in [(false, Opt::Speed), (true, Opt::Speed), (true, Opt::None), (false, Opt::None)] {
         let mut vm = load(source, stress, opt, quota).unwrap_or_else(|error| panic!("{error}"));
         act(&mut vm);
@@ -553,8 +566,8 @@ fn what_the_quota_does_not_cover_traps_where_it_is_made() {
           var list: ?Node = null
           loop { list = more(list) }
         }";
-    for quota in [100 << 10, 1 << 20] {
-        let mut vm = load(source, false, Opt::Speed, quota).unwrap();
+    for (engine, quota) in [(Engine::Jit, 100 << 10), (Engine::Jit, 1 << 20), (Engine::Interpreter, 100 << 10)] {
+        let mut vm = load_for(engine, source, false, Opt::Speed, quota).unwrap();
         let report = trap(vm.start());
         assert_eq!(report.kind, TrapKind::Quota);
         let places: Vec<_> = report.frames.iter().map(|frame| (frame.name.as_str(), frame.line)).collect();

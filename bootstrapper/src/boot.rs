@@ -24,7 +24,7 @@ use vm_keyboard::{KeySource, Keyboard};
 use crate::bundle::Run;
 use crate::control::RunEnd;
 use crate::inject::PanicOn;
-use crate::plan::{Clock, Device, Kind, Plan, Vm, What};
+use crate::plan::{Clock, Device, Engine, Kind, Plan, Vm, What};
 use crate::record::{Record, RecordedScreen, RecordedTerminal};
 
 /// The backends of the device VMs.
@@ -146,8 +146,14 @@ impl<'a> Loader<'a> {
         let bytes = self.run.modules.get(index).ok_or_else(|| at("plan", &"its module is missing"))?;
         let module = il::binary::decode(bytes).map_err(|why| at("its module is damaged", &why))?;
         let module = il::verify::verify(module).map_err(|why| at("its module is refused by the verifier", &why))?;
-        let code = compiler::compile(&module, &self.compiler).map_err(|why| at("it does not compile", &why))?;
-        let program = Program::load(self.platform, module, code).map_err(|why| at("it does not load", &why))?;
+        let program = match self.run.plan.engine {
+            Engine::Jit => {
+                let code = compiler::compile(&module, &self.compiler).map_err(|why| at("it does not compile", &why))?;
+                Program::load(self.platform, module, code)
+            }
+            Engine::Interpreter => Program::interpreted(self.platform, module),
+        };
+        let program = program.map_err(|why| at("it does not load", &why))?;
         if let Some(slot) = self.programs.get_mut(index) {
             *slot = Some(program.clone());
         }

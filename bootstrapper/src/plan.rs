@@ -39,10 +39,22 @@ pub struct Plan {
     pub main: u32,
     /// Which clock the VMs see.
     pub clock: Clock,
+    /// What runs the VMs that are IL modules.
+    pub engine: Engine,
     /// The display's size.
     pub display: DisplaySize,
     /// When to stop a program that does not end by itself.
     pub limits: Limits,
+}
+
+/// What runs IL modules.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Engine {
+    /// Machine code, compiled when the system starts.
+    #[default]
+    Jit,
+    /// The reference interpreter: nothing is compiled.
+    Interpreter,
 }
 
 /// One VM of a plan.
@@ -194,7 +206,14 @@ pub fn default_plan(program: &str, plugs: &[&str]) -> Plan {
     let program = unused_name(&vms, program);
     vms.push(vm(&program, Kind::Module(0)));
     grant_everything(&mut vms);
-    Plan { main: vms.len() as u32 - 1, vms, clock: Clock::Real, display: DEFAULT_DISPLAY, limits: Limits::default() }
+    Plan {
+        main: vms.len() as u32 - 1,
+        vms,
+        clock: Clock::Real,
+        engine: Engine::default(),
+        display: DEFAULT_DISPLAY,
+        limits: Limits::default(),
+    }
 }
 
 /// A plug-in of a device's name stands in for that device.

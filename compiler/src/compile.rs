@@ -11,16 +11,15 @@ use cranelift_codegen::ir::{Function, TrapCode, UserFuncName};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::{CodegenError, Context, FinalizedMachReloc, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use hashbrown::HashMap;
 use il::instr::{Instr, Reader};
 use il::op::Op;
 use il::trap::TrapKind;
-use il::{FuncId, Hierarchy, Module, TypeId};
+use il::{FuncId, Hierarchy, Module};
 
 use crate::entry;
 use crate::error::CompileError;
 use crate::image::{Compiled, Relocation, RelocationKind, Section, Stub, Symbol};
-use crate::lower::{self, Choices, Outcome, Program};
+use crate::lower::{self, Choices, Effects, LOAD_OUTSIDE, Outcome, Program};
 use crate::maps::MapsBuilder;
 use crate::options::Options;
 
@@ -31,8 +30,7 @@ const FUNCTION_ALIGN: usize = 16;
 pub struct Compilation<'m> {
     module: &'m Module,
     hierarchy: Hierarchy,
-    /// Numbers of what `func.ref` names.
-    func_refs: HashMap<(FuncId, TypeId), u32>,
+    effects: Effects,
     /// Which globals each `Symbol::Init` initialises.
     inits: Vec<Range<u32>>,
     isa: OwnedTargetIsa,
@@ -75,11 +73,13 @@ impl<'m> Compilation<'m> {
             vectors: options.cpu.ssse3 && options.cpu.sse41,
             frontend: isa.frontend_config(),
         };
-        let (refs, func_refs) = lower::func_refs(module);
+        let hierarchy = Hierarchy::new(&module.types);
+        let effects = Effects::of(module, &hierarchy);
+        let out = Compiled { func_refs: effects.func_refs.clone(), ..Compiled::default() };
         let mut compilation = Compilation {
             module,
-            hierarchy: Hierarchy::new(&module.types),
-            func_refs,
+            hierarchy,
+            effects,
             inits: inits(module),
             isa,
             choices,
@@ -89,7 +89,7 @@ impl<'m> Compilation<'m> {
             stubs: BTreeSet::new(),
             next: None,
             maps: MapsBuilder::default(),
-            out: Compiled { func_refs: refs, ..Compiled::default() },
+            out,
         };
         compilation.next = compilation.after(None);
         Ok(compilation)
@@ -149,7 +149,7 @@ impl<'m> Compilation<'m> {
                 let sig = &self.module.funcs.get(id.index()).ok_or(unverified)?.sig;
                 func.name = UserFuncName::User(symbol.to_name());
                 func.signature = lower::clif_signature(sig);
-                let program = Program { module: self.module, hierarchy: &self.hierarchy, func_refs: &self.func_refs };
+                let program = Program { module: self.module, hierarchy: &self.hierarchy, effects: &self.effects };
                 let builder = FunctionBuilder::new(func, &mut self.frontend);
                 let outcome = lower::lower(program, id, self.choices, builder);
                 self.lowered(outcome)?;
@@ -158,7 +158,7 @@ impl<'m> Compilation<'m> {
                 let globals = self.inits.get(number as usize).cloned().unwrap_or_default();
                 func.name = UserFuncName::User(symbol.to_name());
                 func.signature = lower::clif_signature(&il::Signature::default());
-                let program = Program { module: self.module, hierarchy: &self.hierarchy, func_refs: &self.func_refs };
+                let program = Program { module: self.module, hierarchy: &self.hierarchy, effects: &self.effects };
                 let builder = FunctionBuilder::new(func, &mut self.frontend);
                 let outcome = lower::lower_inits(program, globals, self.choices, builder);
                 self.lowered(outcome)?;
@@ -261,15 +261,65 @@ impl<'m> Compilation<'m> {
             let line = lines.get(after.checked_sub(1)?).filter(|line| offset < line.end)?;
             Some(line.loc.bits())
         };
+        let known = lines.iter().filter(|line| !line.loc.is_default());
+        let mut places: Vec<(u32, u32)> = known.map(|line| (start + line.start, line.loc.bits())).collect();
+        let mut loads = Loads::of(self.module, symbol);
         for trap in compiled.buffer.traps() {
             let place = body(trap.offset).filter(|bits| *bits != u32::MAX);
-            out.traps.push((start + trap.offset, trap_kind(self.module, symbol, trap.code, place)));
+            let at = start + trap.offset;
+            out.traps.push((at, trap_kind(self.module, symbol, trap.code, place)));
+            if trap.code == LOAD_OUTSIDE
+                && let Some(user) = place
+                && let Some(load) = loads.used_by(user)
+            {
+                // Only the address of the instruction itself is the load's: what follows is as it was.
+                places.extend([(at, load), (at + 1, user)]);
+            }
         }
+        places.sort_by_key(|(at, _)| *at);
         if matches!(symbol, Symbol::Func(_)) {
-            let known = lines.iter().filter(|line| !line.loc.is_default());
-            out.lines.extend(known.map(|line| (start + line.start, line.loc.bits())));
+            out.lines.extend(places);
         }
         Ok(())
+    }
+}
+
+/// Loads from the linear memory in a body, found when first asked for.
+struct Loads<'m> {
+    body: &'m [u8],
+    offsets: Option<Vec<u32>>,
+}
+
+impl<'m> Loads<'m> {
+    fn of(module: &'m Module, symbol: Symbol) -> Self {
+        let func = match symbol {
+            Symbol::Func(id) => module.funcs.get(id.index()),
+            Symbol::Entry(_) | Symbol::Init(_) | Symbol::InitEntry | Symbol::Stub(_) => None,
+        };
+        Loads { body: func.map_or(&[], |func| &func.body), offsets: None }
+    }
+
+    /// The load that has become a part of the instruction at `user`, which is no load itself. Nothing that can trap stands
+    /// between the two, or the code generator would not have joined them: so it is the last load before.
+    fn used_by(&mut self, user: u32) -> Option<u32> {
+        let body = self.body;
+        let offsets = self.offsets.get_or_insert_with(|| loads(body));
+        let at = offsets.partition_point(|offset| *offset <= user).checked_sub(1)?;
+        offsets.get(at).copied().filter(|offset| *offset != user)
+    }
+}
+
+fn loads(body: &[u8]) -> Vec<u32> {
+    let (mut reader, mut offsets) = (Reader::new(body), Vec::new());
+    loop {
+        let offset = reader.offset();
+        match reader.next() {
+            Ok(Some(Instr::Op(op, _))) if op.info().form.has_offset() && op.info().result.is_some() => {
+                offsets.push(offset)
+            }
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => return offsets,
+        }
     }
 }
 
@@ -322,7 +372,7 @@ fn relocation(func: &Function, start: u32, reloc: &FinalizedMachReloc) -> Option
 fn trap_kind(module: &Module, symbol: Symbol, code: TrapCode, place: Option<u32>) -> TrapKind {
     if code == TrapCode::STACK_OVERFLOW {
         TrapKind::StackOverflow
-    } else if code == TrapCode::HEAP_OUT_OF_BOUNDS {
+    } else if code == LOAD_OUTSIDE || code == TrapCode::HEAP_OUT_OF_BOUNDS {
         TrapKind::MemoryOutOfBounds
     } else if code == TrapCode::INTEGER_DIVISION_BY_ZERO {
         TrapKind::DivisionByZero

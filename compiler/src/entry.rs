@@ -72,7 +72,11 @@ pub(crate) fn stub(
     for (index, arg) in params.into_iter().skip(1).enumerate() {
         edge.b.ins().store(FLAGS, arg, edge.ctx, abi::offset::EXIT_ARGS + 8 * index as i32);
     }
-    edge.exit(stub.exit());
+    let answer = edge.exit(stub.exit());
+    // A stub keeps every register, so its answer goes by memory.
+    if let (Some(answer), Some(_)) = (answer, stub.exit().info().answer) {
+        edge.b.ins().store(FLAGS, answer, edge.ctx, abi::offset::EXIT_ARGS);
+    }
     edge.b.ins().return_(&[]);
     edge.b.finalize(target);
 }
@@ -128,11 +132,12 @@ impl<'b> Edge<'b> {
         self.b.finalize(target);
     }
 
-    fn exit(&mut self, exit: Exit) {
+    fn exit(&mut self, exit: Exit) -> Option<Value> {
         let signature = self.b.import_signature(exit_signature());
         let address = self.b.ins().load(types::I64, FLAGS, self.ctx, abi::offset::EXIT);
         let code = self.b.ins().iconst(types::I64, exit as i64);
-        self.b.ins().call_indirect(signature, address, &[self.ctx, code]);
+        let call = self.b.ins().call_indirect(signature, address, &[self.ctx, code]);
+        self.b.inst_results(call).first().copied()
     }
 }
 

@@ -38,6 +38,8 @@ pub enum Stub {
     BufFree,
     /// `Exit::Remember`
     Remember,
+    /// `Exit::Alloc`
+    Alloc,
 }
 
 /// One range of code.

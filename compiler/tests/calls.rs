@@ -211,7 +211,7 @@ fn programs_use_their_own_set_and_are_run_elsewhere() {
         let text = vm.new_str("abc");
         assert_eq!(vm.enter(plot, &[8, text]), End::Done);
         assert_eq!(vm.value(0), 0);
-        let own: Vec<_> = vm.elsewhere.drain(..).map(|(exit, args, values)| (exit, args, values)).collect();
+        let own: Vec<_> = vm.elsewhere.drain(..).collect();
         let calls: Vec<_> = own.iter().map(|(exit, args, _)| (*exit, *args)).collect();
         assert_eq!(calls, [(Exit::Own, [1, 1]), (Exit::Own, [1, 3]), (Exit::Own, [1, 3])]);
         assert_eq!((own[0].2[1], own[1].2[0]), (0x4000_0000, 8));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use compiler::{CompileError, Options, compile};
 use il::instr::{Instr, Writer};
 use il::op::Op;
-use il::{LocalId, Module, Type, limits};
+use il::{ArrayDef, LocalId, Module, Storage, StructDef, StructField, Type, TypeDef, TypeId, limits};
 use support::build::{Build, get, op};
 
 /// Repeats a piece of body until the body is as long as `bytes`.
@@ -105,17 +105,102 @@ fn much_text(bytes: usize) -> Module {
     function(&[Type::Str], &[], body)
 }
 
+/// Many references that live across many calls: quadratic stack maps if there were no limit.
+fn many_roots(bytes: usize) -> Module {
+    let count = (limits::LOCALS as u32 - 1).min(bytes as u32 / 16);
+    let mut first = Writer::default();
+    for local in 0..count {
+        first.push(get(0));
+        first.set(&[Some(LocalId(local + 1))]);
+    }
+    let mut body = fill(bytes - 4 * count as usize, first, |_, body| {
+        body.push(get(0));
+        body.push(get(0));
+        body.push(op(Op::StrConcat));
+        body.set(&[Some(LocalId(0))]);
+    });
+    for local in 0..count {
+        body.push(get(local + 1));
+        body.set(&[Some(LocalId(0))]);
+    }
+    function(&[Type::Str], &vec![Type::Str; count as usize], body)
+}
+
+/// A stack of references as deep as it may be, with an allocation at each depth.
+fn deep_references(bytes: usize) -> Module {
+    let depth = (limits::ARRAY_LITERAL).min(bytes / 16) as u32;
+    // Few bytes make much code here.
+    let body = fill(bytes / 2, Writer::default(), |_, body| {
+        for _ in 0..depth {
+            body.push(get(0));
+            body.push(Instr::StructNew(TypeId(0)));
+        }
+        body.push(Instr::ArrayOf(TypeId(1), depth));
+        body.set(&[Some(LocalId(1))]);
+    });
+    let any = Storage::Value(Type::Any);
+    let mut module = function(&[Type::Str], &[Type::Ref(TypeId(1))], body);
+    let field = StructField { mutable: false, storage: any };
+    module.types = vec![
+        TypeDef::Struct(StructDef { parent: None, frozen: false, fields: vec![field] }),
+        TypeDef::Array(ArrayDef { mutable: false, element: any }),
+    ];
+    module
+}
+
+/// Type tests among as many types as there may be.
+fn many_casts(bytes: usize) -> Module {
+    let count = (limits::TYPES as u32).min(bytes as u32);
+    let body = fill(bytes, Writer::default(), |turn, body| {
+        body.push(get(0));
+        body.push(Instr::As(Type::Ref(TypeId(turn * 31 % count))));
+        body.set(&[Some(LocalId(0))]);
+    });
+    let mut module = function(&[Type::Any], &[], body);
+    let parent = |at: u32| (!at.is_multiple_of(16)).then(|| TypeId(at - 1));
+    module.types = (0..count)
+        .map(|at| TypeDef::Struct(StructDef { parent: parent(at), frozen: at % 16 == 15, fields: vec![] }))
+        .collect();
+    module
+}
+
+/// Loops inside one another whose conditions stand twice.
+fn deep_conditions(bytes: usize) -> Module {
+    let body = fill(bytes, Writer::default(), |_, body| {
+        for _ in 0..200 {
+            body.push(Instr::While);
+            for _ in 0..8 {
+                body.push(get(0));
+            }
+            for _ in 0..7 {
+                body.push(op(Op::I32Add));
+            }
+            body.push(get(0));
+            body.push(op(Op::I32LtS));
+            body.push(Instr::Test);
+        }
+        for _ in 0..200 {
+            body.push(Instr::End);
+        }
+    });
+    function(&[Type::I32], &[], body)
+}
+
 /// Makes a module with a body of about so many bytes.
 type Shape = fn(usize) -> Module;
 
 #[test]
 fn large_functions_compile_or_are_refused() {
-    let shapes: [(&str, Shape); 5] = [
+    let shapes: [(&str, Shape); 9] = [
         ("locals times blocks", locals_times_blocks),
         ("wide switch", wide_switch),
         ("long trees", long_trees),
         ("deep loops", deep_loops),
         ("much text", much_text),
+        ("many roots", many_roots),
+        ("deep references", deep_references),
+        ("many casts", many_casts),
+        ("deep conditions", deep_conditions),
     ];
     let options = Options { verify: false, ..support::options() };
     for (name, shape) in shapes {

@@ -113,8 +113,20 @@ fn float_lane(name: &str, bits: u32, a: u64, b: u64) -> Option<u64> {
         "nearest" => either(s.round_ties_even(), x.round_ties_even()),
         "min" => minimum(a, b, bits, true),
         "max" => minimum(a, b, bits, false),
-        "pmin" => if y < x { b } else { a },
-        "pmax" => if x < y { b } else { a },
+        "pmin" => {
+            if y < x {
+                b
+            } else {
+                a
+            }
+        }
+        "pmax" => {
+            if x < y {
+                b
+            } else {
+                a
+            }
+        }
         "neg" => a ^ 1 << (bits - 1),
         "abs" => a & !(1 << (bits - 1)),
         "eq" => all(x == y),
@@ -372,7 +384,8 @@ fn shuffles_take_lanes_of_both() {
 /// What a memory access does: (result, memory afterwards).
 fn access(info: &OpInfo, lane: u8, memory: &[u8], address: usize, vector: Bits) -> (Bits, Vec<u8>) {
     let digits: String = info.text.chars().filter(char::is_ascii_digit).collect();
-    let read = |bytes: usize| memory[address..][..bytes].iter().rev().fold(0u128, |all, byte| all << 8 | u128::from(*byte));
+    let read =
+        |bytes: usize| memory[address..][..bytes].iter().rev().fold(0u128, |all, byte| all << 8 | u128::from(*byte));
     let mut after = memory.to_vec();
     let value = match (info.text, digits.as_str()) {
         ("load_v128", _) => read(16),
@@ -381,7 +394,13 @@ fn access(info: &OpInfo, lane: u8, memory: &[u8], address: usize, vector: Bits) 
             0
         }
         (text, "88" | "164" | "322") => {
-            let bits = if text.contains("8x8") { 16 } else if text.contains("16x4") { 32 } else { 64 };
+            let bits = if text.contains("8x8") {
+                16
+            } else if text.contains("16x4") {
+                32
+            } else {
+                64
+            };
             join(&extend(text, bits, &lanes(read(8), bits / 2)[..(128 / bits) as usize]), bits)
         }
         (text, digits) => {
@@ -429,7 +448,8 @@ fn vectors_travel_through_memory() {
     writer.push(Instr::I32Const(16));
     writer.push(support::build::op(Op::BufNew));
     writer.set(&[Some(LocalId(1))]);
-    for instr in [get(1), Instr::I32Const(0), get(0), support::build::op(Op::BufStoreV128), get(1), Instr::I32Const(0)] {
+    for instr in [get(1), Instr::I32Const(0), get(0), support::build::op(Op::BufStoreV128), get(1), Instr::I32Const(0)]
+    {
         writer.push(instr);
     }
     writer.push(support::build::op(Op::BufLoadV128));

@@ -3,7 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use il::op::Op;
+use il::packet::{Builder, Value};
 use il::text::{Code, Options, Source};
+use il::trap::TrapKind;
 use il::{FuncId, VerifiedModule};
 use interp::{Limits, Machine, Outcome};
 
@@ -28,8 +31,17 @@ impl Block {
 
     /// The code with which it must be refused.
     fn refused_with(&self) -> Option<&str> {
-        let at = self.info.iter().position(|word| word == "error")?;
-        Some(self.info.get(at + 1).expect("a code after `error`"))
+        self.after("error")
+    }
+
+    /// The kind of trap that it must raise.
+    fn traps_with(&self) -> Option<&str> {
+        self.after("traps")
+    }
+
+    fn after(&self, word: &str) -> Option<&str> {
+        let at = self.info.iter().position(|known| known == word)?;
+        Some(self.info.get(at + 1).expect("a word after it"))
     }
 
     /// The path of a module that other blocks can import.
@@ -171,6 +183,20 @@ fn every_code_has_an_example() {
     }
 }
 
+/// A meaning says of each trap when it is raised. Memory accesses and quotas are spoken of once for all.
+#[test]
+fn meanings_say_when_operators_trap() {
+    for info in Op::TABLE {
+        let meaning = info.op.meaning();
+        for kind in TrapKind::ALL {
+            let spoken_of = *kind == TrapKind::Quota || info.form.has_offset() && *kind == TrapKind::MemoryOutOfBounds;
+            let named = meaning.contains(&format!("`{kind:?}`"));
+            let raised = info.traps.contains(kind);
+            assert!(named == raised || spoken_of && raised, "{}: {kind:?} in \"{meaning}\"", info.name);
+        }
+    }
+}
+
 /// What the examples assert is true: those that need no device are run by the reference interpreter.
 #[test]
 fn examples_do_what_they_say() {
@@ -180,15 +206,18 @@ fn examples_do_what_they_say() {
         let Ok(module) = block.compile(&all) else { continue };
         let body = if block.is("body") && module.uses.is_empty() { Some(FuncId(0)) } else { None };
         let tests = module.tests.iter().map(|test| test.func);
-        for func in tests.chain(body) {
+        let funcs: Vec<FuncId> = tests.chain(body).collect();
+        assert!(!funcs.is_empty() || block.traps_with().is_none(), "{} cannot be run", block.place());
+        for func in funcs {
             count += 1;
             // Each in a machine of its own, which asserts the verifier's claims.
             let limits = Limits { check: true, ..Limits::default() };
             let outcome = Machine::new(&module, limits).map(|mut machine| machine.call(func, &[]));
-            match outcome {
-                Ok(Ok(Outcome::Done(_))) => {}
-                Ok(other) => wrong.push(format!("{}: {other:?}", block.place())),
-                Err(report) => wrong.push(format!("{}: {report}", block.place())),
+            match (outcome, block.traps_with()) {
+                (Ok(Ok(Outcome::Done(_))), None) => {}
+                (Ok(Ok(Outcome::Trap(report))), Some(kind)) if format!("{:?}", report.kind) == kind => {}
+                (Ok(other), _) => wrong.push(format!("{}: {other:?}", block.place())),
+                (Err(report), _) => wrong.push(format!("{}: {report}", block.place())),
             }
         }
     }
@@ -208,6 +237,40 @@ fn the_worked_example_is_what_the_encoder_writes() {
         lines.flat_map(str::split_whitespace).map(|byte| u8::from_str_radix(byte, 16).expect("a byte")).collect();
     assert_eq!(bytes, il::binary::encode(&module), "{}", shown.place());
     assert_eq!(il::binary::decode(&bytes).as_ref(), Ok(&*module));
+}
+
+/// The words of a packet on the page are what the builder makes of the instructions named above them.
+#[test]
+fn the_packet_is_what_the_builder_makes() {
+    let mut packet = Builder::default();
+    let int = Value::I32;
+    packet.begin(4, 0);
+    for value in [10, 10, 80, 40, 0x3366ff] {
+        packet.push(int(value));
+    }
+    packet.end().unwrap();
+    packet.begin(6, 0).push(int(8)).push(int(8)).push(Value::Str("häuser")).push(int(-1)).end().unwrap();
+    packet.begin(1, 7).end().unwrap();
+    let all = all_blocks();
+    let shown = all.iter().find(|block| block.info == ["packet"]).expect("a block of words");
+    let words = shown.text.lines().map(|line| line.split(';').next().unwrap_or("").replace('_', ""));
+    let words: Vec<u64> = words.map(|word| u64::from_str_radix(word.trim(), 16).expect("a word")).collect();
+    assert_eq!(words, packet.words, "{}", shown.place());
+}
+
+/// What is hashed of an instruction, on the page, gives its hash.
+#[test]
+fn the_signatures_are_what_is_hashed() {
+    let all = all_blocks();
+    let shown = all.iter().find(|block| block.info == ["signatures"]).expect("a block of signatures");
+    for line in shown.text.lines() {
+        let path = line.split(' ').next().unwrap_or("");
+        let set = isa::ALL.iter().find(|set| set.path() == path).expect("a built-in set");
+        let mut hashes = set.instructions.iter().map(|one| set.instruction_hash(one));
+        let mut events = set.events.iter().map(|one| set.event_hash(one));
+        let hash = *blake3::hash(line.as_bytes()).as_bytes();
+        assert!(hashes.any(|known| known == hash) || events.any(|known| known == hash), "{line}");
+    }
 }
 
 /// Whether the links of a page lead somewhere: files, and headings of Markdown pages.

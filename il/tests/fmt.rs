@@ -3,11 +3,17 @@
 use std::fs;
 use std::path::Path;
 
+use il::text::{Options, Source};
+
+fn library(path: &str) -> Option<Source> {
+    il::library::module(path).map(|(file, text)| Source { file: file.into(), text: text.into() })
+}
+
 #[test]
 fn formatted_texts_compile_to_the_same_modules() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut count = 0;
-    for folder in ["tests/text", "../samples", "../samples/vms"] {
+    for folder in ["tests/text", "std", "../samples", "../samples/vms", "../benches/programs"] {
         for entry in fs::read_dir(root.join(folder)).expect("a folder of texts") {
             let path = entry.expect("a readable folder").path();
             if path.extension().is_none_or(|end| end != "il") {
@@ -16,13 +22,14 @@ fn formatted_texts_compile_to_the_same_modules() {
             let name = path.file_name().and_then(|name| name.to_str()).expect("names are plain text");
             let source = fs::read_to_string(&path).expect("a readable text");
             let formatted = il::text::format(name, &source).unwrap_or_else(|errors| panic!("{errors}"));
-            // One that imports does not stand alone.
-            let Ok(module) = il::text::compile(name, &source, isa::ALL) else { continue };
-            let again = il::text::compile(name, &formatted, isa::ALL).unwrap_or_else(|errors| panic!("{errors}"));
-            let same = il::binary::identity(&module) == il::binary::identity(&again);
-            assert!(same, "{name} became:\n{formatted}");
+            let identity = |source: &str| {
+                let options = Options { known: isa::ALL, resolve: &library, tests: true };
+                let module = il::text::compile_with(name, source, &options);
+                il::binary::identity(&module.unwrap_or_else(|errors| panic!("{errors}")))
+            };
+            assert_eq!(identity(&source), identity(&formatted), "{name} became:\n{formatted}");
             count += 1;
         }
     }
-    assert!(count > 15, "the texts are not found");
+    assert!(count > 30, "the texts are not found");
 }

@@ -231,6 +231,27 @@ fn hostile_nesting_is_refused() {
             (0..many).map(|n| format!("let b{n} = buf(1) if true {{ break }} ")).collect::<String>()
         ),
         format!("func f() {{ g({}) }}", (0..many).map(|n| format!("name{n}, ")).collect::<String>()),
+        format!("func f() {{ let x = {} }}", "[".repeat(many)),
+        format!("func f() {{ let x = {} }}", "new S { a: ".repeat(many)),
+        format!("func f() {{ let x = {}1 }}", "new [i32](1, ".repeat(many)),
+        format!("func f(x: {}) {{ }}", "[".repeat(many)),
+        format!("func f(x: {}) {{ }}", "func(".repeat(many)),
+        format!("func f(x: any) {{ let y = x{} }}", " as any".repeat(many)),
+        format!("func f() {{ {} }}", "if let x = f() {".repeat(many)),
+        format!(
+            "func f() {{ let a0 = [1] {} f(1) }}",
+            (0..2000).map(|n| format!("let a{} = [a{n}] ", n + 1)).collect::<String>()
+        ),
+        format!("func f() {{ let y = {} }}", "if let x = f() { 1 } else { ".repeat(many)),
+        format!(
+            "{} struct S0: S{many} {{}}",
+            (0..many).map(|n| format!("struct S{}: S{n} {{}}\n", n + 1)).collect::<String>()
+        ),
+        format!("struct A {{ {} }}", (0..many).map(|n| format!("f{n}: A, ")).collect::<String>()),
+        format!("func f() {{ g({}) }}", "&f, ".repeat(many)),
+        format!("import {} {{ x }}", "a.".repeat(many)),
+        (0..many).map(|n| format!("import m{n} {{ x }}\n")).collect(),
+        (0..many).map(|n| format!("test \"t{n}\" {{}}\n")).collect(),
         "{".repeat(many),
         "'".repeat(many),
         "\"".repeat(many),

@@ -9,7 +9,7 @@ use crate::{checks, image, setup, shell};
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
 /// All steps but the tests.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("what is needed is installed", setup::all),
     ("the Rust tools are there", setup::rust_components),
     ("formatting", format),
@@ -17,10 +17,20 @@ const STEPS: [Step; 7] = [
     ("rules of the house", checks::all),
     ("lints of the kernel", kernel_lints),
     ("kernel image", kernel_image),
+    ("hostile input", hostile_input),
 ];
 
-/// All tests twice: as they are, and with a collection wherever one is possible.
+/// Inputs to decoder, verifier and front end together.
+const HOSTILE_INPUTS: &str = "1000000";
+
+/// All tests as they are, then all that run IL once more, with a collection wherever one is possible.
 const TESTS: [(&str, bool); 2] = [("tests", false), ("tests under the collector's stress", true)];
+
+/// The test programs that run IL in the engine.
+const RUN_IL: [&str; 10] =
+    ["engine", "objects", "programs", "channels", "testing", "samples", "disk", "faults", "random", "agreement"];
+/// Random modules on which the engines must agree under stress; without it there are more.
+const STRESSED_MODULES: &str = "4000";
 
 /// Runs every step, even after one failed, so that one run tells all.
 ///
@@ -74,13 +84,23 @@ fn kernel_image() -> anyhow::Result<()> {
     image::build_and_check().map(|_| ())
 }
 
+/// A million changed modules and texts, with overflow checks on and compiled to be fast.
+fn hostile_input() -> anyhow::Result<()> {
+    let mut command =
+        shell::cargo(&["test", "--profile", "hostile", "--package", "il", "--test", "robust", "--", "--nocapture"]);
+    shell::run(command.env("CASCADE_HOSTILE", HOSTILE_INPUTS))
+}
+
 /// The unit, golden and whole-system tests. The latter start the built programs and boot the image (which is not put
 /// under stress).
 fn tests(stress: bool, results: &mut Vec<String>) -> anyhow::Result<()> {
     shell::run(&mut shell::cargo(&["build", "--release", "--package", "cascade", "--package", "ilc"]))?;
     let image = image::build()?;
     let mut command = shell::cargo(&["test", "--no-fail-fast"]);
-    command.env("CASCADE_GC_STRESS", if stress { "1" } else { "0" });
+    if stress {
+        command.args(RUN_IL.iter().flat_map(|name| ["--test", name]));
+        command.env("CASCADE_GC_STRESS", "1").env("AGREEMENT_MODULES", STRESSED_MODULES);
+    }
     shell::follow(command.env("CASCADE_IMAGE", image), |line| {
         if line.starts_with("test result:") {
             results.push(line.to_string());

@@ -1,4 +1,4 @@
-//! The engine: runs verified modules as machine code, one [`Instance`] a VM. It knows nothing of
+//! The engine: runs verified modules, one [`Instance`] a VM: as machine code, or interpreted. It knows nothing of
 //! channels: what JIT code asks of other VMs surfaces as a [`Step`], to be acted on by the system.
 //!
 //! Invariants:
@@ -17,8 +17,10 @@ mod exits;
 pub mod fault;
 mod guest;
 mod instance;
+mod interpreted;
 mod list;
 mod memory;
+mod native;
 mod program;
 mod raw;
 mod report;
@@ -32,7 +34,7 @@ mod values;
 
 pub use instance::Instance;
 pub(crate) use list::LINKS_BYTES;
-pub use program::{LoadError, Program};
+pub use program::{Engine, LoadError, Program};
 pub use report::{Frame, TrapReport};
 
 use alloc::boxed::Box;
@@ -115,7 +117,7 @@ pub enum Step {
         /// Its arguments in packet form.
         args: Reply,
     },
-    /// The same, not waiting; answered as `Attenuate` is, until VMs run programs.
+    /// The same, not waiting; resume with 0.
     RunSend {
         /// Index of the capability.
         slot: usize,

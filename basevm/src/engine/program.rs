@@ -148,9 +148,20 @@ impl Literals {
     }
 }
 
-/// A verified module with its machine code.
+/// What runs a program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Engine {
+    /// Machine code.
+    #[default]
+    Jit,
+    /// The reference interpreter: slow, and needs neither a compiler nor executable memory.
+    Interpreter,
+}
+
+/// A verified module, with its machine code unless it is to be interpreted.
 #[derive(Debug)]
 pub struct Program {
+    engine: Engine,
     module: VerifiedModule,
     compiled: Compiled,
     code: Pages,
@@ -166,11 +177,24 @@ impl Program {
     ///
     /// # Errors
     /// If the platform has no memory, or the code does not link.
+    pub fn load(platform: PlatformRef, module: VerifiedModule, compiled: Compiled) -> Result<Arc<Program>, LoadError> {
+        Program::place(platform, module, compiled, Engine::Jit)
+    }
+
+    /// A program without machine code: its VMs are interpreted.
+    ///
+    /// # Errors
+    /// If the platform has no memory.
+    pub fn interpreted(platform: PlatformRef, module: VerifiedModule) -> Result<Arc<Program>, LoadError> {
+        Program::place(platform, module, Compiled::default(), Engine::Interpreter)
+    }
+
     #[allow(clippy::arc_with_non_send_sync)] // shared between VMs of one core now, of several later
-    pub fn load(
+    fn place(
         platform: PlatformRef,
         module: VerifiedModule,
         mut compiled: Compiled,
+        engine: Engine,
     ) -> Result<Arc<Program>, LoadError> {
         let code_bytes = compiled.code.len();
         let region_bytes = code_bytes.max(1).next_multiple_of(PAGE_BYTES);
@@ -189,12 +213,22 @@ impl Program {
         let globals = module.globals.iter().enumerate();
         let reference_globals = globals.filter(|(_, global)| global.ty.is_reference()).map(|(at, _)| at).collect();
         let code_bytes = code_bytes as u64;
-        Ok(Arc::new(Program { module, compiled, code, code_bytes, literals, types, reference_globals }))
+        Ok(Arc::new(Program { engine, module, compiled, code, code_bytes, literals, types, reference_globals }))
     }
 
     /// The module.
     pub fn module(&self) -> &Module {
         &self.module
+    }
+
+    /// The module, as verified.
+    pub(super) fn verified(&self) -> &VerifiedModule {
+        &self.module
+    }
+
+    /// What runs it.
+    pub fn engine(&self) -> Engine {
+        self.engine
     }
 
     pub(super) fn compiled(&self) -> &Compiled {

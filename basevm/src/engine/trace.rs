@@ -6,6 +6,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use compiler::Location;
+use il::Module;
 use il::trap::TrapKind;
 
 use super::guest::Guest;
@@ -27,14 +29,24 @@ pub(super) fn report(
     message: String,
     status: Option<u16>,
 ) -> TrapReport {
-    let module = program.module();
+    let places = addresses(guest, place).filter_map(|pc| program.locate(pc));
+    describe(program.module(), places, kind, message, status)
+}
+
+/// A report of what happened at the first of these places, which the others led to.
+pub(super) fn describe(
+    module: &Module,
+    places: impl Iterator<Item = Location>,
+    kind: TrapKind,
+    message: String,
+    status: Option<u16>,
+) -> TrapReport {
     let mut report = TrapReport { kind, message, status, frames: Vec::new(), omitted: 0 };
-    for pc in addresses(guest, place) {
-        let Some(location) = program.locate(pc) else { continue };
+    for location in places {
         let line = module.line_at(location.func, location.body_offset);
         let full = report.frames.len() == TrapReport::MAX_FRAMES;
         match report.frames.last_mut() {
-            Some(last) if last.func == location.func && last.line == line => last.times += 1,
+            Some(last) if report.omitted == 0 && last.func == location.func && last.line == line => last.times += 1,
             _ if full => report.omitted += 1,
             _ => {
                 let (func, file) = (location.func, module.file_of(location.func).map(String::from));

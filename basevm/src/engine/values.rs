@@ -66,6 +66,23 @@ fn store_one(guest: &mut Guest, at: usize, value: Option<Value<'_>>, attachments
     guest.set_value(at, word);
 }
 
+/// Checks `words` against types, and marks the attachments that they name.
+pub(super) fn bufs_in(
+    types: impl Iterator<Item = Type>,
+    words: &[u64],
+    attachments: &[Option<Buf>],
+    used: &mut [bool],
+) -> Result<(), Status> {
+    let mut values = [None; MAX_OPERANDS];
+    let count = decode(&mut values, types, words, attachments)?;
+    for value in &values[..count] {
+        if let Some(Value::Buf(index)) = value {
+            *used.get_mut(*index as usize).ok_or(Status::BadOperand)? = true;
+        }
+    }
+    Ok(())
+}
+
 fn decode<'a>(
     values: &mut [Option<Value<'a>>; MAX_OPERANDS],
     types: impl Iterator<Item = Type>,

@@ -59,7 +59,8 @@ impl System {
             Step::Wait => self.wait(id, step, false),
             Step::WaitForever => self.wait(id, step, true),
             Step::Fail(status) => self.fail(id, status),
-            Step::Attenuate { .. } | Step::Revoke { .. } | Step::RunSend { .. } => self.refuse_step(id),
+            Step::Attenuate { .. } | Step::Revoke { .. } => self.refuse_step(id),
+            Step::RunSend { slot, .. } => self.refuse_streamed(id, slot),
             Step::Run { .. } | Step::Own { .. } => {
                 self.set_next(id, Next::ResumeCall(Err(Status::NotSupported)));
                 self.hand_off(id);
@@ -69,6 +70,14 @@ impl System {
                 self.end(id, Fate::Fault(report));
             }
         }
+    }
+
+    /// A streamed program that no VM runs yet: the failure sticks, as that of any streamed instruction.
+    fn refuse_streamed(&mut self, id: VmId, slot: usize) {
+        if let Some(link) = self.vm_ref(id).link(slot) {
+            self.channel(link.channel).stick(Status::NotSupported);
+        }
+        self.go_on(id, 0);
     }
 
     /// What no channel carries yet.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use bootstrapper::plan::{Clock, DisplaySize, MAX_DISPLAY_PIXELS};
+use bootstrapper::plan::{Clock, DisplaySize, Engine, MAX_DISPLAY_PIXELS};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 const EXAMPLES: &str = "\
@@ -118,6 +118,9 @@ pub struct CommonOptions {
     /// `virtual` time advances only when all VMs are idle: repeatable, and waits take no time
     #[arg(long, value_enum)]
     pub clock: Option<ClockOption>,
+    /// What runs the modules: `jit` compiles them first, `interpreter` does not, and is slow
+    #[arg(long, value_enum, default_value_t = EngineOption::Jit)]
+    pub engine: EngineOption,
     /// Stop after so many seconds, with exit code 124
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<f64>,
@@ -193,6 +196,24 @@ pub enum ClockOption {
     Real,
     /// Advances when all VMs are idle
     Virtual,
+}
+
+/// `--engine`.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EngineOption {
+    /// Machine code
+    Jit,
+    /// The reference interpreter
+    Interpreter,
+}
+
+impl From<EngineOption> for Engine {
+    fn from(option: EngineOption) -> Engine {
+        match option {
+            EngineOption::Jit => Engine::Jit,
+            EngineOption::Interpreter => Engine::Interpreter,
+        }
+    }
 }
 
 impl From<ClockOption> for Clock {

@@ -68,7 +68,7 @@ fn run_one(
         HostedPlatform::leaked(HostedOptions {
             virtual_clock: plan.clock == Clock::Virtual,
             script: script(&prepared.script, front.press),
-            live_input: false,
+            ..HostedOptions::default()
         })
     });
     let block = disk(common.disk.as_deref())?;

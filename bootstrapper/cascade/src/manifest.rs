@@ -9,7 +9,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use bootstrapper::plan::{self, Clock, Device, DisplaySize, Grant, Kind, Limits, Plan, Vm, What};
+use bootstrapper::plan::{self, Clock, Device, DisplaySize, Engine, Grant, Kind, Limits, Plan, Vm, What};
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
 
@@ -219,6 +219,7 @@ impl Reading<'_> {
                 ClockName::Real => Clock::Real,
                 ClockName::Virtual => Clock::Virtual,
             }),
+            engine: Engine::default(),
             display: plan::DEFAULT_DISPLAY,
             limits: Limits::default(),
         };

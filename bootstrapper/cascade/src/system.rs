@@ -210,6 +210,7 @@ fn apply(plan: &mut Plan, options: &CommonOptions) -> anyhow::Result<()> {
     if let Some(clock) = options.clock {
         plan.clock = clock.into();
     }
+    plan.engine = options.engine.into();
     if let Some(size) = options.size {
         plan.display = size.0;
     }

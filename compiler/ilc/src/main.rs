@@ -33,9 +33,10 @@ A first program, hello.il:
 
 Examples:
     ilc check hello.il                 report errors, write nothing
-    ilc build hello.il -o hello.ilb    compile to a module, which `cascade run` and `cascade boot` take
+    ilc build hello.il -o hello.ilb    compile to a module, for `cascade run` and `cascade boot`
     ilc build hello.il --emit clif     show the code generator's input (or `asm`: its output)
     ilc dis hello.ilb                  show a module as text
+    ilc test hello.il                  run its `test` blocks, each in a system of its own
     ilc fmt .                          format every text below this folder
     ilc fmt --check hello.il           fail if it is not formatted
     ilc check hello.il --message-format json
@@ -43,7 +44,8 @@ Examples:
     ilc doc lib.il -o docs             pages from its `///` comments
     ilc explain IL0200                 what an error means, and what to do
 
-Errors go to standard error. Exit codes: 0 success, 1 a module or file is at fault (or not formatted), 2 wrong usage.";
+Errors go to standard error. Exit codes: 0 success, \
+1 a module or file is at fault, a test failed or a text is not formatted, 2 wrong usage.";
 
 /// Compiles the IL: text to modules, checks, listings.
 #[derive(Parser)]

@@ -115,7 +115,7 @@ struct Bench {
 impl Bench {
     /// Prepares to run tests, each for at most so many milliseconds of real time.
     fn new(timeout_ms: u64) -> Bench {
-        let options = HostedOptions { virtual_clock: true, script: Vec::new(), live_input: false };
+        let options = HostedOptions { virtual_clock: true, quiet: true, ..HostedOptions::default() };
         Bench { platform: HostedPlatform::leaked(options), timeout_ms }
     }
 

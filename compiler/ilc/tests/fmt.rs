@@ -67,8 +67,10 @@ fn listings_are_formatted() {
 }
 
 #[test]
-fn the_samples_are_formatted() {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples");
-    let run = ilc(&["fmt", "--check", samples.to_str().unwrap()]);
-    assert_eq!(run.code, 0, "{}", run.err);
+fn the_samples_and_the_library_are_formatted() {
+    for folder in ["../../samples", "../../il/std"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let run = ilc(&["fmt", "--check", folder.to_str().unwrap()]);
+        assert_eq!(run.code, 0, "{}", run.err);
+    }
 }

@@ -235,6 +235,24 @@ fn imports_are_followed() {
     let text = at("textDocument/hover", repeat)["contents"]["value"].as_str().unwrap_or("").to_owned();
     assert!(text.contains("func repeat(s: str, times: i32) -> str"), "{text}");
     assert!(at("textDocument/definition", repeat).is_null(), "the library is in no file");
+
+    // What an editor shows counts, not what is stored; whoever imports it is looked at anew.
+    let published = |editor: &mut Editor, method: &str, params: Value| -> Vec<(String, usize)> {
+        editor.tell(method, params);
+        let mut one = || {
+            let Message::Notification(note) = editor.message() else { panic!("expected a notification") };
+            let count = note.params["diagnostics"].as_array().expect("a list").len();
+            (note.params["uri"].as_str().expect("an address").to_owned(), count)
+        };
+        vec![one(), one()]
+    };
+    let (main, lib) = (address("main.il"), address("lib/a.il"));
+    let other = "module lib.a\n\nexport func few() -> i32 { return 1 }\n";
+    let document = json!({ "uri": lib, "languageId": "il", "version": 1, "text": other });
+    let after_open = published(&mut editor, "textDocument/didOpen", json!({ "textDocument": document }));
+    assert_eq!(after_open, [(lib.clone(), 0), (main.clone(), 2)], "`many` is gone");
+    let after_close = published(&mut editor, "textDocument/didClose", json!({ "textDocument": { "uri": lib } }));
+    assert_eq!(after_close, [(lib, 0), (main, 1)], "and back");
 }
 
 #[test]
@@ -257,7 +275,10 @@ func f(count: i32) {
    // a.
 }
 use other: 
-on lamp.";
+on lamp.
+import std.text { pad_left }
+import std.text { 
+import st";
     let mut editor = Editor::initialized();
     editor.open(text);
     let mut offered = |line: u32| -> Vec<(String, Value)> {
@@ -282,8 +303,10 @@ on lamp.";
     assert!(offered(14).is_empty(), "comments are prose");
     let sets = names(&offered(16));
     assert!(sets.contains(&"demo.lamp@1".into()) && sets.contains(&"cascade.display@1".into()), "{sets:?}");
+    assert!(names(&offered(19)).contains(&"repeat".into()), "what the module exports");
+    assert!(names(&offered(20)).contains(&"std.maths".into()), "modules");
     let alone = names(&offered(15));
-    for name in ["count", "sum", "f", "console", "Key", "min", "while"] {
+    for name in ["count", "sum", "f", "console", "Key", "min", "while", "pad_left"] {
         assert!(alone.contains(&name.into()), "{name} is not offered");
     }
 }

@@ -16,7 +16,11 @@ impl<'m> Lowering<'m, '_> {
         let callee = self.module.funcs.get(id.index()).ok_or(self.unverified("a function"))?;
         let (args, values) = self.arguments(&callee.sig)?;
         let func = self.func_ref(id, &callee.sig);
-        let call = self.across(|this| this.b.ins().call(func, &values));
+        let call = if self.program.effects.collects(id) {
+            self.across(|this| this.b.ins().call(func, &values))
+        } else {
+            self.b.ins().call(func, &values)
+        };
         Ok(self.called(call, args, &callee.sig))
     }
 
@@ -52,7 +56,7 @@ impl<'m> Lowering<'m, '_> {
     }
 
     pub(super) fn reference_to(&mut self, func: FuncId, ty: TypeId) -> Result {
-        let number = self.program.func_refs.get(&(func, ty)).ok_or(self.unverified("a function reference"))?;
+        let number = self.program.effects.numbers.get(&(func, ty)).ok_or(self.unverified("a function reference"))?;
         let value = self.immortal(self.module.strings.len() as u64 + u64::from(*number));
         self.push(Operand::plain(value, Type::Ref(ty)));
         Ok(())

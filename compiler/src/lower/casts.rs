@@ -252,18 +252,9 @@ impl Lowering<'_, '_> {
 
     /// Whether a value of this type may lie in shared memory.
     fn may_be_frozen(&self, ty: Type) -> bool {
-        let hierarchy = self.program.hierarchy;
         let Some(id) = ty.def() else { return true };
         match self.module.type_def(id) {
-            Some(TypeDef::Struct(_)) => {
-                let (first, last) = hierarchy.numbers(id);
-                hierarchy.defs().iter().enumerate().any(|(at, def)| match def {
-                    TypeDef::Struct(def) => {
-                        def.frozen && (first..=last).contains(&hierarchy.numbers(TypeId(at as u32)).0)
-                    }
-                    TypeDef::Array(_) | TypeDef::Func(_) | TypeDef::Cap(_) => false,
-                })
-            }
+            Some(TypeDef::Struct(_)) => self.program.effects.has_frozen(self.program.hierarchy.numbers(id)),
             Some(TypeDef::Array(array)) => !array.mutable,
             Some(TypeDef::Func(_) | TypeDef::Cap(_)) | None => false,
         }

@@ -1,6 +1,7 @@
 //! Blocks, loops, `match`, `cond`, and the one place where a function returns.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value};
@@ -22,6 +23,8 @@ pub(super) enum Control {
     Cond { ty: Type, otherwise: Option<Block>, join: Join },
     /// `loop` and `while`: repeats at `head`, through `latch`.
     Loop { head: Block, latch: Block, exit: Block },
+    /// A `while` whose condition is lowered again at its end: `head` is the body.
+    Turned { head: Block, latch: Block, exit: Block, condition: Range<u32> },
     /// `for`: `head` takes the counter as its parameter.
     For { head: Block, latch: Block, exit: Block, counter: Value, end: Value },
     /// `match`: the decision is made in `decide`, once all arms are known.
@@ -49,7 +52,7 @@ impl Control {
     /// Where `break` goes.
     pub fn exit(&self) -> Option<Block> {
         match self {
-            Control::Loop { exit, .. } | Control::For { exit, .. } => Some(*exit),
+            Control::Loop { exit, .. } | Control::Turned { exit, .. } | Control::For { exit, .. } => Some(*exit),
             Control::If { .. } | Control::Cond { .. } | Control::Switch { .. } => None,
         }
     }
@@ -57,7 +60,7 @@ impl Control {
     /// Where `continue` goes.
     pub fn latch(&self) -> Option<Block> {
         match self {
-            Control::Loop { latch, .. } | Control::For { latch, .. } => Some(*latch),
+            Control::Loop { latch, .. } | Control::Turned { latch, .. } | Control::For { latch, .. } => Some(*latch),
             Control::If { .. } | Control::Cond { .. } | Control::Switch { .. } => None,
         }
     }
@@ -131,6 +134,15 @@ impl Lowering<'_, '_> {
         let exit = match self.controls.last() {
             Some(Control::Cond { otherwise: None, .. }) => None,
             Some(Control::Loop { exit, .. }) => Some(*exit),
+            Some(Control::Turned { head, exit, .. }) => {
+                let (head, exit) = (*head, *exit);
+                let condition = self.pop()?;
+                self.decide_to(condition, head, exit);
+                self.b.switch_to_block(head);
+                self.ended = false;
+                // The locals are the loop's, by the place of the `while`.
+                return self.forget_turned_locals();
+            }
             _ => return Err(self.unverified("`test` in `while` or `cond`")),
         };
         if let Some(exit) = exit {
@@ -218,12 +230,35 @@ impl Lowering<'_, '_> {
         let (head, latch, exit) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
         self.jump(head, &[]);
         self.b.switch_to_block(head);
-        self.forget_loop_locals();
+        self.forget_loop_locals(self.offset);
         self.controls.push(Control::Loop { head, latch, exit });
     }
 
     pub(super) fn begin_while(&mut self) {
-        self.begin_loop();
+        let Some(condition) = self.facts.turned.get(&self.offset).cloned() else { return self.begin_loop() };
+        let (head, latch, exit) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        self.controls.push(Control::Turned { head, latch, exit, condition });
+    }
+
+    fn forget_turned_locals(&mut self) -> Result {
+        let Some(Control::Turned { condition, .. }) = self.controls.last() else { return Ok(()) };
+        // The `while` is one byte, just before its condition.
+        let at = condition.start.saturating_sub(1);
+        self.forget_loop_locals(at);
+        Ok(())
+    }
+
+    /// The condition again, at the end of each turn.
+    fn repeat_while(&mut self, condition: Range<u32>, head: Block, exit: Block) -> Result {
+        let end = self.offset;
+        let func = self.func;
+        let body = func.body.get(..condition.end as usize).unwrap_or_default();
+        self.instructions_from(body, condition.start)?;
+        self.offset = end;
+        let condition = self.pop()?;
+        self.decide_to(condition, head, exit);
+        self.b.seal_block(head);
+        Ok(())
     }
 
     pub(super) fn begin_for(&mut self, local: LocalId) -> Result {
@@ -234,7 +269,7 @@ impl Lowering<'_, '_> {
         let counter = self.b.append_block_param(head, clif_type(local.ty));
         self.repeat_for(start, end, head, exit);
         self.b.switch_to_block(head);
-        self.forget_loop_locals();
+        self.forget_loop_locals(self.offset);
         self.write(local, counter);
         self.controls.push(Control::For { head, latch, exit, counter, end });
         Ok(())
@@ -335,6 +370,11 @@ impl Lowering<'_, '_> {
                 self.end_loop(latch);
                 self.jump(head, &[]);
                 self.b.seal_block(head);
+                self.enter(exit);
+            }
+            Control::Turned { head, latch, exit, condition } => {
+                self.end_loop(latch);
+                self.repeat_while(condition, head, exit)?;
                 self.enter(exit);
             }
             Control::For { head, latch, exit, counter, end } => {

@@ -57,7 +57,7 @@ impl Symbol {
 
 impl Stub {
     /// All stubs.
-    pub const ALL: [Stub; 4] = [Stub::Yield, Stub::Room, Stub::BufFree, Stub::Remember];
+    pub const ALL: [Stub; 5] = [Stub::Yield, Stub::Room, Stub::BufFree, Stub::Remember, Stub::Alloc];
 
     /// The exit that the stub takes.
     pub const fn exit(self) -> Exit {
@@ -66,6 +66,7 @@ impl Stub {
             Stub::Room => Exit::Room,
             Stub::BufFree => Exit::BufFree,
             Stub::Remember => Exit::Remember,
+            Stub::Alloc => Exit::Alloc,
         }
     }
 
@@ -73,7 +74,7 @@ impl Stub {
     pub const fn args(self) -> usize {
         match self {
             Stub::Yield => 0,
-            Stub::Room => 3,
+            Stub::Room | Stub::Alloc => 3,
             Stub::BufFree | Stub::Remember => 1,
         }
     }
@@ -99,6 +100,10 @@ pub(crate) fn exit_signature() -> Signature {
     signature.returns.push(AbiParam::new(types::I64));
     signature
 }
+
+/// The trap code of a load outside the linear memory. The code generator may make the load a part of the instruction that
+/// uses its value, and names that one's place: see [`crate::compile`].
+pub(crate) const LOAD_OUTSIDE: TrapCode = TrapCode::unwrap_user(64 + TrapKind::MemoryOutOfBounds as u8);
 
 /// The trap code that stands for a kind of trap.
 pub(super) fn trap_code(kind: TrapKind) -> TrapCode {
@@ -133,6 +138,7 @@ impl Lowering<'_, '_> {
         self.b.ins().trap(trap_code(TrapKind::Unreachable));
     }
 
+    /// Calls a stub. Its answer, if it has one, is in the first of the exit's arguments then.
     pub(super) fn call_stub(&mut self, stub: Stub, args: &[Value]) {
         let reference = match self.callees.stubs.get(&stub) {
             Some(reference) => *reference,
@@ -146,7 +152,12 @@ impl Lowering<'_, '_> {
         for (to, from) in values.iter_mut().skip(1).zip(args) {
             *to = *from;
         }
-        self.b.ins().call(reference, &values[..=args.len().min(3)]);
+        let values = &values[..=args.len().min(3)];
+        if stub.exit().info().collects {
+            self.across(|this| this.b.ins().call(reference, values));
+        } else {
+            self.b.ins().call(reference, values);
+        }
     }
 
     // Statements that are exits.

@@ -10,6 +10,7 @@ use il::instr::Dests;
 use il::{LocalId, Type};
 
 use super::operand::{Hold, Operand};
+use super::scan::Raw;
 use super::{Lowering, Result, clif_type};
 
 /// A local of the function.
@@ -19,6 +20,8 @@ pub(super) struct Local {
     pub place: Place,
     /// Whether it may hold a `buf` of its own, to be freed.
     pub owns: bool,
+    /// How values are held that stand in it: settled, or as float arithmetic left them.
+    pub hold: Hold,
 }
 
 /// Where a local lives until registers are allocated.
@@ -41,7 +44,8 @@ impl Lowering<'_, '_> {
         let types = self.func.sig.params.iter().chain(&self.func.locals);
         for (index, ty) in types.copied().enumerate() {
             let place = self.place(ty);
-            let local = Local { ty, place, owns: ty.is_affine() };
+            let hold = self.facts.raw_locals.get(&LocalId(index as u32)).copied().map_or(Hold::Plain, Raw::hold);
+            let local = Local { ty, place, owns: ty.is_affine(), hold };
             self.locals.push(local);
             let param = if index < self.func.sig.params.len() { passed.get(index + 1).copied() } else { None };
             let value = param.unwrap_or_else(|| self.nothing(ty));
@@ -105,7 +109,7 @@ impl Lowering<'_, '_> {
         let local = self.local(id)?;
         let value = self.read(local);
         let ty = if local.ty == Type::Buf { Type::BufRef } else { local.ty };
-        self.push(Operand::plain(value, ty));
+        self.push(Operand::held(value, ty, local.hold));
         Ok(())
     }
 
@@ -134,7 +138,8 @@ impl Lowering<'_, '_> {
         for (dest, operand) in dests.iter().zip(values) {
             match dest {
                 Some(id) => {
-                    let value = self.canonical(operand);
+                    let raw = operand.hold != Hold::Plain && operand.hold == self.local(id)?.hold;
+                    let value = if raw { operand.value } else { self.canonical(operand) };
                     self.assign(id, value)?;
                 }
                 None => self.discard(operand),

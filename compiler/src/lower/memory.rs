@@ -5,7 +5,7 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type as Clif, Value, type
 use il::trap::TrapKind;
 
 use super::Lowering;
-use super::exits::trap_code;
+use super::exits::{LOAD_OUTSIDE, trap_code};
 use super::operand::Operand;
 use crate::abi;
 use crate::options::Bounds;
@@ -21,8 +21,11 @@ pub(super) struct Place {
 impl Lowering<'_, '_> {
     /// The one decision between guard region and explicit check: where `bytes` bytes at
     /// `address + offset` of the linear memory lie, trapping outside it.
-    pub(super) fn memory_place(&mut self, address: Value, offset: u32, bytes: u32) -> Place {
-        let out = trap_code(TrapKind::MemoryOutOfBounds);
+    pub(super) fn memory_place(&mut self, access: Access, address: Value, offset: u32, bytes: u32) -> Place {
+        let out = match access {
+            Access::Load => LOAD_OUTSIDE,
+            Access::Store => trap_code(TrapKind::MemoryOutOfBounds),
+        };
         let address = self.b.ins().uextend(types::I64, address);
         let flags = match self.choices.bounds {
             // The sum of two 32-bit numbers stays inside the reserved region.
@@ -102,6 +105,13 @@ impl Lowering<'_, '_> {
         self.discard(buf);
         answer
     }
+}
+
+/// What is done to a place of the linear memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Load,
+    Store,
 }
 
 /// How a load widens.

@@ -18,6 +18,7 @@ mod casts;
 mod control;
 mod device;
 mod dispatch;
+mod effects;
 mod exits;
 mod flags;
 mod globals;
@@ -41,7 +42,7 @@ use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::FunctionBuilder;
 use hashbrown::HashMap;
 use il::instr::{Instr, Reader};
-use il::{Func, FuncId, GlobalId, Hierarchy, Module, StrId, Type, TypeId};
+use il::{Func, FuncId, GlobalId, Hierarchy, Module, StrId, Type};
 
 use crate::abi;
 use crate::error::CompileError;
@@ -54,8 +55,8 @@ use locals::Local;
 use operand::{Hold, Operand};
 use scan::Facts;
 
-pub(crate) use exits::{exit_signature, import};
-pub(crate) use scan::func_refs;
+pub(crate) use effects::Effects;
+pub(crate) use exits::{LOAD_OUTSIDE, exit_signature, import};
 
 /// The CLIF type that carries an IL type.
 pub(crate) fn clif_type(ty: Type) -> Clif {
@@ -103,8 +104,7 @@ pub(crate) struct Choices {
 pub(crate) struct Program<'m> {
     pub module: &'m Module,
     pub hierarchy: &'m Hierarchy,
-    /// Where the object of each function reference stands, after the literals.
-    pub func_refs: &'m HashMap<(FuncId, TypeId), u32>,
+    pub effects: &'m Effects,
 }
 
 /// What lowering found out about a function.
@@ -156,7 +156,7 @@ pub(crate) fn lower(
 ) -> Result<Outcome> {
     let unverified = |expected| CompileError::Unverified { func: id, offset: 0, expected };
     let func = program.module.funcs.get(id.index()).ok_or(unverified("a function of the module"))?;
-    let facts = scan::scan(func).ok_or(unverified("a body that decodes"))?;
+    let facts = scan::scan(func, program.effects).ok_or(unverified("a body that decodes"))?;
     if facts.vectors && !choices.vectors {
         return Err(CompileError::NoVectors { func: id, name: program.module.func_name(id) });
     }
@@ -181,7 +181,7 @@ pub(crate) fn lower_inits(
     let mut lowering = Lowering::new(program, id, &func, choices, Facts::default(), builder)?;
     for global in globals.map(GlobalId) {
         let init = program.module.globals.get(global.index()).map_or(&[][..], |global| &global.init);
-        lowering.instructions(init)?;
+        lowering.instructions_from(init, 0)?;
         lowering.init_global(global)?;
     }
     lowering.fall_off_the_end()?;
@@ -228,17 +228,18 @@ impl<'m, 'b> Lowering<'m, 'b> {
     }
 
     fn body(&mut self) -> Result {
-        self.instructions(&self.func.body)?;
+        self.instructions_from(&self.func.body, 0)?;
         if !self.ended {
             self.fall_off_the_end()?;
         }
         Ok(())
     }
 
-    fn instructions(&mut self, body: &[u8]) -> Result {
-        let mut reader = Reader::new(body);
+    /// Lowers a body's instructions from an offset on.
+    fn instructions_from(&mut self, body: &[u8], start: u32) -> Result {
+        let mut reader = Reader::new(body.get(start as usize..).unwrap_or_default());
         loop {
-            self.offset = reader.offset();
+            self.offset = start + reader.offset();
             let instr = reader.next().map_err(|_| self.unverified("an instruction"))?;
             let Some(instr) = instr else { return Ok(()) };
             self.b.set_srcloc(SourceLoc::new(self.offset));

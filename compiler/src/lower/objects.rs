@@ -18,7 +18,7 @@ use super::globals::for_type;
 use super::memory::{Load, Place, Store};
 use super::operand::{Hold, Operand};
 use super::{Lowering, Result, clif_type};
-use crate::abi::{self, Exit};
+use crate::abi;
 use crate::image::Stub;
 
 /// Elements that are stored one by one; more are stored by a loop.
@@ -271,8 +271,7 @@ impl Lowering<'_, '_> {
         inline: Option<Option<Value>>,
     ) -> Value {
         let Some(large) = inline else {
-            let ty = self.word_const(ty);
-            return self.exit(Exit::Alloc, &[ty, len, size]);
+            return self.allocate_outside(ty, len, size);
         };
         self.house_operands();
         let (slow, fast, on) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
@@ -286,8 +285,7 @@ impl Lowering<'_, '_> {
         self.b.ins().brif(full, slow, &[], fast, &[]);
 
         self.enter(slow);
-        let ty = self.word_const(ty);
-        let made = self.exit(Exit::Alloc, &[ty, len, size]);
+        let made = self.allocate_outside(ty, len, size);
         self.jump(on, &[made]);
 
         self.enter(fast);
@@ -296,6 +294,12 @@ impl Lowering<'_, '_> {
         self.jump(on, &[cursor]);
         self.enter(on);
         object
+    }
+
+    fn allocate_outside(&mut self, ty: u64, len: Value, size: Value) -> Value {
+        let ty = self.word_const(ty);
+        self.call_stub(Stub::Alloc, &[ty, len, size]);
+        self.b.ins().load(types::I64, self.regions.values, self.ctx, abi::offset::EXIT_ARGS)
     }
 
     // Filling.

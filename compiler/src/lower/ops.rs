@@ -9,7 +9,7 @@ use cranelift_frontend::FuncInstBuilder;
 use il::Type;
 use il::op::Op;
 
-use super::memory::{Load, Store};
+use super::memory::{Access, Load, Store};
 use super::operand::{Hold, Operand};
 use super::{Lowering, Result};
 use crate::abi::Exit;
@@ -177,7 +177,7 @@ impl Lowering<'_, '_> {
 
     pub(super) fn load_memory(&mut self, op: Op, offset: u32, load: Load) -> Result {
         let address = self.pop_number()?;
-        let place = self.memory_place(address, offset, load.bytes());
+        let place = self.memory_place(Access::Load, address, offset, load.bytes());
         let value = self.load_place(place, load);
         self.push_result(op, value);
         Ok(())
@@ -186,7 +186,7 @@ impl Lowering<'_, '_> {
     pub(super) fn store_memory(&mut self, offset: u32, store: Store, bytes: u32) -> Result {
         let value = self.pop_settled()?;
         let address = self.pop_number()?;
-        let place = self.memory_place(address, offset, bytes);
+        let place = self.memory_place(Access::Store, address, offset, bytes);
         self.store_place(place, store, value);
         Ok(())
     }

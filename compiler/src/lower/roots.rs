@@ -51,7 +51,8 @@ impl Lowering<'_, '_> {
     pub(super) fn house_operands(&mut self) {
         for at in 0..self.stack.len() {
             let Some(operand) = self.stack.get(at).copied() else { return };
-            if !operand.moves() || operand.home.is_some() {
+            // A null stays what it is.
+            if !operand.moves() || operand.home.is_some() || self.constant(operand.value).is_some() {
                 continue;
             }
             let home = if at < VARIABLES {
@@ -125,8 +126,8 @@ impl Lowering<'_, '_> {
     }
 
     /// At a loop's head: locals that are first assigned inside hold nothing, so none of them is stale where it is in range.
-    pub(super) fn forget_loop_locals(&mut self) {
-        let Some(locals) = self.facts.loop_locals.remove(&self.offset) else { return };
+    pub(super) fn forget_loop_locals(&mut self, at: u32) {
+        let Some(locals) = self.facts.loop_locals.remove(&at) else { return };
         let null = self.b.ins().iconst(types::I64, 0);
         for LocalId(index) in locals {
             if let Some(local) = self.locals.get(index as usize).copied() {

@@ -1,11 +1,16 @@
 //! What lowering wants to know about a body before it starts.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
+use cranelift_codegen::ir::{Type as Clif, types};
 use hashbrown::{HashMap, HashSet};
 use il::instr::{Dests, Instr, Reader};
-use il::op::Op;
-use il::{Func, FuncId, LocalId, Module, Type, TypeId};
+use il::op::{Form, Op};
+use il::{Func, LocalId, Type};
+
+use super::effects::Effects;
+use super::operand::Hold;
 
 /// Facts about one function.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +21,12 @@ pub(crate) struct Facts {
     pub deciding: HashSet<u32>,
     /// About how many blocks its code has.
     pub blocks: usize,
+    /// Locals that are assigned results of float arithmetic. Their NaNs are settled where the bits show instead of
+    /// where they are assigned, so that a loop over them need not look at each.
+    pub raw_locals: HashMap<LocalId, Raw>,
+    /// `while`s, by offset, whose condition is short: where it stands in the body. Such are turned: tested once before
+    /// the loop and again at its end, so that a turn takes one branch.
+    pub turned: HashMap<u32, Range<u32>>,
     /// Whether it uses operators on vectors.
     pub vectors: bool,
     /// Where each local that is a reference lives, by ascending start.
@@ -26,6 +37,39 @@ pub(crate) struct Facts {
     pub roots_in_frame: bool,
     /// Whether even the stack maps would be too large.
     pub too_many_roots: bool,
+}
+
+/// What float arithmetic a local holds results of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Raw {
+    Scalar,
+    /// On these lanes.
+    Lanes(Clif),
+}
+
+impl Raw {
+    pub(super) fn hold(self) -> Hold {
+        match self {
+            Raw::Scalar => Hold::RawFloat,
+            Raw::Lanes(lanes) => Hold::RawLanes(lanes),
+        }
+    }
+
+    /// What an operator yields, if it is float arithmetic.
+    fn of(op: Op) -> Option<Raw> {
+        let info = op.info();
+        let (shape, name) = info.text.split_once('.').unwrap_or(("", info.text));
+        let arithmetic = ["+", "-", "*", "/", "add", "sub", "mul", "div", "min", "max"].contains(&name)
+            || ["sqrt", "ceil", "floor", "trunc", "nearest"].contains(&name);
+        match shape {
+            "f32x4" if arithmetic => Some(Raw::Lanes(types::F32X4)),
+            "f64x2" if arithmetic => Some(Raw::Lanes(types::F64X2)),
+            "" if arithmetic && info.form != Form::Prefix => {
+                matches!(info.result, Some(Type::F32 | Type::F64)).then_some(Raw::Scalar)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The range of a local: outside it nobody looks at its value.
@@ -45,17 +89,31 @@ const SPILL_LIMIT: usize = 10_000;
 /// Above so many, the stack maps alone would take more than some 50 MiB.
 const ROOT_LIMIT: usize = 4_000_000;
 
+/// Conditions of at most so many bytes are worth having twice.
+const TURNED_BYTES: u32 = 40;
+
 /// Reads the body once; `None` if it does not decode.
-pub(crate) fn scan(func: &Func) -> Option<Facts> {
+pub(crate) fn scan(func: &Func, effects: &Effects) -> Option<Facts> {
     let mut facts = Facts::default();
     let mut conds = Conds::default();
     let mut ranges = Ranges::new(func);
+    let mut raw = None;
     let mut reader = Reader::new(&func.body);
     loop {
         let offset = reader.offset();
         let Some(instr) = reader.next().ok()? else { break };
         conds.next(offset, instr, &mut facts.deciding);
         ranges.next(offset, instr, &mut facts.loop_locals);
+        if effects.may_collect(instr) {
+            ranges.points.push(offset);
+        }
+        if instr == Instr::Test
+            && let Some((at, start)) = ranges.innermost_while()
+            && offset - start <= TURNED_BYTES
+        {
+            facts.turned.insert(at, start..offset);
+        }
+        raw = follow(instr, raw, &mut facts.raw_locals);
         facts.calls |= matches!(instr, Instr::Call(_) | Instr::CallSet(..) | Instr::CallRef(_) | Instr::CallRefSet(..))
             || matches!(instr, Instr::ReturnCall(_) | Instr::ReturnCallRef(_));
         facts.vectors |= matches!(instr, Instr::Shuffle(_)) || matches!(instr, Instr::Op(op, _) if on_vectors(op));
@@ -69,23 +127,19 @@ pub(crate) fn scan(func: &Func) -> Option<Facts> {
     Some(facts)
 }
 
-/// All (function, type) pairs of a module's `func.ref`s, in the order in which they first stand there, with their
-/// numbers in that order. Bodies that do not decode are passed over: lowering reports them.
-pub(crate) fn func_refs(module: &Module) -> (Vec<(FuncId, TypeId)>, HashMap<(FuncId, TypeId), u32>) {
-    let (mut list, mut numbers) = (Vec::new(), HashMap::new());
-    let inits = module.globals.iter().map(|global| &global.init);
-    for body in inits.chain(module.funcs.iter().map(|func| &func.body)) {
-        let mut reader = Reader::new(body);
-        while let Ok(Some(instr)) = reader.next() {
-            if let Instr::FuncRef(func, ty) = instr {
-                numbers.entry((func, ty)).or_insert_with(|| {
-                    list.push((func, ty));
-                    list.len() as u32 - 1
-                });
+/// Notes a local that is assigned the result of the instruction before; what this one yields.
+fn follow(instr: Instr<'_>, before: Option<Raw>, locals: &mut HashMap<LocalId, Raw>) -> Option<Raw> {
+    match instr {
+        Instr::Op(op, _) => Raw::of(op),
+        Instr::Get(id) => locals.get(&id).copied(),
+        Instr::Set(dests) => {
+            if let (Some(raw), Some(Some(id))) = (before, dests.iter().last()) {
+                locals.entry(id).or_insert(raw);
             }
+            None
         }
+        _ => None,
     }
-    (list, numbers)
 }
 
 fn on_vectors(op: Op) -> bool {
@@ -93,39 +147,11 @@ fn on_vectors(op: Op) -> bool {
     info.result == Some(Type::V128) || info.params.contains(&Type::V128)
 }
 
-/// Whether an instruction may contain a call during which a collection happens.
-fn may_collect(instr: Instr<'_>) -> bool {
-    match instr {
-        Instr::Op(op, _) => matches!(
-            op,
-            Op::BufNew
-                | Op::MemoryGrow
-                | Op::StrConcat
-                | Op::StrSlice
-                | Op::StrFromI32
-                | Op::StrFromI64
-                | Op::StrFromF32
-                | Op::StrFromF64
-                | Op::StrFromBool
-                | Op::StrAt
-        ),
-        Instr::I32Const(_)
-        | Instr::I64Const(_)
-        | Instr::F32Const(_)
-        | Instr::F64Const(_)
-        | Instr::BoolConst(_)
-        | Instr::StrConst(_)
-        | Instr::Null(_)
-        | Instr::Get(_)
-        | Instr::Take(_)
-        | Instr::Set(_) => false,
-        _ => true,
-    }
-}
-
 /// A loop that is being read.
 struct Loop {
     at: u32,
+    /// Where the condition of a `while` begins.
+    condition: Option<u32>,
     /// Locals that live before it and are read inside: they live to its end.
     extend: Vec<u32>,
 }
@@ -155,9 +181,6 @@ impl Ranges {
     }
 
     fn next(&mut self, offset: u32, instr: Instr<'_>, loop_locals: &mut HashMap<u32, Vec<LocalId>>) {
-        if may_collect(instr) {
-            self.points.push(offset);
-        }
         match instr {
             Instr::Get(id) => self.read(id, offset),
             Instr::Set(dests)
@@ -178,11 +201,19 @@ impl Ranges {
             Instr::If | Instr::Cond(_) | Instr::Switch => self.open.push(false),
             Instr::Loop | Instr::While | Instr::For(_) => {
                 self.open.push(true);
-                self.loops.push(Loop { at: offset, extend: Vec::new() });
+                // The instruction is one byte.
+                let condition = (instr == Instr::While).then_some(offset + 1);
+                self.loops.push(Loop { at: offset, condition, extend: Vec::new() });
             }
             Instr::End => self.end(offset),
             _ => {}
         }
+    }
+
+    /// The `while` that is the innermost construct: where it stands, and where its condition begins.
+    fn innermost_while(&self) -> Option<(u32, u32)> {
+        let innermost = self.loops.last().filter(|_| self.open.last() == Some(&true))?;
+        Some((innermost.at, innermost.condition?))
     }
 
     fn end(&mut self, offset: u32) {

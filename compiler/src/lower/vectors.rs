@@ -9,7 +9,7 @@ use cranelift_frontend::FuncInstBuilder;
 use il::Type;
 use il::op::{Immediate, Op};
 
-use super::memory::{Load, Place, Store};
+use super::memory::{Access, Load, Place, Store};
 use super::operand::{Hold, Operand};
 use super::{Lowering, Result};
 
@@ -369,7 +369,7 @@ impl Lowering<'_, '_> {
         make: impl FnOnce(FuncInstBuilder<'_, '_>, MemFlagsData, Value, Offset32) -> Value,
     ) -> Result {
         let address = self.pop_number()?;
-        let Place { flags, address, offset } = self.memory_place(address, offset, 8);
+        let Place { flags, address, offset } = self.memory_place(Access::Load, address, offset, 8);
         let value = make(self.b.ins(), flags, address, Offset32::new(offset));
         self.push_vector(value, Hold::Plain);
         Ok(())
@@ -379,7 +379,7 @@ impl Lowering<'_, '_> {
     fn load_scalar(&mut self, offset: u32, lanes: Clif) -> Result<Value> {
         let address = self.pop_number()?;
         let lane = lanes.lane_type();
-        let place = self.memory_place(address, offset, lane.bytes());
+        let place = self.memory_place(Access::Load, address, offset, lane.bytes());
         Ok(self.load_place(place, Load::Whole(lane)))
     }
 
@@ -409,7 +409,7 @@ impl Lowering<'_, '_> {
         let vector = self.pop_lanes(lanes)?;
         let address = self.pop_number()?;
         let scalar = self.b.ins().extractlane(vector, immediate.lane);
-        let place = self.memory_place(address, immediate.offset, lanes.lane_type().bytes());
+        let place = self.memory_place(Access::Store, address, immediate.offset, lanes.lane_type().bytes());
         self.store_place(place, Store::Whole, scalar);
         Ok(())
     }

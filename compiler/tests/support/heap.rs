@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use compiler::abi::{self, FROZEN, IMMORTAL, KIND_SHIFT, KIND_STR, REMEMBERED};
 use il::{Hierarchy, Storage, Type, TypeDef, TypeId};
 
-use super::machine::{load, store};
+use super::machine::{fill, load, store};
 
 const SPACE_WORDS: usize = 1 << 20;
 const POISON: u64 = 0xdbdb_dbdb_dbdb_dbdb;
@@ -70,7 +70,7 @@ impl Heap {
     /// A new object with this header; its contents are poison.
     pub fn allocate(&mut self, ty: u32, len: u32, bytes: u64) -> u64 {
         let address = self.cursor;
-        assert!(bytes % 8 == 0 && address + bytes <= self.end(), "{bytes} bytes");
+        assert!(bytes.is_multiple_of(8) && address + bytes <= self.end(), "{bytes} bytes");
         self.cursor += bytes;
         // Objects beyond a size are born old, so remembered.
         let flags = if bytes > 4096 { REMEMBERED } else { 0 };
@@ -175,9 +175,7 @@ impl Heap {
             scan += self.bytes(scan);
         }
         let freed = self.sweep_holders();
-        for at in 0..(end - old) / 8 {
-            store(old + 8 * at, POISON);
-        }
+        fill(old, ((end - old) / 8) as usize, POISON);
         self.nursery = self.cursor;
         self.remembered = 0;
         freed

@@ -170,6 +170,12 @@ pub fn store(address: u64, word: u64) {
     unsafe { (address as *mut u64).write_volatile(word) };
 }
 
+/// Stores the same word many times.
+pub fn fill(address: u64, words: usize, word: u64) {
+    // SAFETY: as in `store`.
+    unsafe { std::slice::from_raw_parts_mut(address as *mut u64, words) }.fill(word);
+}
+
 /// Makes faults of generated code end its run. Once a thread.
 pub fn catch_faults() {
     thread_local! {
@@ -197,7 +203,8 @@ extern "C" fn on_signal(signal: i32, info: *mut libc::siginfo_t, context: *mut l
     unsafe {
         let registers = &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
         let pc = registers[libc::REG_RIP as usize] as u64;
-        match super::on_fault(pc, (*info).si_addr() as u64) {
+        let fp = registers[libc::REG_RBP as usize] as u64;
+        match super::on_fault(pc, (*info).si_addr() as u64, fp) {
             Some(ctx) => {
                 registers[libc::REG_RIP as usize] = leave_asm as *const () as i64;
                 registers[libc::REG_RDI as usize] = ctx as i64;

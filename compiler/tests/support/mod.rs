@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 
 use compiler::abi::{self, BufHeader, CapSlot, Exit, FROZEN, IMMORTAL, Kind, REMEMBERED, VmCtx};
-use compiler::{Bounds, Compiled, Cpu, Opt, Options, Symbol};
+use compiler::{Bounds, Compiled, Cpu, Location, Opt, Options, Section, Symbol};
 use il::packet::{MAX_ATTACHMENTS, MAX_WORDS};
 use il::trap::TrapKind;
 use il::{FuncId, Module, Type, TypeId, VerifiedModule};
@@ -97,6 +97,10 @@ pub struct Vm {
     pub waits: u32,
     pub failed_with: Option<u64>,
     pub flush_status: u64,
+    /// Bytes of one object above which an allocation traps.
+    pub quota: u64,
+    /// Where the last trap or collecting exit happened, innermost frame first.
+    pub frames: Vec<Location>,
     end: Option<End>,
 }
 
@@ -145,6 +149,8 @@ impl Vm {
             waits: 0,
             failed_with: None,
             flush_status: 0,
+            quota: 1 << 22,
+            frames: Vec::new(),
             end: None,
             module,
         });
@@ -319,6 +325,24 @@ impl Vm {
         self.ctx.nursery_bytes = self.ctx.heap_limit - self.heap.nursery;
     }
 
+    /// The IL positions of an address and of the calls that led there, innermost first.
+    fn backtrace(&self, pc: u64, mut fp: u64) -> Vec<Location> {
+        let code = self.code.address();
+        let mut frames = Vec::new();
+        let mut at = pc;
+        let section = at.checked_sub(code).and_then(|offset| self.compiled.section_at(offset as u32));
+        if matches!(section, Some(Section { symbol: Symbol::Stub(_), .. })) {
+            at = load(fp + 8) - 1;
+            fp = load(fp);
+        }
+        while let Some(location) = at.checked_sub(code).and_then(|offset| self.compiled.locate(offset as u32)) {
+            frames.push(location);
+            at = load(fp + 8) - 1;
+            fp = load(fp);
+        }
+        frames
+    }
+
     /// Addresses of the words in frames that hold references, by the stack maps.
     fn frame_roots(&self, mut return_address: u64, mut fp: u64) -> Vec<u64> {
         let mut roots = Vec::new();
@@ -443,6 +467,9 @@ impl Vm {
     fn exit(&mut self, code: u64, return_address: u64, fp: u64) -> u64 {
         let exit = Exit::from_code(code).expect("an exit");
         self.heap.cursor = self.ctx.heap_cursor;
+        if matches!(exit, Exit::Alloc | Exit::Trap | Exit::StrSlice) {
+            self.frames = self.backtrace(return_address - 1, fp);
+        }
         if exit.info().collects {
             let mut roots = self.frame_roots(return_address, fp);
             let references = exit.info().args.iter().enumerate().filter(|(_, (_, kind))| *kind == Kind::Reference);
@@ -498,6 +525,7 @@ impl Vm {
                 self.free_buf(args[0]);
                 0
             }
+            Exit::Alloc if args[2] > self.quota => self.fault(TrapKind::Quota),
             Exit::Alloc => {
                 let address = self.heap.allocate(args[0] as u32, args[1] as u32, args[2]);
                 self.sync_heap();
@@ -617,7 +645,7 @@ impl Vm {
     }
 
     /// What a fault at `pc` means; `None` if it is not in this VM's code.
-    fn fault_at(&mut self, pc: u64, address: u64) -> Option<()> {
+    fn fault_at(&mut self, pc: u64, address: u64, fp: u64) -> Option<()> {
         let offset = u32::try_from(pc.checked_sub(self.code.address())?).ok()?;
         self.compiled.section_at(offset)?;
         let kind = match self.compiled.trap_at(offset) {
@@ -625,6 +653,7 @@ impl Vm {
             None if self.stack.is_guard(address) => TrapKind::StackOverflow,
             None => return None,
         };
+        self.frames = if kind == TrapKind::StackOverflow { Vec::new() } else { self.backtrace(pc, fp) };
         let line = self.compiled.locate(offset).and_then(|at| self.module.line_at(at.func, at.body_offset));
         self.end = Some(End::Trap { kind, message: String::new(), line });
         Some(())
@@ -646,13 +675,13 @@ pub(crate) extern "sysv64" fn on_exit(_ctx: *mut VmCtx, code: u64, return_addres
 }
 
 /// Called from the signal handler: the context to leave, if the fault is the code's.
-pub(crate) fn on_fault(pc: u64, address: u64) -> Option<*mut VmCtx> {
+pub(crate) fn on_fault(pc: u64, address: u64, fp: u64) -> Option<*mut VmCtx> {
     let vm = CURRENT.get();
     if vm.is_null() {
         return None;
     }
     // SAFETY: as in `on_exit`; the fault happened in generated code, so no Rust code is in between.
-    unsafe { (*vm).fault_at(pc, address).map(|()| &raw mut *(*vm).ctx) }
+    unsafe { (*vm).fault_at(pc, address, fp).map(|()| &raw mut *(*vm).ctx) }
 }
 
 /// A module from text.

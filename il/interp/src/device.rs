@@ -500,6 +500,11 @@ impl<'m> Machine<'m> {
         self.slots.len()
     }
 
+    /// Words in a slot's open packet.
+    pub fn packet_words(&self, slot: usize) -> usize {
+        self.slots.get(slot).map_or(0, |slot| slot.words.len())
+    }
+
     /// Moves a slot's open packet out, leaving an empty one.
     pub fn take_packet(&mut self, slot: usize) -> Packet {
         let Some(slot) = self.slots.get_mut(slot) else { return Packet::default() };

@@ -192,6 +192,11 @@ impl<'m> Machine<'m> {
         self.dead.as_deref()
     }
 
+    /// Where control is, innermost first: of a machine that stands still, the instructions that it waits in.
+    pub fn place(&self) -> Vec<Place> {
+        self.backtrace()
+    }
+
     /// The linear memory.
     pub fn memory(&self) -> &[u8] {
         self.memory.as_ref().map_or(&[], |memory| &memory.bytes)

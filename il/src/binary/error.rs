@@ -15,9 +15,23 @@ pub struct BinaryError {
     pub problem: Problem,
 }
 
-/// What is wrong.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Problem {
+macro_rules! problems {
+    ($($(#[doc = $doc:literal])+ $name:ident
+        $({ $($(#[doc = $about:literal])+ $field:ident: $field_type:ty,)+ })? $(($part:ty))?,)*) => {
+        /// What is wrong.
+        #[derive(Clone, PartialEq, Eq, Debug)]
+        pub enum Problem {
+            $($(#[doc = $doc])+ $name $({ $($(#[doc = $about])+ $field: $field_type,)+ })? $(($part))?,)*
+        }
+
+        impl Problem {
+            /// Every problem: its name, and what it is.
+            pub const ALL: &[(&str, &str)] = &[$((stringify!($name), concat!($($doc),+)),)*];
+        }
+    };
+}
+
+problems! {
     /// The bytes do not start with [`super::MAGIC`].
     NotAModule,
     /// Another format version.

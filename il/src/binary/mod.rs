@@ -1,4 +1,4 @@
-//! The binary form, `.ilb` (reference, chapter "Binary").
+//! The binary form, `.ilb` (reference, chapter "The binary format").
 //!
 //! ```text
 //! module   = header section*

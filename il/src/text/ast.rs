@@ -342,6 +342,8 @@ pub(super) enum ExprKind<'s> {
         args: Vec<Arg<'s>>,
     },
     Tuple(Vec<Expr<'s>>),
+    /// An `if` in parentheses: not a whole right side, but an operand.
+    Group(Box<Expr<'s>>),
     If(Box<If<'s>>),
     Match(Box<Match<'s>>),
 }

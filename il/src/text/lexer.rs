@@ -1,4 +1,4 @@
-//! From characters to words, understood semicolons included (reference, "The text", rule 1).
+//! From characters to words, understood semicolons included (reference, chapter "Lexical structure").
 #![allow(clippy::result_large_err)] // a report is made once for a malformed word
 
 use alloc::format;

@@ -1,4 +1,4 @@
-//! The text form: from source to [`Module`] (reference, "The text").
+//! The text form: from source to [`Module`] (reference, chapters "Lexical structure" to "Expressions").
 //!
 //! Four steps, one folder or file each: `lexer` makes words, `parse` a tree, `check` resolves
 //! names, infers types, emits code through [`crate::instr::Writer`] and links, `diag` shows what is wrong.

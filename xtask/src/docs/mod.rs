@@ -31,6 +31,7 @@ const TABLES: &[(&str, Make)] = &[
     ("diagnostics", tables::diagnostics),
     ("sections", tables::sections),
     ("violations", tables::violations),
+    ("problems", tables::problems),
     ("words", tables::words),
     ("item-words", tables::item_words),
     ("precedence", tables::precedence),

@@ -123,10 +123,20 @@ pub(super) fn sections() -> String {
 }
 
 pub(super) fn violations() -> String {
-    let mut table = Table::new(&["violation", "what is refused"]);
-    for (name, what) in il::verify::Violation::RULES {
+    refusals(&["violation", "what is refused"], il::verify::Violation::RULES)
+}
+
+pub(super) fn problems() -> String {
+    refusals(&["problem", "what is refused"], il::binary::Problem::ALL)
+}
+
+fn refusals(columns: &[&str], all: &[(&str, &str)]) -> String {
+    let mut table = Table::new(columns);
+    for (name, what) in all {
         let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
-        table.row(&[&code(name), &what.replace("[`crate::limits`]", "[the limits](limits.md)")]);
+        let what =
+            what.replace("[`crate::limits`]", "[the limits](limits.md)").replace("[`super::MAGIC`]", "the magic");
+        table.row(&[&code(name), &what]);
     }
     table.finish()
 }

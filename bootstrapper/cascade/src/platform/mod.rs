@@ -56,6 +56,8 @@ pub struct HostedOptions {
     pub script: Vec<ScriptedInput>,
     /// Whether more input may come from people (a window is open): an idle system then does not end.
     pub live_input: bool,
+    /// Whether the log is left out: for those who report faults themselves.
+    pub quiet: bool,
 }
 
 /// What the ticker shares with the core.
@@ -73,6 +75,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct HostedPlatform {
     shared: Arc<Shared>,
+    quiet: bool,
     /// The wake-up counter at the last return from `idle`.
     seen: AtomicU32,
 }
@@ -97,7 +100,7 @@ impl HostedPlatform {
             live_input: AtomicBool::new(options.live_input),
         });
         ticker::tick(&shared);
-        HostedPlatform { shared, seen: AtomicU32::new(idle::wakes()) }
+        HostedPlatform { shared, quiet: options.quiet, seen: AtomicU32::new(idle::wakes()) }
     }
 
     /// The same, for as long as the process: what [`basevm::engine`] stands on.
@@ -196,6 +199,8 @@ impl Platform for HostedPlatform {
 
     /// The stream's buffers outlive the VM in whose turn this may be.
     fn log(&self, line: fmt::Arguments<'_>) {
-        arena::scope(ArenaId::BASE, || eprintln!("{line}"));
+        if !self.quiet {
+            arena::scope(ArenaId::BASE, || eprintln!("{line}"));
+        }
     }
 }

@@ -32,7 +32,7 @@ fn scripted(times: &[u64], virtual_clock: bool) -> (HostedPlatform, Arc<AtomicU6
             ScriptedInput { at: *at, inject: Box::new(move || _ = injected.fetch_add(1, Ordering::SeqCst)) }
         })
         .collect();
-    (HostedPlatform::new(HostedOptions { virtual_clock, script, live_input: false }), injected)
+    (HostedPlatform::new(HostedOptions { virtual_clock, script, ..HostedOptions::default() }), injected)
 }
 
 #[test]

@@ -45,6 +45,8 @@ impl Document {
         let mut offers = Offers::default();
         if line.contains("//") {
             // Comments are prose.
+        } else if let Some(import) = line.strip_prefix("import ") {
+            self.offer_imports(import, &mut offers);
         } else if let Some(owner) = stem.strip_suffix('.') {
             self.offer_parts(owner, line, &mut offers);
         } else if line.starts_with("use ") && line.contains(':') || line.starts_with("provides ") {
@@ -57,6 +59,23 @@ impl Document {
 
     fn named(&self, kind: ItemKind, name: &str) -> Option<&Item> {
         self.index.items.iter().find(|item| item.kind == kind && item.name == name)
+    }
+
+    /// Modules of the library, or what the module before a `{` exports.
+    fn offer_imports(&self, import: &str, offers: &mut Offers) {
+        let Some((path, _)) = import.split_once('{') else {
+            for (path, ..) in il::library::MODULES {
+                offers.add(path, CompletionItemKind::MODULE, "", "");
+            }
+            return;
+        };
+        let path: String = path.split_whitespace().collect();
+        let file = format!("{}.il", path.replace('.', "/"));
+        let imported = || self.index.imported.iter().find(|source| source.file.ends_with(&file));
+        let text = il::library::module(&path).map(|(_, text)| text).or_else(|| imported().map(|source| &*source.text));
+        for item in text.map(il::text::outline).iter().flatten().filter(|item| item.exported) {
+            offers.item(item, CompletionItemKind::REFERENCE);
+        }
     }
 
     /// What may follow the `.` of `OWNER.`
@@ -130,6 +149,13 @@ impl Document {
                 if local && span.start < at && span.start >= function.span.start && span.end < at {
                     offers.add(span.text(&self.text), CompletionItemKind::VARIABLE, &symbol.declaration, "");
                 }
+            }
+        }
+        for (span, symbol) in &self.index.occurrences {
+            let Some(symbol) = self.index.symbols.get(*symbol) else { continue };
+            let whole = !matches!(symbol.meaning, Meaning::Field | Meaning::Member);
+            if whole && symbol.definition.is_some_and(|place| place.text > 0) {
+                offers.add(span.text(&self.text), CompletionItemKind::REFERENCE, &symbol.declaration, &symbol.doc);
             }
         }
         for item in &self.index.items {

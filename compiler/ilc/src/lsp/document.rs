@@ -1,9 +1,9 @@
 //! An open text: its index, and places in it as the protocol counts them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use cascade::source::importer;
+use il::library::Modules;
 use il::text::{Index, Options, Place, Span, Symbol};
 use lsp_types::{Location, Position, Range, Uri};
 
@@ -11,17 +11,30 @@ use crate::lines::Lines;
 
 pub struct Document {
     pub uri: Uri,
+    pub version: i32,
     pub text: String,
     pub index: Index,
 }
 
 impl Document {
-    pub fn new(uri: Uri, text: String) -> Document {
+    /// Indexes a text. What it imports is read by `read`, from a file's path.
+    pub fn new(uri: Uri, version: i32, text: String, read: impl Fn(&Path) -> Option<String>) -> Document {
         // A text that is in no file imports only from the standard library.
         let file = file_path(&uri).unwrap_or_default().display().to_string();
-        let resolve = importer(&file, &text);
+        let modules = Modules::beside(&file, &text);
+        let resolve = |path: &str| modules.find(path, |file| read(Path::new(file)));
         let index = il::text::index(&file, &text, &Options { known: isa::ALL, resolve: &resolve, tests: true });
-        Document { uri, text, index }
+        Document { uri, version, text, index }
+    }
+
+    /// Whether it imports, by itself or through others, the text in a file.
+    pub fn imports(&self, file: &Path) -> bool {
+        self.index.imported.iter().any(|source| Path::new(&source.file) == file)
+    }
+
+    /// Whether it is the text in a file.
+    pub fn is_in(&self, file: &Path) -> bool {
+        file_path(&self.uri).is_some_and(|path| path == file)
     }
 
     /// A place in this text or in one that it imports; the standard library is in no file.
@@ -61,13 +74,13 @@ pub fn range(lines: &Lines<'_>, span: Span) -> Range {
 }
 
 /// The path of a `file://` address.
-fn file_path(uri: &Uri) -> Option<PathBuf> {
+pub fn file_path(uri: &Uri) -> Option<PathBuf> {
     let path = uri.as_str().starts_with("file:").then(|| uri.path().as_estr().decode().into_string().ok())?;
     path.map(|path| PathBuf::from(path.into_owned()))
 }
 
 /// The `file://` address of a path.
-fn file_uri(path: &std::path::Path) -> Option<Uri> {
+fn file_uri(path: &Path) -> Option<Uri> {
     let mut text = String::from("file://");
     for byte in path.to_str()?.bytes() {
         match byte {
@@ -85,8 +98,8 @@ mod tests {
     #[test]
     fn paths_and_addresses_are_inverse() {
         for path in ["/a/b.il", "/with blank/\u{e4}\u{1f980}%.il"] {
-            let uri = file_uri(std::path::Path::new(path)).expect("an address");
-            assert_eq!(file_path(&uri).as_deref(), Some(std::path::Path::new(path)), "{uri:?}");
+            let uri = file_uri(Path::new(path)).expect("an address");
+            assert_eq!(file_path(&uri).as_deref(), Some(Path::new(path)), "{uri:?}");
         }
         assert_eq!(file_path(&Uri::from_str("untitled:Untitled-1").unwrap()), None);
     }

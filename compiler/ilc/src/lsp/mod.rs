@@ -8,6 +8,7 @@ mod completion;
 mod document;
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, Response};
 use lsp_types::notification::{
@@ -25,7 +26,7 @@ use lsp_types::{
 use serde_json::{Value, json};
 
 use crate::input::Failure;
-use document::Document;
+use document::{Document, file_path};
 
 /// Serves until the client says that it is done.
 pub fn serve() -> Result<(), Failure> {
@@ -76,10 +77,12 @@ struct Server {
     documents: HashMap<String, Document>,
 }
 
+/// Why the server ends early.
+type Disconnected = Box<dyn std::error::Error + Send + Sync>;
 type Answer = Result<Value, (ErrorCode, String)>;
 
 impl Server {
-    fn run(&mut self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    fn run(&mut self) -> Result<(), Disconnected> {
         while let Ok(message) = self.connection.receiver.recv() {
             match message {
                 Message::Request(request) => {
@@ -159,7 +162,7 @@ impl Server {
         self.documents.get(uri.as_str()).and_then(ask)
     }
 
-    fn note(&mut self, note: Notification) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    fn note(&mut self, note: Notification) -> Result<(), Disconnected> {
         match note.method.as_str() {
             DidOpenTextDocument::METHOD => {
                 if let Some(params) = parameters::<DidOpenTextDocument>(note) {
@@ -178,7 +181,10 @@ impl Server {
                 if let Some(params) = parameters::<DidCloseTextDocument>(note) {
                     let uri = params.text_document.uri;
                     self.documents.remove(uri.as_str());
+                    let file = file_path(&uri);
                     self.publish(PublishDiagnosticsParams { uri, diagnostics: Vec::new(), version: None })?;
+                    // From now on the stored text counts.
+                    file.map_or(Ok(()), |file| self.refresh(&file))?;
                 }
             }
             // What is not understood may be ignored.
@@ -187,14 +193,41 @@ impl Server {
         Ok(())
     }
 
-    fn update(&mut self, uri: Uri, version: i32, text: String) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let document = Document::new(uri.clone(), text);
-        let diagnostics = document.diagnostics();
-        self.documents.insert(uri.as_str().to_owned(), document);
-        self.publish(PublishDiagnosticsParams { uri, diagnostics, version: Some(version) })
+    fn update(&mut self, uri: Uri, version: i32, text: String) -> Result<(), Disconnected> {
+        let document = Document::new(uri, version, text, |file| self.read(file));
+        self.show(document.uri.clone(), document)
     }
 
-    fn publish(&self, params: PublishDiagnosticsParams) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// Keeps a document, and publishes its errors and those of all that import it.
+    fn show(&mut self, uri: Uri, document: Document) -> Result<(), Disconnected> {
+        let (diagnostics, version) = (document.diagnostics(), Some(document.version));
+        self.documents.insert(uri.as_str().to_owned(), document);
+        let file = file_path(&uri);
+        self.publish(PublishDiagnosticsParams { uri, diagnostics, version })?;
+        file.map_or(Ok(()), |file| self.refresh(&file))
+    }
+
+    /// Looks anew at the open texts that import the text in a file.
+    fn refresh(&mut self, file: &Path) -> Result<(), Disconnected> {
+        let importing = self.documents.values().filter(|document| document.imports(file) && !document.is_in(file));
+        let stale: Vec<String> = importing.map(|document| document.uri.as_str().to_owned()).collect();
+        for address in stale {
+            let Some(Document { uri, version, text, .. }) = self.documents.remove(&address) else { continue };
+            let document = Document::new(uri.clone(), version, text, |file| self.read(file));
+            let (diagnostics, version) = (document.diagnostics(), Some(document.version));
+            self.documents.insert(address, document);
+            self.publish(PublishDiagnosticsParams { uri, diagnostics, version })?;
+        }
+        Ok(())
+    }
+
+    /// The text in a file: as the editor shows it, else as it is stored.
+    fn read(&self, file: &Path) -> Option<String> {
+        let open = self.documents.values().find(|document| document.is_in(file));
+        open.map(|document| document.text.clone()).or_else(|| std::fs::read_to_string(file).ok())
+    }
+
+    fn publish(&self, params: PublishDiagnosticsParams) -> Result<(), Disconnected> {
         let note = Notification::new(PublishDiagnostics::METHOD.to_owned(), params);
         Ok(self.connection.sender.send(note.into())?)
     }

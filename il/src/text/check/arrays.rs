@@ -107,7 +107,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         if length.ty == Ty::Error || fill.ty == Ty::Error {
             return Typed::error(span);
         }
-        if def.element.value() == Type::OptBuf && !matches!(fill.kind, Kind::Null) {
+        if def.element.value() == Type::OptBuf && !matches!(fill.kind, Kind::Null(_)) {
             let report = Report::new(Code::Moved, fill.span, "one `buf` cannot be every element");
             self.cx.report(report.hint("fill with `null`, then assign each element"));
             return Typed::error(span);

@@ -351,7 +351,7 @@ fn again(typed: &Typed) -> Typed {
         Kind::Get(local) => Kind::Get(*local),
         Kind::Value(value) => Kind::Value(value.clone()),
         Kind::Node(instr @ (Instr::Caller | Instr::Cap(..) | Instr::FuncRef(..)), _) => Kind::Node(*instr, Vec::new()),
-        Kind::Null => Kind::Null,
+        Kind::Null(own) => Kind::Null(*own),
         _ => return Typed::error(typed.span),
     };
     Typed::new(typed.ty, kind, typed.span)

@@ -39,7 +39,7 @@ impl Body<'_, '_, '_, '_> {
                 inner.no = self.coerce(inner.no, want);
                 Typed::new(Ty::Of(want), Kind::IfLet(inner), span)
             }
-            (Ty::Null, kind) if want.is_nullable() => Typed::new(Ty::Of(want), kind, span),
+            (Ty::Null, _) if want.is_nullable() => Typed::new(Ty::Of(want), Kind::Null(Some(want)), span),
             (Ty::Of(Type::Buf), Kind::Buf(id)) if want == Type::BufRef => {
                 self.use_buf(id, false, span);
                 Typed::new(Ty::Of(want), Kind::Get(id), span)
@@ -51,6 +51,11 @@ impl Body<'_, '_, '_, '_> {
             (Ty::Of(own), Kind::Buf(id)) if self.cx.types.is_subtype(own, want) => {
                 self.use_buf(id, true, span);
                 Typed::new(Ty::Of(want), Kind::Take(id), span)
+            }
+            (Ty::Of(found), kind @ (Kind::Cond(_) | Kind::IfLet(_)))
+                if found != want && self.cx.types.is_subtype(found, want) =>
+            {
+                Typed::new(Ty::Of(want), Kind::Wider(Box::new(Typed::new(ty, kind, span))), span)
             }
             (Ty::Of(found), kind) if self.cx.types.is_subtype(found, want) => Typed::new(Ty::Of(want), kind, span),
             (ty, kind) => self.mismatch(&Typed::new(ty, kind, span), want),

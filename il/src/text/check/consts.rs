@@ -101,7 +101,8 @@ impl<'b, 'c, 'f, 's> Body<'b, 'c, 'f, 's> {
 fn constant_tree(typed: Typed) -> Result<Typed, Fault> {
     let Typed { ty, kind, span } = typed;
     let kind = match kind {
-        Kind::Null => Kind::Null,
+        Kind::Null(own) => Kind::Null(own),
+        Kind::Wider(inner) => return constant_tree(*inner).map(|inner| Typed { ty, ..inner }),
         Kind::Node(instr @ Instr::FuncRef(..), args) => Kind::Node(instr, args),
         Kind::Node(instr @ (Instr::StructNew(_) | Instr::ArrayNew(_) | Instr::ArrayOf(..)), args) => {
             Kind::Node(instr, constant_trees(args)?)
@@ -132,6 +133,7 @@ fn evaluate(typed: &Typed) -> Result<Value, Fault> {
     let effect = Err(Fault::Effect(typed.span));
     match &typed.kind {
         Kind::Value(value) => Ok(value.clone()),
+        Kind::Wider(inner) => evaluate(inner),
         Kind::Cond(parts) => {
             let [condition, yes, no] = &**parts;
             let chosen = if evaluate(condition)? == Value::Bool(true) { yes } else { no };

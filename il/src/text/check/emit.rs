@@ -11,8 +11,8 @@ impl Body<'_, '_, '_, '_> {
     pub(super) fn emit(&mut self, typed: &Typed) {
         match &typed.kind {
             Kind::Value(value) => self.emit_value(value),
-            Kind::Null => {
-                if let Ty::Of(ty) = typed.ty {
+            Kind::Null(own) => {
+                if let Some(ty) = own.or(typed.known()) {
                     self.writer.push(Instr::Null(ty));
                 }
             }
@@ -33,6 +33,7 @@ impl Body<'_, '_, '_, '_> {
                 self.writer.push(*instr);
             }
             Kind::Call { callee, tries, args } => self.emit_call(typed, *callee, *tries, args),
+            Kind::Wider(inner) => self.emit(inner),
             Kind::Cond(parts) => {
                 let [condition, yes, no] = &**parts;
                 if let Ty::Of(ty) = typed.ty {

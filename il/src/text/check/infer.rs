@@ -61,6 +61,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             ExprKind::Tuple(_) => {
                 self.misplaced(span, "a list of values", "it stands only after `return` and left of `=`")
             }
+            ExprKind::Group(inner) => self.infer(inner, hint),
             ExprKind::If(inner) => self.cond(inner, span, hint),
             ExprKind::Match(_) => self.misplaced(span, "`match`", "put it in a local first: `let x = match ..`"),
         }
@@ -214,7 +215,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             (Ty::Null, Ty::Null) => match hint {
                 Some(ty) => (self.coerce(yes, ty), self.coerce(no, ty), Ty::Of(ty)),
                 None => {
-                    self.settle(Typed::new(Ty::Null, Kind::Null, span));
+                    self.settle(Typed::new(Ty::Null, Kind::Null(None), span));
                     return None;
                 }
             },

@@ -18,8 +18,8 @@ use crate::types::{FieldId, FuncId, GlobalId, LocalId, StructField, Type, TypeId
 impl<'f> Body<'_, '_, 'f, '_> {
     /// `null` takes the nullable type expected of it.
     pub(super) fn null(&self, hint: Option<Type>, span: Span) -> Typed {
-        let ty = hint.filter(|hint| hint.is_nullable()).map_or(Ty::Null, Ty::Of);
-        Typed::new(ty, Kind::Null, span)
+        let own = hint.filter(|hint| hint.is_nullable());
+        Typed::new(own.map_or(Ty::Null, Ty::Of), Kind::Null(own), span)
     }
 
     /// A type after `as` or `is`.
@@ -238,7 +238,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             return Typed::error(span);
         }
         // Whether a `?str` is null is asked by its type, for strings have no identity.
-        let (left_null, right_null) = (matches!(left.kind, Kind::Null), matches!(right.kind, Kind::Null));
+        let (left_null, right_null) = (matches!(left.kind, Kind::Null(_)), matches!(right.kind, Kind::Null(_)));
         if left.ty == Ty::Of(Type::OptStr) && (left_null || right_null) {
             let subject = if left_null { right } else { left };
             let test = bool_of(Kind::Node(Instr::Is(Type::Str), alloc::vec![subject]));

@@ -68,6 +68,13 @@ impl Body<'_, '_, '_, '_> {
                 self.hold_lent(local);
                 Kind::Get(local)
             }
+            Kind::Wider(inner) => {
+                let inner = self.simplify(*inner);
+                match inner.kind {
+                    Kind::Cond(_) => Kind::Wider(Box::new(inner)),
+                    kind => kind,
+                }
+            }
             Kind::Cond(parts) => return self.simplify_cond(*parts, ty, span),
             Kind::IfLet(inner) => return self.simplify_if_let(*inner, ty, span),
             kind => kind,
@@ -97,7 +104,7 @@ impl Body<'_, '_, '_, '_> {
     /// Keeps a value for later in a local of its own.
     pub(super) fn spill(&mut self, typed: Typed) -> Typed {
         let (ty, span) = (typed.ty, typed.span);
-        if ty == Ty::Error || matches!(typed.kind, Kind::Value(_) | Kind::Null) {
+        if ty == Ty::Error || matches!(typed.kind, Kind::Value(_) | Kind::Null(_)) {
             return typed;
         }
         let local = self.temporary(ty, span);

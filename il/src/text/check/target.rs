@@ -122,7 +122,40 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 let list: Vec<&Expr<'f>> = list.iter().collect();
                 self.return_values(&list, expr.span);
             }
+            ExprKind::Tuple(list) => self.tuple_into(list, target, expr.span),
             _ => self.expr_into(expr, target),
+        }
+    }
+
+    /// `(a, b) = (c, d)`: all values first, then all assignments.
+    fn tuple_into(&mut self, list: &'f [Expr<'f>], target: &mut Target, span: Span) {
+        let Target::Dests(dests) = target else { return };
+        if dests.len() != list.len() {
+            let message = format!("{} wanted here, these are {}", counted(dests.len(), "value"), list.len());
+            self.cx.error(Code::Count, span, message);
+            return;
+        }
+        let values: Vec<Typed> = self.with_borrows(|body| {
+            let one = |(expr, dest): (&'f Expr<'f>, &Dest)| match dest.ty {
+                Some(Ty::Of(ty)) => body.value(expr, ty),
+                _ => {
+                    let typed = body.infer(expr, None);
+                    body.settle(typed)
+                }
+            };
+            list.iter().zip(dests.iter()).map(one).collect()
+        });
+        if values.iter().any(|value| value.ty == Ty::Error) {
+            return;
+        }
+        for (dest, value) in dests.iter_mut().zip(&values) {
+            dest.ty = Some(dest.ty.unwrap_or(value.ty));
+        }
+        let locals: Vec<Option<LocalId>> = dests.iter().map(|dest| dest.local).collect();
+        self.emit_roots(values);
+        self.writer.set(&locals);
+        for dest in dests.iter() {
+            self.assigned(dest);
         }
     }
 

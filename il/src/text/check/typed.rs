@@ -75,7 +75,8 @@ pub(super) enum Kind {
     /// Literals whose type is open.
     Int(Literal),
     Float(f64, f32),
-    Null,
+    /// With its type, once that is known: also where it is used as a supertype.
+    Null(Option<Type>),
     /// An operator over open literals whose result has their type.
     Open {
         form: Form,
@@ -99,6 +100,8 @@ pub(super) enum Kind {
     },
     /// A `buf` that is in no local yet, and is only lent.
     Lend(Box<Typed>),
+    /// Branches whose common type is a subtype of the one that is used.
+    Wider(Box<Typed>),
     /// Condition, value if true, value if false.
     Cond(Box<[Typed; 3]>),
     IfLet(Box<IfLet>),
@@ -165,17 +168,22 @@ impl Typed {
             Kind::Call { callee: Callee::Run(..) | Callee::RunSend(..), .. } => true,
             Kind::Call { args, .. } | Kind::Op(_, _, args) | Kind::Node(_, args) | Kind::Open { args, .. } => any(args),
             Kind::Cond(parts) => any(&**parts),
-            Kind::Value(_) | Kind::Int(_) | Kind::Float(..) | Kind::Null | Kind::Error => false,
+            Kind::Wider(inner) => inner.is_complex(),
+            Kind::Value(_) | Kind::Int(_) | Kind::Float(..) | Kind::Null(_) | Kind::Error => false,
             Kind::Buf(_) | Kind::Get(_) | Kind::Take(_) => false,
         }
     }
 
     /// Whether it gives the same whenever in an expression it is evaluated, and does nothing.
     pub fn is_stable(&self) -> bool {
-        match &self.kind {
-            Kind::Value(_) | Kind::Null | Kind::Error | Kind::Get(_) | Kind::Take(_) => true,
-            Kind::Node(Instr::FuncRef(..) | Instr::Cap(..) | Instr::Caller, _) => true,
-            _ => false,
-        }
+        matches!(
+            &self.kind,
+            Kind::Value(_)
+                | Kind::Null(_)
+                | Kind::Error
+                | Kind::Get(_)
+                | Kind::Take(_)
+                | Kind::Node(Instr::FuncRef(..) | Instr::Cap(..) | Instr::Caller, _)
+        )
     }
 }

@@ -140,7 +140,7 @@ impl<'p, 's> Layout<'p, 's> {
         }
         self.note_head(piece, kind, breaks);
         self.line().code.push_str(piece.text);
-        self.brackets(piece, kind, next);
+        self.brackets(kind, next);
         let role = role(self.last_kind(), piece);
         if *kind == Kind::Colon && self.top().inside == Inside::Items && self.top().item == "use" {
             let line = self.line();
@@ -214,7 +214,7 @@ impl<'p, 's> Layout<'p, 's> {
         }
     }
 
-    fn brackets(&mut self, piece: &Piece<'s>, kind: &Kind, next: Option<&Piece<'s>>) {
+    fn brackets(&mut self, kind: &Kind, next: Option<&Piece<'s>>) {
         let indent = self.line().indent;
         let broken = next.is_some_and(|next| next.breaks > 0 || next.kind.is_none());
         match kind {
@@ -224,7 +224,7 @@ impl<'p, 's> Layout<'p, 's> {
                 self.frames.push(Frame { inside: Inside::List, outer: indent, inner, continued, head: None, item });
             }
             Kind::OpenBrace => {
-                let inside = self.inside(piece);
+                let inside = self.inside();
                 let frame = self.top();
                 let outer = frame.head.take().unwrap_or(frame.inner);
                 let inner = outer + STEP;
@@ -238,7 +238,7 @@ impl<'p, 's> Layout<'p, 's> {
     }
 
     /// What the `{` that comes now holds.
-    fn inside(&mut self, _open: &Piece<'s>) -> Inside {
+    fn inside(&mut self) -> Inside {
         let new = self.before_last == Some(&Kind::New);
         let frame = self.top();
         match (frame.inside, frame.item) {

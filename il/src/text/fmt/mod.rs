@@ -1,4 +1,4 @@
-//! The formatter: one layout for every text (reference, "The text").
+//! The formatter: one layout for every text (reference, chapter "Grammar").
 //!
 //! It works on words alone, so it accepts everything that the lexer does: also what a checker would
 //! refuse. The author decides where lines break; the formatter decides indentation, blanks, blank

@@ -129,7 +129,7 @@ fn malformed_words_are_refused() {
 /// What is nested beyond all measure costs neither stack nor more memory than its text.
 #[test]
 fn hostile_texts_are_bounded() {
-    let many = 20_000;
+    let many = 5_000;
     for text in
         ["{\n", "(\n", "if a {\n", "}", ")\n", "a (b\n", "use a: b@1 //c\n", "// c\n\n\n", "x // c\n", "-\n", "? "]
     {
@@ -143,7 +143,7 @@ fn hostile_texts_are_bounded() {
 fn corpus() -> Vec<String> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut texts = vec![];
-    for folder in ["tests/text", "tests/diagnostics", "../samples", "../samples/vms"] {
+    for folder in ["tests/text", "tests/diagnostics", "std", "../samples", "../samples/vms", "../benches/programs"] {
         for entry in std::fs::read_dir(root.join(folder)).expect("a folder of texts") {
             let path = entry.expect("a readable folder").path();
             if path.extension().is_some_and(|end| end == "il") {
@@ -166,7 +166,7 @@ fn the_whole_corpus_keeps_its_words() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
     /// Line breaks and blanks put anywhere between words, comments too.
     #[test]
     fn perturbed_blanks_are_laid_out(which in any::<prop::sample::Index>(), seed in any::<u64>()) {
@@ -190,6 +190,26 @@ proptest! {
             out.push_str(blank);
         }
         checked(&out);
+    }
+
+    /// Any text at all, and texts of the corpus with a piece cut out or put in.
+    #[test]
+    fn damaged_texts_are_laid_out_or_refused(
+        which in any::<prop::sample::Index>(),
+        cut in any::<prop::sample::Index>(),
+        skipped in 0usize..9,
+        piece in "[ -~\n\u{e4}\u{1f980}\u{feff}\r]{0,12}",
+    ) {
+        static CORPUS: std::sync::LazyLock<Vec<String>> = std::sync::LazyLock::new(corpus);
+        let text: Vec<char> = which.get(&CORPUS).chars().collect();
+        let at = cut.index(text.len());
+        let rest = text.iter().skip(at + skipped);
+        let damaged: String = text.iter().take(at).copied().chain(piece.chars()).chain(rest.copied()).collect();
+        for text in [piece, damaged] {
+            if format("damaged.il", &text).is_ok() {
+                checked(&text);
+            }
+        }
     }
 
     /// Any words in any order.

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::super::ast::{Arg, Expr, ExprKind, Name};
+use super::super::ast::{Arg, Block, Expr, ExprKind, Name, StmtKind};
 use super::super::diag::{Code, Report, Span};
 use super::super::token::{KEYWORDS, Kind, PUNCTUATION};
 use super::{Parse, Parser, too_deep};
@@ -278,6 +278,10 @@ impl<'s> Parser<'_, 's> {
             && let Some(mut inner) = list.pop()
         {
             inner.span = span;
+            if matches!(inner.kind, ExprKind::If(_)) && is_operand(&inner) {
+                let height = inner.height;
+                return self.node(ExprKind::Group(Box::new(inner)), span, height);
+            }
             return Ok(inner);
         }
         if list.is_empty() {
@@ -287,6 +291,18 @@ impl<'s> Parser<'_, 's> {
         let height = tallest(&list);
         self.node(ExprKind::Tuple(list), span, height)
     }
+}
+
+/// Whether an `if` can be inside an expression: all its branches are expressions. (Nesting is bounded.)
+fn is_operand(expr: &Expr<'_>) -> bool {
+    let ExprKind::If(inner) = &expr.kind else { return true };
+    let branch = |block: &Block<'_>| match &block.stmts[..] {
+        [one] => {
+            matches!(&one.kind, StmtKind::Expr(value) if is_operand(value) && !matches!(value.kind, ExprKind::Match(_)))
+        }
+        _ => false,
+    };
+    branch(&inner.then) && inner.or_else.as_ref().is_some_and(branch)
 }
 
 fn tallest(list: &[Expr<'_>]) -> u16 {

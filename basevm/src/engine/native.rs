@@ -1,0 +1,450 @@
+//! VMs that run machine code: exits, activations, traps.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use compiler::abi::Exit;
+use il::isa::Instruction;
+use il::packet::{Head, MAX_OPERANDS, MAX_WORDS};
+use il::trap::{Status, TrapKind};
+use il::{FuncId, Module, Type, TypeId};
+
+use super::guest::{Go, Guest, Stopped};
+use super::trace::{self, Place};
+use super::{LoadError, Packet, PlatformRef, Program, Step, TrapReport, exits, values};
+use crate::buf::{Account, Buf};
+use crate::heap::{Config, Statistics};
+use crate::platform::Nanos;
+use crate::service::Reply;
+
+/// Most activations on one stack: `main` in a wait, and a handler or `op` above it.
+const MAX_ACTIVATIONS: usize = 2;
+
+/// The exit in which an activation is stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Pending {
+    Yield,
+    Room { slot: usize, words: usize, attachments: usize },
+    Call { slot: usize, head: u64, opcode: u8 },
+    Flush,
+    Wait,
+    WaitForever,
+    Fail,
+    Attenuate,
+    Revoke,
+    Run { program: usize },
+    RunSend,
+    Own { isa: usize, opcode: u8 },
+}
+
+/// One call from outside.
+#[derive(Clone, Copy, Debug)]
+struct Activation {
+    func: FuncId,
+    /// `None` only while it runs.
+    pending: Option<Pending>,
+}
+
+/// A trap on its way to a report.
+struct Trap {
+    kind: TrapKind,
+    message: String,
+    status: Option<u16>,
+}
+
+impl From<TrapKind> for Trap {
+    fn from(kind: TrapKind) -> Self {
+        Trap { kind, message: String::new(), status: None }
+    }
+}
+
+/// What to do after an exit.
+enum Next {
+    Resume(u64),
+    Stop(Step),
+}
+
+/// One VM: its stack, memory, globals, slots, and what it holds. Its methods are [`super::Instance`]'s.
+#[derive(Debug)]
+pub(super) struct Native {
+    program: Arc<Program>,
+    guest: Guest,
+    activations: Vec<Activation>,
+    dead: Option<Box<TrapReport>>,
+}
+
+impl Native {
+    /// See [`super::Instance::with_heap`].
+    pub fn new(
+        platform: PlatformRef,
+        program: Arc<Program>,
+        account: &Arc<Account>,
+        stack_bytes: usize,
+        heap: Config,
+    ) -> Result<Native, LoadError> {
+        let guest = Guest::new(platform, &program, account, stack_bytes, heap)?;
+        let activations = Vec::with_capacity(MAX_ACTIVATIONS);
+        let mut instance = Native { program, guest, activations, dead: None };
+        instance.initialise()?;
+        Ok(instance)
+    }
+
+    /// Gives the globals their initial values.
+    fn initialise(&mut self) -> Result<(), LoadError> {
+        let Some(entry) = self.program.init_entry() else { return Ok(()) };
+        let mut step = self.run(Go::Enter { entry });
+        loop {
+            step = match step {
+                Step::Trap(report) => return Err(LoadError::Globals(report)),
+                Step::Yield => self.run(Go::Resume(0)),
+                // Initial values are constants and allocations: nothing else can happen.
+                _ => return Ok(()),
+            };
+        }
+    }
+
+    /// See [`super::Instance::activations`].
+    pub fn activations(&self) -> usize {
+        self.activations.len()
+    }
+
+    /// See [`super::Instance::trap`].
+    pub fn trap(&self) -> Option<&TrapReport> {
+        self.dead.as_deref()
+    }
+
+    /// See [`super::Instance::heap_statistics`].
+    pub fn heap_statistics(&self) -> Statistics {
+        self.guest.statistics()
+    }
+
+    /// See [`super::Instance::take_pauses`].
+    pub fn take_pauses(&mut self) -> Vec<Nanos> {
+        self.guest.take_pauses()
+    }
+
+    /// See [`super::Instance::collect`].
+    pub fn collect(&mut self, full: bool) -> Result<(), Status> {
+        if self.dead.is_some() {
+            return Ok(());
+        }
+        self.guest.collect(full).map_err(|_| Status::Quota)
+    }
+
+    /// See [`super::Instance::set_caller`].
+    pub fn set_caller(&mut self, caller: u32) {
+        self.guest.set_caller(caller);
+    }
+
+    /// See [`super::Instance::enter`].
+    pub fn enter(&mut self, func: FuncId, words: &[u64], attachments: &mut [Option<Buf>]) -> Result<Step, Status> {
+        if let Some(report) = &self.dead {
+            return Ok(Step::Trap(report.clone()));
+        }
+        let waiting = |outer: &Activation| matches!(outer.pending, Some(Pending::Wait | Pending::WaitForever));
+        assert!(
+            self.activations.len() < MAX_ACTIVATIONS && self.activations.iter().all(waiting),
+            "the VM is in the middle of something else: {:?}",
+            self.activations
+        );
+        let entry = self.program.entry(func).ok_or(Status::NoSuchInstruction)?;
+        let signature = &self.program.module().funcs.get(func.index()).ok_or(Status::NoSuchInstruction)?.sig;
+        if !signature.params.iter().chain(&signature.results).all(|ty| ty.is_sendable()) {
+            return Err(Status::NotSupported);
+        }
+        values::store(&mut self.guest, 0, signature.params.iter().copied(), words, attachments)?;
+        self.activations.push(Activation { func, pending: None });
+        Ok(self.run(Go::Enter { entry }))
+    }
+
+    /// See [`super::Instance::resume`].
+    pub fn resume(&mut self, value: u64) -> Step {
+        if let Some(report) = &self.dead {
+            return Step::Trap(report.clone());
+        }
+        let pending = self.activations.last_mut().and_then(|activation| activation.pending.take());
+        match pending {
+            Some(Pending::Room { slot, words, attachments }) => {
+                if !self.guest.slots.make_room(slot, words, attachments) {
+                    self.stop_in(Pending::Room { slot, words, attachments });
+                    return Step::Room { slot, words, attachments };
+                }
+                self.run(Go::Resume(0))
+            }
+            Some(Pending::Yield | Pending::Wait | Pending::Fail | Pending::RunSend) => self.run(Go::Resume(0)),
+            Some(Pending::Flush) => self.run(Go::Resume(value)),
+            Some(Pending::Call { .. } | Pending::Run { .. } | Pending::Own { .. } | Pending::WaitForever)
+            | Some(Pending::Attenuate | Pending::Revoke)
+            | None => {
+                panic!("resume: the VM is not stopped in a step that resumes: {pending:?}")
+            }
+        }
+    }
+
+    /// See [`super::Instance::resume_call`].
+    pub fn resume_call(&mut self, result: Result<Reply, Status>) -> Step {
+        if let Some(report) = &self.dead {
+            return Step::Trap(report.clone());
+        }
+        let pending = self.activations.last_mut().and_then(|activation| activation.pending.take());
+        let types = match pending {
+            Some(Pending::Call { slot, opcode, .. }) => field_types(instruction(self.program.module(), slot, opcode)),
+            Some(Pending::Own { isa, opcode }) => field_types(own_instruction(self.program.module(), isa, opcode)),
+            Some(Pending::Run { program }) => types_of(program_signature(self.program.module(), program).1),
+            pending => panic!("resume_call: the VM is not stopped in a call: {pending:?}"),
+        };
+        let types = types.into_iter().map_while(|ty| ty);
+        let stored = result.and_then(|reply| {
+            let mut attachments: Vec<_> = reply.attachments.into_iter().map(Some).collect();
+            let stored = values::store(&mut self.guest, 1, types.clone(), &reply.words, &mut attachments);
+            stored.map_err(|status| if status == Status::BadOperand { Status::DeviceError } else { status })
+        });
+        let status = stored.map_or_else(|status| status as u64, |()| 0);
+        if status != 0 {
+            values::store_defaults(&mut self.guest, 1, types);
+        }
+        self.guest.set_value(0, status);
+        self.run(Go::Resume(status))
+    }
+
+    /// See [`super::Instance::refuse`].
+    pub fn refuse(&mut self, status: Status) -> Step {
+        if let Some(report) = &self.dead {
+            return Step::Trap(report.clone());
+        }
+        let what = match self.activations.last().and_then(|activation| activation.pending) {
+            Some(Pending::Attenuate) => "attenuate",
+            Some(Pending::Revoke) => "revoke",
+            pending => panic!("refuse: the VM is not stopped in a step that can be refused: {pending:?}"),
+        };
+        let message = format!("`{what}` failed with status {}: {status}", status as u16);
+        let place = self.exit_place();
+        let trap = Trap { kind: TrapKind::Device, message, status: Some(status as u16) };
+        Step::Trap(Box::new(self.die(place, trap)))
+    }
+
+    /// See [`super::Instance::abort`].
+    pub fn abort(&mut self, kind: TrapKind, message: String) -> TrapReport {
+        let place = self.exit_place();
+        self.die(place, Trap { kind, message, status: None })
+    }
+
+    /// See [`super::Instance::open_slot`].
+    pub fn open_slot(&mut self, slot: usize, channel: u32, generation: u32) {
+        self.guest.slots.open(slot, channel, generation);
+    }
+
+    /// See [`super::Instance::close_slot`].
+    pub fn close_slot(&mut self, slot: usize) {
+        for address in self.guest.slots.close(slot) {
+            self.guest.free_buf(address);
+        }
+    }
+
+    /// See [`super::Instance::slot`].
+    pub fn slot(&self, slot: usize) -> Option<(u32, u32)> {
+        self.guest.slots.target(slot)
+    }
+
+    /// See [`super::Instance::slots`].
+    pub fn slots(&self) -> usize {
+        self.guest.slots.len()
+    }
+
+    /// See [`super::Instance::is_packet_empty`].
+    pub fn is_packet_empty(&self, slot: usize) -> bool {
+        self.guest.slots.used(slot) == 0
+    }
+
+    /// See [`super::Instance::take_packet`].
+    pub fn take_packet(&mut self, slot: usize) -> Packet {
+        let (words, addresses) = self.guest.slots.take(slot);
+        let attachments = addresses.into_iter().filter_map(|address| self.guest.release(address)).collect();
+        Packet { words, attachments }
+    }
+
+    /// See [`super::Instance::recycle`].
+    pub fn recycle(&mut self, slot: usize, packet: Packet) {
+        self.guest.slots.recycle(slot, packet.words);
+    }
+
+    /// See [`super::Instance::set_tag`].
+    pub fn set_tag(&mut self, tag: u32) {
+        let pending = self.activations.last().and_then(|activation| activation.pending);
+        if let Some(Pending::Call { slot, head, .. }) = pending
+            && let Some(old) = self.guest.slots.head(slot, head)
+        {
+            self.guest.slots.set_head(slot, head, Head { tag, ..old });
+        }
+    }
+
+    fn run(&mut self, mut go: Go) -> Step {
+        loop {
+            let (place, next) = match self.guest.run(go) {
+                Stopped::Fault(fault) => (Some(Place { pc: fault.pc, fp: fault.fp }), Err(fault.kind.into())),
+                Stopped::Exit(code) => (None, self.exit(code)),
+            };
+            match next {
+                Ok(Next::Resume(value)) => go = Go::Resume(value),
+                Ok(Next::Stop(step)) => return step,
+                Err(trap) => {
+                    let place = place.or_else(|| self.exit_place());
+                    return Step::Trap(Box::new(self.die(place, trap)));
+                }
+            }
+        }
+    }
+
+    fn exit(&mut self, code: u64) -> Result<Next, Trap> {
+        let exit = Exit::from_code(code).ok_or(TrapKind::Unreachable)?;
+        self.guest.set_exit(Some(exit));
+        let served = exits::serve(&mut self.guest, exit);
+        self.guest.set_exit(None);
+        if let Some(served) = served {
+            return Ok(served.map(Next::Resume)?);
+        }
+        let [first, second, third] = [0, 1, 2].map(|index| self.guest.exit_arg(index));
+        let (slot, words, attachments) = (first as usize, second as usize, third as usize);
+        match exit {
+            Exit::Done => return Ok(Next::Stop(self.done())),
+            Exit::Trap => return Err(self.explicit_trap(first, second)),
+            Exit::DeviceTrap => return Err(device_trap(self.program.module(), slot, second as u8, third as u16)),
+            Exit::Room if words > MAX_WORDS => return Err(too_long(words)),
+            Exit::Room if self.guest.slots.is_open(slot) && self.guest.slots.make_room(slot, words, attachments) => {
+                return Ok(Next::Resume(0));
+            }
+            Exit::Wait | Exit::WaitForever if !self.in_main() => return Err(TrapKind::WaitInHandler.into()),
+            _ => {}
+        }
+        let def = TypeId(second as u32);
+        let (pending, step) = match exit {
+            Exit::Yield => (Pending::Yield, Step::Yield),
+            Exit::Room => (Pending::Room { slot, words, attachments }, Step::Room { slot, words, attachments }),
+            Exit::Call => self.call(slot, second),
+            Exit::Flush => (Pending::Flush, Step::Flush { slot }),
+            Exit::Wait => (Pending::Wait, Step::Wait),
+            Exit::WaitForever => (Pending::WaitForever, Step::WaitForever),
+            Exit::Fail => (Pending::Fail, Step::Fail(failure(first))),
+            Exit::Attenuate => (Pending::Attenuate, Step::Attenuate { slot: (first >> 1) as usize, def }),
+            Exit::Revoke => (Pending::Revoke, Step::Revoke { slot: (first >> 1) as usize }),
+            Exit::Run => (Pending::Run { program: words }, Step::Run { slot, program: words, args: self.args(words) }),
+            Exit::RunSend => (Pending::RunSend, Step::RunSend { slot, program: words, args: self.args(words) }),
+            Exit::Own => self.own(slot, second as u8),
+            other => unreachable!("served above: {other:?}"),
+        };
+        self.stop_in(pending);
+        Ok(Next::Stop(step))
+    }
+
+    fn stop_in(&mut self, pending: Pending) {
+        if let Some(activation) = self.activations.last_mut() {
+            activation.pending = Some(pending);
+        }
+    }
+
+    fn in_main(&self) -> bool {
+        let main = self.program.module().export("main");
+        self.activations.last().is_some_and(|activation| Some(activation.func) == main)
+    }
+
+    fn done(&mut self) -> Step {
+        let ended = self.activations.pop();
+        let func = ended.and_then(|ended| self.program.module().funcs.get(ended.func.index()));
+        let results = func.map_or(&[][..], |func| &func.sig.results);
+        let reply = values::load(&mut self.guest, results.iter().copied());
+        self.guest.leave();
+        Step::Done(reply)
+    }
+
+    /// Arguments of a program that is to run, which leave the VM.
+    fn args(&mut self, program: usize) -> Reply {
+        let (params, _) = program_signature(self.program.module(), program);
+        values::load(&mut self.guest, params.iter().copied())
+    }
+
+    fn own(&mut self, isa: usize, opcode: u8) -> (Pending, Step) {
+        let instruction = own_instruction(self.program.module(), isa, opcode);
+        let params = instruction.map_or(&[][..], |instruction| &instruction.params);
+        let operands = values::load(&mut self.guest, params.iter().map(|field| field.ty));
+        (Pending::Own { isa, opcode }, Step::Own { isa, opcode, operands })
+    }
+
+    fn call(&self, slot: usize, head: u64) -> (Pending, Step) {
+        let opcode = self.guest.slots.head(slot, head).map_or(0, |head| head.opcode as u8);
+        (Pending::Call { slot, head, opcode }, Step::Call { slot, opcode })
+    }
+
+    fn explicit_trap(&self, kind: u64, message: u64) -> Trap {
+        let kind = u8::try_from(kind).ok().and_then(TrapKind::from_code).unwrap_or(TrapKind::Unreachable);
+        let text = if message == 0 { &[] } else { self.guest.text(message) };
+        Trap { kind, message: String::from_utf8_lossy(text).into_owned(), status: None }
+    }
+
+    /// Where the innermost activation took its exit.
+    fn exit_place(&self) -> Option<Place> {
+        self.activations.last()?;
+        let (pc, fp) = self.guest.exit_place()?;
+        Some(Place { pc: pc.wrapping_sub(1), fp })
+    }
+
+    fn die(&mut self, place: Option<Place>, trap: Trap) -> TrapReport {
+        let Trap { kind, message, status } = trap;
+        let report = trace::report(&self.program, &self.guest, place, kind, message, status);
+        self.activations.clear();
+        self.dead = Some(Box::new(report.clone()));
+        report
+    }
+}
+
+fn instruction(module: &Module, slot: usize, opcode: u8) -> Option<&Instruction> {
+    let used = module.uses.get(slot)?;
+    module.isas.get(used.isa.index())?.instruction(opcode)
+}
+
+fn own_instruction(module: &Module, isa: usize, opcode: u8) -> Option<&Instruction> {
+    module.isas.get(isa)?.instruction(opcode)
+}
+
+/// Parameters and results of a program.
+fn program_signature(module: &Module, program: usize) -> (&[Type], &[Type]) {
+    let func = module.programs.get(program).and_then(|program| module.funcs.get(program.func.index()));
+    func.map_or((&[], &[]), |func| (&func.sig.params, &func.sig.results))
+}
+
+/// A list of types that borrows nothing: the first `None` ends it.
+type Types = [Option<Type>; MAX_OPERANDS];
+
+fn types_of(list: &[Type]) -> Types {
+    core::array::from_fn(|at| list.get(at).copied())
+}
+
+/// Types of an instruction's results.
+fn field_types(instruction: Option<&Instruction>) -> Types {
+    let results = instruction.and_then(|instruction| instruction.results.as_deref()).unwrap_or_default();
+    core::array::from_fn(|at| results.get(at).map(|field| field.ty))
+}
+
+/// What `fail` was given; a number that is no failure's counts as `DeviceError`.
+fn failure(status: u64) -> u16 {
+    match u16::try_from(status as u32) {
+        Ok(status) if status != 0 => status,
+        _ => Status::DeviceError as u16,
+    }
+}
+
+fn device_trap(module: &Module, slot: usize, opcode: u8, status: u16) -> Trap {
+    let used = module.uses.get(slot).map_or("?", |used| &used.name);
+    let name = instruction(module, slot, opcode).map_or("?", |instruction| &instruction.name);
+    let why = Status::from_code(status).map_or("unknown status", Status::describe);
+    let message = format!("`{used}.{name}` failed with status {status}: {why}");
+    Trap { kind: TrapKind::Device, message, status: Some(status) }
+}
+
+fn too_long(words: usize) -> Trap {
+    let message =
+        format!("an instruction of {words} words does not fit a packet of {MAX_WORDS}; send large data as a `buf`");
+    Trap { kind: TrapKind::Device, message, status: Some(Status::OutOfRange as u16) }
+}
