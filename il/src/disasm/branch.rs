@@ -46,7 +46,8 @@ impl Writer<'_, '_> {
         let found = yields(self.exprs.typing, stmt)?;
         let fresh = !found.dests.iter().flatten().any(|id| self.exprs.names.is_declared(*id));
         let fits = found.dests.len() == 1 || self.fit_exactly(found.dests, found.first);
-        (fresh && fits && found.dests.iter().any(Option::is_some)).then_some(found)
+        let any = found.dests.iter().any(Option::is_some);
+        (fresh && fits && any && !assigns_more(stmt, &found)).then_some(found)
     }
 
     fn choose(
@@ -196,6 +197,16 @@ struct Yields<'s> {
     sites: usize,
     /// The first value.
     first: &'s Expr,
+}
+
+/// Whether the statement assigns one of these locals before its end too: it is not visible there.
+fn assigns_more(stmt: &Stmt, found: &Yields<'_>) -> bool {
+    let mut count = 0;
+    let mut one = |inner: &Stmt| {
+        count += inner.assigned().into_iter().filter(|id| found.dests.contains(&Some(*id))).count();
+    };
+    stmt.blocks().into_iter().for_each(|block| visit(block, &mut one));
+    count > found.sites * found.dests.iter().flatten().count()
 }
 
 /// The same destinations, if all ways through an `if` or `match` that complete end by assigning them.
