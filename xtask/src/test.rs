@@ -23,8 +23,14 @@ const STEPS: [Step; 8] = [
 /// Inputs to decoder, verifier and front end together.
 const HOSTILE_INPUTS: &str = "1000000";
 
-/// All tests twice: as they are, and with a collection wherever one is possible.
+/// All tests as they are, then all that run IL once more, with a collection wherever one is possible.
 const TESTS: [(&str, bool); 2] = [("tests", false), ("tests under the collector's stress", true)];
+
+/// The test programs that run IL in the engine.
+const RUN_IL: [&str; 10] =
+    ["engine", "objects", "programs", "channels", "testing", "samples", "disk", "faults", "random", "agreement"];
+/// Random modules on which the engines must agree under stress; without it there are more.
+const STRESSED_MODULES: &str = "4000";
 
 /// Runs every step, even after one failed, so that one run tells all.
 ///
@@ -91,7 +97,10 @@ fn tests(stress: bool, results: &mut Vec<String>) -> anyhow::Result<()> {
     shell::run(&mut shell::cargo(&["build", "--release", "--package", "cascade", "--package", "ilc"]))?;
     let image = image::build()?;
     let mut command = shell::cargo(&["test", "--no-fail-fast"]);
-    command.env("CASCADE_GC_STRESS", if stress { "1" } else { "0" });
+    if stress {
+        command.args(RUN_IL.iter().flat_map(|name| ["--test", name]));
+        command.env("CASCADE_GC_STRESS", "1").env("AGREEMENT_MODULES", STRESSED_MODULES);
+    }
     shell::follow(command.env("CASCADE_IMAGE", image), |line| {
         if line.starts_with("test result:") {
             results.push(line.to_string());

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod host;
 pub mod native;
 pub mod reference;
+pub mod shrink;
 
 /// What machine code stands on here.
 #[allow(dead_code, unreachable_pub, unsafe_code, missing_docs)]

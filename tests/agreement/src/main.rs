@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 
-use agreement::compare::{Ended, compare};
+use agreement::compare::{Ended, compare, listing};
 use agreement::platform::{HostedOptions, HostedPlatform};
+use agreement::shrink::shrink;
 use clap::Parser;
 use generate::Config;
+use il::{FuncId, Module};
 
 /// Runs random modules on the interpreter and on machine code, and tells where they differ.
 #[derive(Parser, Debug)]
@@ -19,6 +21,9 @@ struct Options {
     /// Go on after differences, telling the seeds only.
     #[arg(long)]
     all: bool,
+    /// Make the first module that differs small, and print it.
+    #[arg(long)]
+    shrink: bool,
 }
 
 fn main() -> ExitCode {
@@ -36,6 +41,9 @@ fn main() -> ExitCode {
                 let text = format!("{why:#}");
                 let text = if options.all { text.lines().take(3).collect::<Vec<_>>().join(" ") } else { text };
                 println!("seed {seed}: {text}");
+                if options.shrink {
+                    print_small(platform, seed);
+                }
                 if !options.all {
                     break;
                 }
@@ -44,4 +52,26 @@ fn main() -> ExitCode {
     }
     println!("{whole} ran to their end, {trapped} trapped, {limited} met a limit, {differ} differ");
     if differ == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The module of the seed, made as small as the difference allows, and how that one differs.
+fn print_small(platform: &'static HostedPlatform, seed: u64) {
+    let differs = |module: &Module| matches!(compare(platform, module.clone(), seed), Err(why) if !refused(&why));
+    let small = shrink(generate::module(seed, &Config::default()), differs);
+    for (at, ty) in small.types.iter().enumerate() {
+        println!("type {at} {ty:?}");
+    }
+    for (at, func) in small.funcs.iter().enumerate().filter(|(_, func)| !func.body.is_empty()) {
+        let id = FuncId(at as u32);
+        println!("func {at} {:?} -> {:?}, locals {:?}", func.sig.params, func.sig.results, func.locals);
+        println!("{}", listing(&small, id));
+    }
+    if let Err(why) = compare(platform, small, seed) {
+        println!("{why:#}");
+    }
+}
+
+/// Whether the verifier refused it, which is no difference.
+fn refused(why: &anyhow::Error) -> bool {
+    format!("{why:#}").starts_with("refused")
 }
