@@ -21,9 +21,10 @@ pub(crate) struct Facts {
     pub deciding: HashSet<u32>,
     /// About how many blocks its code has.
     pub blocks: usize,
-    /// Locals that are assigned results of float arithmetic. Their NaNs are settled where the bits show instead of
-    /// where they are assigned, so that a loop over them need not look at each.
-    pub raw_locals: HashMap<LocalId, Raw>,
+    /// What is assigned to locals. NaNs of those that are assigned float arithmetic alone are settled where the bits show
+    /// instead of where they are assigned, so that a loop over them need not look at each. (A NaN from elsewhere keeps
+    /// its bits, so a local that may hold such cannot be treated so.)
+    pub assigned: HashMap<LocalId, Assigned>,
     /// `while`s, by offset, whose condition is short: where it stands in the body. Such are turned: tested once before
     /// the loop and again at its end, so that a turn takes one branch.
     pub turned: HashMap<u32, Range<u32>>,
@@ -37,6 +38,17 @@ pub(crate) struct Facts {
     pub roots_in_frame: bool,
     /// Whether even the stack maps would be too large.
     pub too_many_roots: bool,
+}
+
+/// What is assigned to a local.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Assigned {
+    /// Float constants that are no NaNs.
+    Number,
+    /// These, and results of this arithmetic.
+    Raw(Raw),
+    /// Anything.
+    Any,
 }
 
 /// What float arithmetic a local holds results of.
@@ -113,7 +125,7 @@ pub(crate) fn scan(func: &Func, effects: &Effects) -> Option<Facts> {
         {
             facts.turned.insert(at, start..offset);
         }
-        raw = follow(instr, raw, &mut facts.raw_locals);
+        raw = follow(instr, raw, &mut facts.assigned);
         facts.calls |= matches!(instr, Instr::Call(_) | Instr::CallSet(..) | Instr::CallRef(_) | Instr::CallRefSet(..))
             || matches!(instr, Instr::ReturnCall(_) | Instr::ReturnCallRef(_));
         facts.vectors |= matches!(instr, Instr::Shuffle(_)) || matches!(instr, Instr::Op(op, _) if on_vectors(op));
@@ -127,19 +139,40 @@ pub(crate) fn scan(func: &Func, effects: &Effects) -> Option<Facts> {
     Some(facts)
 }
 
-/// Notes a local that is assigned the result of the instruction before; what this one yields.
-fn follow(instr: Instr<'_>, before: Option<Raw>, locals: &mut HashMap<LocalId, Raw>) -> Option<Raw> {
+/// Notes what locals are assigned, given what the instruction before yields; and what this one yields.
+fn follow(instr: Instr<'_>, before: Option<Assigned>, locals: &mut HashMap<LocalId, Assigned>) -> Option<Assigned> {
     match instr {
-        Instr::Op(op, _) => Raw::of(op),
-        Instr::Get(id) => locals.get(&id).copied(),
+        Instr::Op(op, _) => Raw::of(op).map(Assigned::Raw),
+        Instr::F64Const(bits) if !f64::from_bits(bits).is_nan() => Some(Assigned::Number),
+        Instr::F32Const(bits) if !f32::from_bits(bits).is_nan() => Some(Assigned::Number),
         Instr::Set(dests) => {
-            if let (Some(raw), Some(Some(id))) = (before, dests.iter().last()) {
-                locals.entry(id).or_insert(raw);
-            }
-            None
+            let value = before.filter(|_| dests.len() == 1).unwrap_or(Assigned::Any);
+            assigned(dests, value, locals)
         }
+        Instr::CallSet(_, dests)
+        | Instr::CallRefSet(_, dests)
+        | Instr::SendSet(_, _, dests)
+        | Instr::TrySet(_, _, dests)
+        | Instr::SendToSet(_, _, dests)
+        | Instr::TryToSet(_, _, dests)
+        | Instr::OwnSet(_, dests)
+        | Instr::OwnTrySet(_, dests)
+        | Instr::RunSet(_, _, dests)
+        | Instr::RunTrySet(_, _, dests) => assigned(dests, Assigned::Any, locals),
         _ => None,
     }
+}
+
+fn assigned(dests: Dests<'_>, value: Assigned, locals: &mut HashMap<LocalId, Assigned>) -> Option<Assigned> {
+    for id in dests.iter().flatten() {
+        let known = locals.entry(id).or_insert(value);
+        *known = match (*known, value) {
+            (known, value) if known == value => known,
+            (Assigned::Raw(raw), Assigned::Number) | (Assigned::Number, Assigned::Raw(raw)) => Assigned::Raw(raw),
+            _ => Assigned::Any,
+        };
+    }
+    None
 }
 
 fn on_vectors(op: Op) -> bool {

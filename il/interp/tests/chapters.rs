@@ -137,7 +137,7 @@ fn buffers_are_owned_and_lent() {
           let b = pass(a)
           let box = new Box { data: b }
           if let c = take(box.data) as buf { assert c[1] == 255 } else { trap \"empty\" }
-          if let d = take(box.data) as buf { trap "taken twice" }
+          if let d = take(box.data) as buf { trap \"twice\" }
         }",
     );
     assert_eq!(traps("export func main() { let b = buf(3) b[3] = 1 }").kind, TrapKind::IndexOutOfBounds);
