@@ -46,7 +46,7 @@ pub(super) fn describe(
         let line = module.line_at(location.func, location.body_offset);
         let full = report.frames.len() == TrapReport::MAX_FRAMES;
         match report.frames.last_mut() {
-            Some(last) if last.func == location.func && last.line == line => last.times += 1,
+            Some(last) if report.omitted == 0 && last.func == location.func && last.line == line => last.times += 1,
             _ if full => report.omitted += 1,
             _ => {
                 let (func, file) = (location.func, module.file_of(location.func).map(String::from));
