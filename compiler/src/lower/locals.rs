@@ -10,7 +10,7 @@ use il::instr::Dests;
 use il::{LocalId, Type};
 
 use super::operand::{Hold, Operand};
-use super::scan::Raw;
+use super::raw::Raw;
 use super::{Lowering, Result, clif_type};
 
 /// A local of the function.

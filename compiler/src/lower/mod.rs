@@ -27,6 +27,7 @@ mod memory;
 mod objects;
 mod operand;
 mod ops;
+mod raw;
 mod roots;
 mod scan;
 mod vectors;

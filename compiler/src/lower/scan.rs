@@ -3,14 +3,13 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use cranelift_codegen::ir::{Type as Clif, types};
 use hashbrown::{HashMap, HashSet};
 use il::instr::{Dests, Instr, Reader};
-use il::op::{Form, Op};
+use il::op::Op;
 use il::{Func, LocalId, Type};
 
 use super::effects::Effects;
-use super::operand::Hold;
+use super::raw::{Raw, RawLocals};
 
 /// Facts about one function.
 #[derive(Clone, Debug, Default)]
@@ -21,8 +20,7 @@ pub(crate) struct Facts {
     pub deciding: HashSet<u32>,
     /// About how many blocks its code has.
     pub blocks: usize,
-    /// Locals that are assigned results of float arithmetic. Their NaNs are settled where the bits show instead of
-    /// where they are assigned, so that a loop over them need not look at each.
+    /// Locals that are assigned results of float arithmetic only.
     pub raw_locals: HashMap<LocalId, Raw>,
     /// `while`s, by offset, whose condition is short: where it stands in the body. Such are turned: tested once before
     /// the loop and again at its end, so that a turn takes one branch.
@@ -37,39 +35,6 @@ pub(crate) struct Facts {
     pub roots_in_frame: bool,
     /// Whether even the stack maps would be too large.
     pub too_many_roots: bool,
-}
-
-/// What float arithmetic a local holds results of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Raw {
-    Scalar,
-    /// On these lanes.
-    Lanes(Clif),
-}
-
-impl Raw {
-    pub(super) fn hold(self) -> Hold {
-        match self {
-            Raw::Scalar => Hold::RawFloat,
-            Raw::Lanes(lanes) => Hold::RawLanes(lanes),
-        }
-    }
-
-    /// What an operator yields, if it is float arithmetic.
-    fn of(op: Op) -> Option<Raw> {
-        let info = op.info();
-        let (shape, name) = info.text.split_once('.').unwrap_or(("", info.text));
-        let arithmetic = ["+", "-", "*", "/", "add", "sub", "mul", "div", "min", "max"].contains(&name)
-            || ["sqrt", "ceil", "floor", "trunc", "nearest"].contains(&name);
-        match shape {
-            "f32x4" if arithmetic => Some(Raw::Lanes(types::F32X4)),
-            "f64x2" if arithmetic => Some(Raw::Lanes(types::F64X2)),
-            "" if arithmetic && info.form != Form::Prefix => {
-                matches!(info.result, Some(Type::F32 | Type::F64)).then_some(Raw::Scalar)
-            }
-            _ => None,
-        }
-    }
 }
 
 /// The range of a local: outside it nobody looks at its value.
@@ -97,7 +62,7 @@ pub(crate) fn scan(func: &Func, effects: &Effects) -> Option<Facts> {
     let mut facts = Facts::default();
     let mut conds = Conds::default();
     let mut ranges = Ranges::new(func);
-    let mut raw = None;
+    let mut raw = RawLocals::new(func);
     let mut reader = Reader::new(&func.body);
     loop {
         let offset = reader.offset();
@@ -113,7 +78,7 @@ pub(crate) fn scan(func: &Func, effects: &Effects) -> Option<Facts> {
         {
             facts.turned.insert(at, start..offset);
         }
-        raw = follow(instr, raw, &mut facts.raw_locals);
+        raw.next(instr);
         facts.calls |= matches!(instr, Instr::Call(_) | Instr::CallSet(..) | Instr::CallRef(_) | Instr::CallRefSet(..))
             || matches!(instr, Instr::ReturnCall(_) | Instr::ReturnCallRef(_));
         facts.vectors |= matches!(instr, Instr::Shuffle(_)) || matches!(instr, Instr::Op(op, _) if on_vectors(op));
@@ -123,23 +88,9 @@ pub(crate) fn scan(func: &Func, effects: &Effects) -> Option<Facts> {
             _ => facts.blocks += 2,
         }
     }
+    facts.raw_locals = raw.finish();
     ranges.finish(&mut facts);
     Some(facts)
-}
-
-/// Notes a local that is assigned the result of the instruction before; what this one yields.
-fn follow(instr: Instr<'_>, before: Option<Raw>, locals: &mut HashMap<LocalId, Raw>) -> Option<Raw> {
-    match instr {
-        Instr::Op(op, _) => Raw::of(op),
-        Instr::Get(id) => locals.get(&id).copied(),
-        Instr::Set(dests) => {
-            if let (Some(raw), Some(Some(id))) = (before, dests.iter().last()) {
-                locals.entry(id).or_insert(raw);
-            }
-            None
-        }
-        _ => None,
-    }
 }
 
 fn on_vectors(op: Op) -> bool {
