@@ -1,6 +1,7 @@
 //! The project's own chores: `cargo xtask demo`, `cargo xtask test` and what they are made of.
 #![forbid(unsafe_code)]
 
+mod agree;
 mod bench;
 mod checks;
 mod demo;
@@ -18,6 +19,7 @@ cargo xtask COMMAND
   demo           compile a sample, run it here, boot the very same module, compare
   test           everything that CI runs
   check          only the rules of the house: layers, unsafe files, generated pages
+  agree [..]     compare interpreter and machine code: --count N --seed S, --all, --shrink
   image          build the bare-metal kernel image, and check it
   docs [--check] renew the generated pages and tables of docs/, or check them
   bench [..]     the measured claims: all, or some of base code compiling collector boot
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         ["image"] => image::build_and_check().map(|path| println!("{}", path.display())),
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),
+        ["agree", rest @ ..] => agree::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -6,7 +6,7 @@ use generate::Config;
 use il::trap::TrapKind;
 use interp::{Limits, Outcome};
 
-const MODULES: u64 = 3000;
+const MODULES: u64 = 300;
 
 #[test]
 fn the_verifier_accepts_them_and_its_claims_hold() {
