@@ -71,7 +71,8 @@ impl Host<'_> {
         let observe = self.module.export(OBSERVE);
         let others: Vec<FuncId> = exports.filter(|func| Some(*func) != observe).chain(ops).collect();
         let handlers: Vec<FuncId> = self.module.handlers.iter().map(|handler| handler.func).collect();
-        for func in main.into_iter().chain(others) {
+        let programs = self.module.programs.iter().map(|program| program.func);
+        for func in main.into_iter().chain(others).chain(programs) {
             if !self.entry(func) {
                 return;
             }
@@ -121,7 +122,11 @@ impl Host<'_> {
                     let reply = self.reply(slot, opcode, &packet);
                     self.engine.resume_call(reply)
                 }
-                Outcome::Own { .. } | Outcome::Run { .. } => self.engine.resume_call(Err(Status::NotSupported)),
+                Outcome::Own { opcode, operands } => {
+                    let reply = self.reply(0, opcode, &operands);
+                    self.engine.resume_call(reply)
+                }
+                Outcome::Run { .. } => self.engine.resume_call(Err(Status::NotSupported)),
                 Outcome::Flush { slot } => {
                     let packet = self.submit(slot);
                     let mut random = Random::new(self.digest(&packet));

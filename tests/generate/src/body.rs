@@ -66,8 +66,9 @@ impl<'w> Body<'w> {
         }
     }
 
+    /// Whether it may do only what pure functions do; a program also sends its own set's instructions.
     pub fn is_pure(&self) -> bool {
-        self.plan.role == Role::Pure
+        matches!(self.plan.role, Role::Pure | Role::Program)
     }
 
     pub fn place(&self) -> Place {

@@ -614,7 +614,7 @@ impl Body<'_> {
         plans
             .filter(|(id, plan)| match plan.role {
                 Role::Pure => !self.is_pure() || *id > self.id,
-                Role::Plain | Role::Export => !self.is_pure() && self.plan.role != Role::Program,
+                Role::Plain | Role::Export => !self.is_pure(),
                 Role::Main | Role::Handler | Role::Op | Role::Program => false,
             })
             .filter(|(_, plan)| wanted(&plan.sig.results) && self.can_pass(&plan.sig.params))
@@ -679,7 +679,7 @@ impl Body<'_> {
 
     /// A function type whose references can be called here.
     pub fn pick_func_type(&mut self, wanted: impl Fn(&[Type]) -> bool) -> Option<TypeId> {
-        if self.is_pure() || self.plan.role == Role::Program {
+        if self.is_pure() {
             return None;
         }
         let fits = |def: &TypeDef| match def {

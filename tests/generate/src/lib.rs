@@ -18,7 +18,7 @@ mod world;
 
 use il::instr::{Instr, Writer};
 use il::op::{Immediate, Op};
-use il::{Export, Func, FuncId, GlobalId, Handler, IsaId, LocalId, Module, Provides, Signature, Type, UseId};
+use il::{Export, Func, FuncId, GlobalId, Handler, IsaId, LocalId, Module, Program, Provides, Signature, Type, UseId};
 
 pub use random::Random;
 pub use send::UNRELIABLE;
@@ -100,7 +100,8 @@ fn announce(world: &mut World) {
                 module.handlers.extend(events.next().map(|event| Handler { source: UseId(0), event, func }));
             }
             Role::Op => ops.push(func),
-            Role::Plain | Role::Pure | Role::Program => {}
+            Role::Program => module.programs.push(Program { name: format!("p{at}"), isa: world::USED, func }),
+            Role::Plain | Role::Pure => {}
         }
     }
     if !ops.is_empty() {

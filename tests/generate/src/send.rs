@@ -2,7 +2,7 @@
 
 use il::instr::Instr;
 use il::isa::Instruction;
-use il::{Type, TypeDef, TypeId, UseId};
+use il::{ProgramId, Type, TypeDef, TypeId, UseId};
 
 use crate::body::Body;
 use crate::world::Role;
@@ -31,11 +31,11 @@ impl Body<'_> {
         depth: usize,
         wanted: impl Fn(&Instruction) -> bool,
     ) -> Option<(Target, Instruction)> {
-        if self.is_pure() {
+        if self.plan.role == Role::Pure {
             return None;
         }
         let own = self.plan.role == Role::Program;
-        let set = if own { self.world.provided() } else { self.world.used() };
+        let set = self.world.used();
         let types = |instruction: &Instruction| instruction.params.iter().map(|field| field.ty).collect::<Vec<_>>();
         let fitting: Vec<&Instruction> = set
             .instructions
@@ -123,9 +123,36 @@ impl Body<'_> {
         true
     }
 
+    /// Runs a program somewhere else; nobody does so far, so it is tried mostly.
+    pub fn run_program(&mut self, depth: usize) -> bool {
+        let world = self.world;
+        let programs: Vec<usize> = (0..world.module.programs.len()).collect();
+        let Some(at) = self.random.pick(&programs).filter(|_| !self.is_pure()) else { return false };
+        let (program, reckless) = (ProgramId(at as u32), self.reckless());
+        let sig = &world.plans[world.module.programs[at].func.index()].sig;
+        let target = self.random.of(world.uses());
+        for ty in &sig.params {
+            self.expr(*ty, depth);
+        }
+        if reckless && sig.results.is_empty() && self.random.percent(50) {
+            self.push(Instr::RunSend(target, program));
+            return true;
+        }
+        let mut types = if reckless { vec![] } else { vec![Type::I32] };
+        types.extend(&sig.results);
+        let dests = self.destinations(&types);
+        if reckless {
+            self.out.run_set(target, program, &dests);
+        } else {
+            self.out.run_try_set(target, program, &dests);
+        }
+        self.assigned_all(&dests);
+        true
+    }
+
     /// An event of the provided set.
     pub fn emit(&mut self, depth: usize) -> bool {
-        if self.world.module.provides.is_none() || self.is_pure() || self.plan.role == Role::Program {
+        if self.world.module.provides.is_none() || self.is_pure() {
             return false;
         }
         let events: Vec<u8> = self.world.provided().events.iter().map(|event| event.number).collect();
@@ -139,7 +166,7 @@ impl Body<'_> {
     }
 
     pub fn flush(&mut self) -> bool {
-        if self.is_pure() || self.plan.role == Role::Program {
+        if self.is_pure() {
             return false;
         }
         if self.random.percent(50) {

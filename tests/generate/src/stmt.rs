@@ -10,7 +10,7 @@ use crate::world::Role;
 impl Body<'_> {
     /// The whole body.
     pub fn function(&mut self) {
-        if self.plan.role == Role::Pure || self.plan.role == Role::Program {
+        if self.is_pure() {
             if self.id == self.world.join() {
                 return self.join_body();
             }
@@ -90,7 +90,9 @@ impl Body<'_> {
             return false;
         }
         let results = &world.plans[self.id.index()].sig.results;
-        let same = |found: &[Type]| found == &results[..];
+        let same = |found: &[Type]| {
+            found.len() == results.len() && found.iter().zip(results).all(|(sub, sup)| world.subtype(*sub, *sup))
+        };
         // A `buf` lent to the callee would have to outlive this function.
         let lends = |params: &[Type]| params.contains(&Type::BufRef);
         if self.random.percent(40)
@@ -120,7 +122,7 @@ impl Body<'_> {
 
     /// Folds what the locals hold into the digest, so that it can be seen from outside.
     fn digest_locals(&mut self) {
-        if self.is_pure() || self.plan.role == Role::Program {
+        if self.is_pure() {
             return;
         }
         let locals = self.locals_where(|ty| self.has_word(ty));
@@ -212,7 +214,7 @@ impl Body<'_> {
                 89..=92 => self.switch(depth),
                 93..=95 => self.jump(),
                 96 => self.flush(),
-                97 => self.emit(depth),
+                97 => self.emit_or_run(depth),
                 98 => self.assert(depth),
                 _ => self.end_early(depth),
             };
@@ -221,6 +223,10 @@ impl Body<'_> {
             }
         }
         self.assign(1);
+    }
+
+    fn emit_or_run(&mut self, depth: usize) -> bool {
+        if self.random.percent(50) { self.emit(depth) } else { self.run_program(depth) }
     }
 
     // Assignments.
@@ -258,7 +264,7 @@ impl Body<'_> {
     }
 
     fn global_set(&mut self, depth: usize) -> bool {
-        if self.is_pure() || self.plan.role == Role::Program {
+        if self.is_pure() {
             return false;
         }
         let globals = self.world.module.globals.iter().enumerate().skip(2);
@@ -321,7 +327,7 @@ impl Body<'_> {
         {
             return self.store_buf(buf, depth);
         }
-        if self.world.module.memory.is_none() || self.is_pure() || self.plan.role == Role::Program {
+        if self.world.module.memory.is_none() || self.is_pure() {
             return false;
         }
         if self.random.percent(12) {
@@ -525,7 +531,7 @@ impl Body<'_> {
 
     /// In a function that may loop long: leaves the loop when the fuel is used up.
     fn check_fuel(&mut self) {
-        if self.is_pure() || self.plan.role == Role::Program {
+        if self.is_pure() {
             return;
         }
         self.push(Instr::GlobalGet(self.world.fuel));

@@ -49,7 +49,7 @@ pub(crate) struct World {
 }
 
 /// The sets that every module knows: what it uses, and what it provides.
-const USED: IsaId = IsaId(0);
+pub(crate) const USED: IsaId = IsaId(0);
 const PROVIDED: IsaId = IsaId(1);
 
 /// How much a module's functions may call and loop before they only return.
@@ -171,6 +171,11 @@ impl World {
                 let results = op.results.as_deref().unwrap_or_default();
                 add(Signature { params: types(&op.params), results: types(results) }, Role::Op);
             }
+        }
+        for _ in 0..random.below(3) {
+            let params = (0..random.below(4)).map(|_| sendable(random)).collect();
+            let results = (0..random.below(3)).map(|_| sendable(random)).collect();
+            add(Signature { params, results }, Role::Program);
         }
         let referred: Vec<Signature> = self.module.types.iter().filter_map(signature_of).collect();
         for sig in referred {
