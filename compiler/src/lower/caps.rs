@@ -49,11 +49,13 @@ impl<'m> Lowering<'m, '_> {
 
     // Programs: what they do in the VM that runs them, and running them.
 
+    /// All are executed at once, so the failure of one without an answer too is raised here: there is no later
+    /// instruction of a channel to raise it.
     pub(super) fn own(&mut self, opcode: u8) -> Result<Vec<Operand>> {
         let (status, results) = self.execute_own(opcode)?;
-        let Some(results) = results else { return Ok(Vec::new()) };
         let slot = self.word_const(abi::OWN_SLOT);
         self.raise(status, slot, opcode);
+        let Some(results) = results else { return Ok(Vec::new()) };
         Ok(self.results(results.iter().map(|field| field.ty)))
     }
 
