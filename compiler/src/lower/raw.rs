@@ -86,9 +86,7 @@ impl RawLocals {
             Instr::Op(op, _) => self.last = operator(op, before),
             Instr::F64Const(bits) if !f64::from_bits(bits).is_nan() => self.last = Source::Number,
             Instr::F32Const(bits) if !f32::from_bits(bits).is_nan() => self.last = Source::Number,
-            Instr::I64Const(0) => {
-                self.last = Source::Zeros(if let Source::Zeros(count) = before { count + 1 & 3 } else { 1 })
-            }
+            Instr::I64Const(0) => self.last = Source::Zeros(zeros_with(before)),
             Instr::Get(id) => self.last = Source::Local(id),
             Instr::Set(dests) => self.set(dests, before),
             Instr::CallSet(_, dests) | Instr::CallRefSet(_, dests) => self.settle(dests),
@@ -148,6 +146,14 @@ impl RawLocals {
             }
         }
         HashMap::new()
+    }
+}
+
+/// How many zeros there are with one more.
+fn zeros_with(before: Source) -> u8 {
+    match before {
+        Source::Zeros(count) => count.saturating_add(1),
+        Source::Arithmetic(_) | Source::Number | Source::Local(_) | Source::Other => 1,
     }
 }
 
