@@ -615,6 +615,25 @@ fn what_channels_do_not_carry_yet_is_refused_by_its_status() {
 }
 
 #[test]
+fn an_operation_knows_who_asks() {
+    let source = "
+        isa test.who@1 { 1 who() -> i32 }
+        provides test.who@1 { op who() -> i32 { return caller } }
+        export func main() { wait_forever() }";
+    for engine in [Engine::Jit, Engine::Interpreter] {
+        let mut vm = load_for(engine, source, false, Opt::Speed, QUOTA).unwrap();
+        assert!(matches!(vm.start(), Step::WaitForever));
+        let who = vm.instance.program().module().provides.as_ref().unwrap().ops[0];
+        for caller in [7, 42] {
+            vm.instance.set_caller(caller);
+            let step = vm.instance.enter(who, &[], &mut []).unwrap();
+            assert_eq!(done(vm.settle(step)).words, [u64::from(caller)]);
+        }
+        vm.end();
+    }
+}
+
+#[test]
 fn initial_values_beyond_the_quota_are_a_load_error() {
     let source = "
         global LARGE: [i64] = new [i64](100000, 7)

@@ -21,7 +21,7 @@ use crate::error::CompileError;
 use crate::image::{Compiled, Relocation, RelocationKind, Section, Stub, Symbol};
 use crate::lower::{self, Choices, Effects, LOAD_OUTSIDE, Outcome, Program};
 use crate::maps::MapsBuilder;
-use crate::options::Options;
+use crate::options::{Opt, Options};
 
 /// Functions start at multiples of this.
 const FUNCTION_ALIGN: usize = 16;
@@ -70,6 +70,7 @@ impl<'m> Compilation<'m> {
         let choices = Choices {
             bounds: options.bounds,
             rounds: options.cpu.sse41,
+            inline: options.opt == Opt::Speed,
             vectors: options.cpu.ssse3 && options.cpu.sse41,
             frontend: isa.frontend_config(),
         };

@@ -222,3 +222,46 @@ fn programs_use_their_own_set_and_are_run_elsewhere() {
         assert_eq!(vm.run("run", &[5]), End::Device { slot: 1, opcode: 0, status: 4 });
     }
 }
+
+#[test]
+fn small_functions_stand_in_the_place_of_their_calls() {
+    let source = r#"module small
+struct Pair { a: f64, b: i32 }
+global mut scale: f64 = 2.0
+const HALF = 0.5
+func half(x: f64) -> f64 { return x * HALF }
+func pick(first: bool, p: Pair, q: Pair) -> f64 { return 1.0 * if first && p.b > 3 { p.a } else { q.a } }
+func mid(a: i32, b: i32) -> i32 { let sum = a + b  return sum / 2 }
+func scaled(x: f64) -> f64 { let y = x * scale  return y - x }
+func risky(a: i32, b: i32) -> i32 { return a / b }
+func both(a: i32) -> (i32, i32) { return (a + 1, a - 1) }
+export func run(n: i32) -> f64 {
+  let p = new Pair { a: half(f64(n)), b: n }
+  let q = new Pair { a: 100.0, b: mid(n, 3) }
+  let (up, down) = both(n)
+  return pick(n > 2, p, q) + scaled(half(f64(q.b))) + f64(up * down) + f64(risky(n, 1)) + f64(len(str(n)))
+}
+export func nan(n: i32) -> i64 { return i64_bits(-half(half(0.0 / f64(n)))) }
+"#;
+    let module = support::text(source);
+    let expected = |n: i32| {
+        let picked = if n > 3 { f64::from(n) * 0.5 } else { 100.0 };
+        let half = f64::from((n + 3) / 2) * 0.5;
+        picked + half + f64::from((n + 1) * (n - 1)) + f64::from(n) + n.to_string().len() as f64
+    };
+    for options in all_options() {
+        let mut vm = Vm::with(module.clone(), &options);
+        for n in [0, 3, 4, 17] {
+            assert_eq!(vm.eval("run", &[n as u64]).map(f64::from_bits), Ok(expected(n)), "{n} {options:?}");
+        }
+        assert_eq!(vm.eval("nan", &[0]), Ok(0xfff8 << 48));
+        let called = |id| {
+            let target = compiler::Symbol::Func(FuncId(id));
+            vm.compiled.relocations.iter().any(|relocation| relocation.target == target)
+        };
+        let speed = options.opt == compiler::Opt::Speed;
+        let calls: Vec<bool> = (0..6).map(called).collect();
+        let small = !speed;
+        assert_eq!(calls, [small, small, small, small, true, small], "only what may trap is called, {options:?}");
+    }
+}

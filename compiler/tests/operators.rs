@@ -427,3 +427,30 @@ fn nans_are_canonical_wherever_their_bits_show() {
         }
     }
 }
+
+#[test]
+fn a_nan_that_no_arithmetic_made_keeps_its_bits_in_locals() {
+    // x = bits; if flag { x = x + 1.0 }; bits of x, in all types that have NaNs
+    let mut build = Build::new();
+    let local = |writer: &mut il::instr::Writer| writer.set(&[Some(il::LocalId(2))]);
+    for (name, ty, load, one, add, store) in [
+        ("single", Type::F32, Op::F32Bits, Instr::F32Const(0x3f80_0000), Op::F32Add, Op::I32Bits),
+        ("double", Type::F64, Op::F64Bits, Instr::F64Const(0x3ff0 << 48), Op::F64Add, Op::I64Bits),
+    ] {
+        let word = if ty == Type::F32 { Type::I32 } else { Type::I64 };
+        let mut writer = il::instr::Writer::default();
+        [get(0), op(load)].iter().for_each(|instr| writer.push(*instr));
+        local(&mut writer);
+        [get(1), Instr::If, get(2), one, op(add)].iter().for_each(|instr| writer.push(*instr));
+        local(&mut writer);
+        [Instr::End, get(2), op(store), Instr::Return].iter().for_each(|instr| writer.push(*instr));
+        build.func_bytes(name, &[word, Type::Bool], &[word], &[ty], writer.bytes);
+    }
+    for options in all_options() {
+        let mut vm = Vm::with(build.module.clone(), &options);
+        assert_eq!(vm.eval("single", &[0x7fff_ffff, 0]), Ok(0x7fff_ffff));
+        assert_eq!(vm.eval("single", &[0x7fff_ffff, 1]), Ok(NAN_32));
+        assert_eq!(vm.eval("double", &[0xfff8_0000_0000_0077, 0]), Ok(0xfff8_0000_0000_0077));
+        assert_eq!(vm.eval("double", &[0xfff8_0000_0000_0077, 1]), Ok(NAN));
+    }
+}

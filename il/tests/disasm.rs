@@ -11,6 +11,7 @@ use il::{
     ArrayDef, CapDef, Export, FieldId, Func, FuncId, GlobalId, IsaId, LocalId, Module, Names, Program, ProgramId,
     Signature, Storage, StrId, StructDef, StructField, Type, TypeDef, TypeId, TypeNames, UseId,
 };
+use interp::{Datum, Limits, Machine, Outcome};
 
 mod common;
 
@@ -527,74 +528,95 @@ fn every_instruction_survives() {
 
 // Code that text has no words for
 
-/// What comes of a function that changes on its way through text; it is verified.
+/// What a function of a module gives.
+fn outcome(module: &Module, at: FuncId, args: &[Datum]) -> String {
+    let verified = il::verify(module.clone()).unwrap();
+    let mut machine = Machine::new(&verified, Limits { check: true, ..Limits::default() }).unwrap();
+    match machine.call(at, args).unwrap() {
+        Outcome::Done(values) => format!("{values:?}"),
+        Outcome::Trap(report) => format!("{:?}", report.kind),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What comes of a function that changes on its way through text; with each of these arguments it does what it did.
 #[track_caller]
-fn rewritten(params: &[Type], results: &[Type], locals: &[Type], body: Code) -> String {
-    let (_, _, text) = both(objects(), func(params, results, locals, body));
+fn rewritten(params: &[Type], results: &[Type], locals: &[Type], body: Code, runs: &[&[Datum]]) -> String {
+    let mut module = objects();
+    let at = FuncId(module.funcs.len() as u32);
+    module.funcs.push(func(params, results, locals, body));
+    module.exports.push(Export { name: "added".into(), func: at });
+    let (text, second) = again(&module);
+    for args in runs {
+        let found = second.export("added").unwrap();
+        assert_eq!(outcome(&module, at, args), outcome(&second, found, args), "{args:?}: {text}");
+    }
     let from = text.find("export func added").unwrap();
     text[from..].to_owned()
 }
 
+/// A new struct of [`objects`].
+fn named(code: Code) -> Code {
+    let code = code.i32(1).i64(2).put(null(Type::OptBuf)).i32(3).str(0);
+    code.put(Instr::StructNew(def::NAMED))
+}
+
 #[test]
 fn forms_without_words_are_rewritten() {
+    use Datum::{Bool, I32};
+
     // A swap of parameters.
-    let swap = code().get(1).get(0).set_all(&[Some(LocalId(0)), Some(LocalId(1))]).get(0).ret();
-    let text = rewritten(&[Type::I32, Type::I32], &[Type::I32], NONE, swap);
-    assert_eq!(
-        text,
-        "export func added(t0: i32, t1: i32) -> i32 {\n  var t0_2 = t0\n  var t1_2 = t1\n  let v = t1_2\n  let v_2 = t0_2\n  t0_2 = v\n  t1_2 = v_2\n  return t0_2\n}\n"
-    );
+    let swap = code().get(1).get(0).set_all(&[Some(LocalId(0)), Some(LocalId(1))]).get(0).get(1).op(Op::I32Sub).ret();
+    let text = rewritten(&[Type::I32, Type::I32], &[Type::I32], NONE, swap, &[&[I32(3), I32(5)]]);
+    assert!(text.contains("var t0_2 = t0\n") && text.contains("t0_2 = v\n"), "{text}");
 
     // A local of no value at hand, assigned in both branches.
-    let choice = code().get(0).put(Instr::If).get(1).set(2).put(Instr::Wait).put(Instr::Else).get(1).set(2).end();
-    let text = rewritten(&[Type::Bool, NAMED], &[Type::Str], &[NAMED], {
-        choice.get(2).put(Instr::FieldGet(def::NAMED, FieldId(4))).ret()
-    });
-    assert!(text.contains("var t2: ?Named = null") && text.contains("return (t2 as Named).name"), "{text}");
+    let choice = named(code().get(0).put(Instr::If)).set(1).i32(1).discard().put(Instr::Else);
+    let choice = named(choice).set(1).i32(2).discard().end().get(1).put(Instr::FieldGet(def::NAMED, FieldId(4))).ret();
+    let text = rewritten(&[Type::Bool], &[Type::Str], &[NAMED], choice, &[&[Bool(true)], &[Bool(false)]]);
+    assert!(text.contains(": ?S1 = null") && text.contains("return (t1 as S1).f4"), "{text}");
 
-    // A loop's local that the loop changes, and that is read behind it.
-    let count = code().i32(0).get(0).put(Instr::For(LocalId(1))).get(1).i32(1).op(Op::I32Add).set(1).end();
-    let text = rewritten(&[Type::I32], &[Type::I32], &[Type::I32], {
-        code().i32(5).set(1).put(Instr::Wait).get(1).discard().i32(0).ret()
-    });
-    assert!(text.contains("let t1 = 5"), "{text}");
-    let text = rewritten(&[Type::I32], NONE, &[Type::I32], count);
-    assert!(text.contains("var again = false"), "{text}");
+    // A loop's local that the loop changes, and one that is read behind it.
+    let count =
+        code().i32(0).set(1).i32(0).set(2).i32(0).get(0).put(Instr::For(LocalId(1))).get(1).get(2).op(Op::I32Add);
+    let count = count.set(2).i32(40).set(1).end().get(1).get(2).op(Op::I32Add).ret();
+    let text = rewritten(&[Type::I32], &[Type::I32], &[Type::I32; 2], count, &[&[I32(5)], &[I32(0)]]);
+    assert!(text.contains("for v in 0..t0 {\n    t1 = v"), "{text}");
 
-    // A local that `if.as` assigns and others too, and results of other types than their locals'.
-    let binds = code().put(null(Type::OptAny)).set(1).get(0).put(Instr::IfAs(NAMED, LocalId(1))).end();
-    let text = rewritten(&[Type::Any], &[Type::OptAny], &[Type::OptAny], binds.get(1).ret());
-    assert!(text.contains("if let v = t0 as Named {\n    t1 = v"), "{text}");
-    let mut wide = code().i32(1);
-    wide.writer().call_set(pair(), &[Some(LocalId(0)), None]);
-    rewritten(NONE, &[Type::I32], &[Type::I32], wide.get(0).ret());
+    // A local that `if.as` assigns and others too.
+    let binds = code().put(null(Type::OptAny)).set(1).get(0).put(Instr::IfAs(Type::Str, LocalId(1))).end();
+    let binds = binds.get(1).put(Instr::Is(Type::Str)).ret();
+    let text = rewritten(&[Type::Str], &[Type::Bool], &[Type::OptAny], binds, &[&[Datum::Str("a".into())]]);
+    assert!(text.contains("if let v = t0 as str {\n    t1 = v"), "{text}");
 
     // A call at the root, a choice at the root, a `switch` without `default`.
     let mut root = code().i32(1);
     root.writer().call_set(FuncId(0), &[Some(LocalId(1))]);
     let root = root.put(Instr::Cond(Type::I32)).get(0).put(Instr::Test).get(1).put(Instr::Else).i32(2).end().set(1);
-    let root = root.get(1).put(Instr::Switch).arm(&[4]).put(Instr::Wait).end().get(1).ret();
-    let text = rewritten(&[Type::Bool], &[Type::I32], &[Type::I32], root);
+    let root = root.get(1).put(Instr::Switch).arm(&[2]).i32(7).set(1).end().get(1).ret();
+    let text = rewritten(&[Type::Bool], &[Type::I32], &[Type::I32], root, &[&[Bool(true)], &[Bool(false)]]);
     assert!(text.contains("_ => {}"), "{text}");
 }
 
 #[test]
 fn deep_expressions_are_taken_apart_in_order() {
-    // Calls, whose order matters, below one another and inside choices.
-    let deep = (0..900).fold(code().get(1), |code, _| code.put(Instr::Call(FuncId(0))).i32(1).op(Op::I32Add));
-    let text = rewritten(&[Type::Bool, Type::I32], &[Type::I32], NONE, deep.ret());
-    assert!(text.lines().count() > 30, "{text}");
+    use Datum::{Bool, I32};
 
-    let inner =
-        |code: Code| (0..90).fold(code.get(1), |code, _| code.i32(1).put(Instr::Call(FuncId(0))).op(Op::I32Add));
-    let choice = code().put(Instr::GlobalGet(GlobalId(0))).put(Instr::Cond(Type::I32));
-    let choice = inner(inner(choice.get(0).put(Instr::Test)).put(Instr::Else)).end().op(Op::I32Sub).ret();
-    let text = rewritten(&[Type::Bool, Type::I32], &[Type::I32], NONE, choice);
-    let (first, branch) = (text.find("= g0").unwrap(), text.find("if t0 {").unwrap());
-    assert!(first < branch, "what stands left is evaluated first: {text}");
+    // Functions below one another, after something that one of them changes.
+    let chain =
+        |code: Code, height| (0..height).fold(code.get(1), |code, _| code.put(Instr::Call(FuncId(0))).op(Op::I32Clz));
+    let runs: &[&[Datum]] = &[&[Bool(true), I32(77)], &[Bool(false), I32(-1)]];
+    let sum = chain(code().put(Instr::GlobalGet(GlobalId(0))), 450).op(Op::I32Sub).ret();
+    let text = rewritten(&[Type::Bool, Type::I32], &[Type::I32], NONE, sum, runs);
+    assert!(text.find("= g0").unwrap() < text.find("f0(").unwrap() && text.lines().count() > 30, "{text}");
 
-    let tested = inner(code().put(Instr::While)).i32(0).op(Op::I32LtS).put(Instr::Test).put(Instr::Wait).end();
-    let text = rewritten(&[Type::Bool, Type::I32], NONE, NONE, tested);
+    let choice = code().put(Instr::GlobalGet(GlobalId(0))).put(Instr::Cond(Type::I32)).get(0).put(Instr::Test);
+    let choice = chain(chain(choice, 90).put(Instr::Else), 91).end().op(Op::I32Sub).ret();
+    let text = rewritten(&[Type::Bool, Type::I32], &[Type::I32], NONE, choice, runs);
+    assert!(text.find("= g0").unwrap() < text.find("if t0 {").unwrap(), "{text}");
+
+    let tested = chain(code().put(Instr::While), 90).i32(0).op(Op::I32LtS).put(Instr::Test).i32(-1).set(1).end();
+    let text = rewritten(&[Type::Bool, Type::I32], NONE, NONE, tested, runs);
     assert!(text.contains("loop {") && text.contains("break"), "{text}");
 }
 

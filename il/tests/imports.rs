@@ -151,3 +151,19 @@ fn what_cannot_be_imported_is_refused() {
     let errors = refused("use a: cascade.console@1\nimport lib { f }", &clash);
     assert!(errors.contains("`a` is a `cascade.console@1` in another module"), "{errors}");
 }
+
+/// The standard library compiles, module by module, with its tests.
+#[test]
+fn the_standard_library_compiles() {
+    let resolve = |path: &str| {
+        let (file, text) = il::library::module(path)?;
+        Some(Source { file: file.to_owned(), text: text.to_owned() })
+    };
+    let options = Options { known: isa::ALL, resolve: &resolve, tests: true };
+    for (path, file, source) in il::library::MODULES {
+        let module = text::compile_with(file, source, &options).unwrap_or_else(|errors| panic!("{errors}"));
+        assert_eq!(module.name, *path);
+        assert!(!module.tests.is_empty(), "{path} tests itself");
+        il::verify(module).unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+}

@@ -262,3 +262,24 @@ fn hostile_nesting_is_refused() {
         assert!(!errors.is_empty());
     }
 }
+
+/// Texts that say themselves what they mean, run by the reference interpreter.
+#[test]
+fn texts_mean_what_they_say() {
+    for case in cases("meaning") {
+        let source = fs::read_to_string(&case).expect("cases are readable");
+        let options = il::text::Options { known: isa::ALL, resolve: &|_| None, tests: true };
+        let module =
+            il::text::compile_with("meaning.il", &source, &options).unwrap_or_else(|errors| panic!("{errors}"));
+        let module = il::verify(module).unwrap_or_else(|error| panic!("{error}"));
+        assert!(!module.tests.is_empty());
+        for test in &module.tests {
+            let limits = interp::Limits { check: true, ..interp::Limits::default() };
+            let mut machine = interp::Machine::new(&module, limits).expect("globals have initial values");
+            match machine.call(test.func, &[]) {
+                Ok(interp::Outcome::Done(_)) => {}
+                other => panic!("{}: {other:?}", test.name),
+            }
+        }
+    }
+}

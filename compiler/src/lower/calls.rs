@@ -13,6 +13,9 @@ use crate::image::Symbol;
 impl<'m> Lowering<'m, '_> {
     /// Calls a function with the operands on the stack. It takes `buf`s and borrows what is `ref buf`.
     pub(super) fn call(&mut self, id: FuncId) -> Result<Vec<Operand>> {
+        if let Some(results) = self.inline(id)? {
+            return Ok(results);
+        }
         let callee = self.module.funcs.get(id.index()).ok_or(self.unverified("a function"))?;
         let (args, values) = self.arguments(&callee.sig)?;
         let func = self.func_ref(id, &callee.sig);

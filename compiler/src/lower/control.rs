@@ -401,6 +401,10 @@ impl Lowering<'_, '_> {
 
     pub(super) fn return_results(&mut self) -> Result {
         let results = self.pop_many(self.func.sig.results.len())?;
+        if let Some(caller) = &mut self.inlined {
+            caller.results = Some(results);
+            return Ok(());
+        }
         let values: Vec<Value> = results.into_iter().map(|operand| self.canonical(operand)).collect();
         self.leave(&values);
         Ok(())

@@ -7,11 +7,15 @@ use il::instr::{Instr, Reader};
 use il::op::Op;
 use il::{FuncId, Hierarchy, Module, StructDef, TypeDef, TypeId};
 
+use super::inline;
+
 /// What lowering knows of a module's functions and types before it starts.
 #[derive(Default)]
 pub(crate) struct Effects {
     /// By function: whether a collection may happen while it runs.
     collects: Vec<bool>,
+    /// By function: whether it may stand in the place of its calls.
+    small: Vec<bool>,
     /// How many frozen structs have a lower number than each.
     frozen: Vec<u32>,
     /// What `func.ref` names, in the order in which it first stands there.
@@ -36,6 +40,7 @@ impl Effects {
     pub fn of(module: &Module, hierarchy: &Hierarchy) -> Effects {
         let mut effects = Effects { collects: alloc::vec![false; module.funcs.len()], ..Effects::default() };
         effects.count_frozen(module, hierarchy);
+        effects.small = module.funcs.iter().map(inline::is_small).collect();
         let mut callers: Vec<Vec<u32>> = alloc::vec![Vec::new(); module.funcs.len()];
         let mut work = Vec::new();
         for global in &module.globals {
@@ -111,6 +116,10 @@ impl Effects {
     /// Whether a collection may happen while a function runs.
     pub fn collects(&self, func: FuncId) -> bool {
         self.collects.get(func.index()).copied().unwrap_or(true)
+    }
+
+    pub(super) fn is_small(&self, func: FuncId) -> bool {
+        self.small.get(func.index()).copied().unwrap_or(false)
     }
 
     pub(super) fn may_collect(&self, instr: Instr<'_>) -> bool {

@@ -10,7 +10,7 @@ use il::instr::Dests;
 use il::{LocalId, Type};
 
 use super::operand::{Hold, Operand};
-use super::raw::Raw;
+use super::scan::Assigned;
 use super::{Lowering, Result, clif_type};
 
 /// A local of the function.
@@ -44,7 +44,10 @@ impl Lowering<'_, '_> {
         let types = self.func.sig.params.iter().chain(&self.func.locals);
         for (index, ty) in types.copied().enumerate() {
             let place = self.place(ty);
-            let hold = self.facts.raw_locals.get(&LocalId(index as u32)).copied().map_or(Hold::Plain, Raw::hold);
+            let hold = match self.facts.assigned.get(&LocalId(index as u32)) {
+                Some(Assigned::Raw(raw)) if index >= self.func.sig.params.len() => raw.hold(),
+                _ => Hold::Plain,
+            };
             let local = Local { ty, place, owns: ty.is_affine(), hold };
             self.locals.push(local);
             let param = if index < self.func.sig.params.len() { passed.get(index + 1).copied() } else { None };

@@ -22,12 +22,12 @@ mod effects;
 mod exits;
 mod flags;
 mod globals;
+mod inline;
 mod locals;
 mod memory;
 mod objects;
 mod operand;
 mod ops;
-mod raw;
 mod roots;
 mod scan;
 mod vectors;
@@ -52,6 +52,7 @@ use crate::options::Bounds;
 use control::{Control, Epilogue};
 use exits::Callees;
 use flags::Regions;
+use inline::Caller;
 use locals::Local;
 use operand::{Hold, Operand};
 use scan::Facts;
@@ -94,6 +95,8 @@ pub(crate) struct Choices {
     pub bounds: Bounds,
     /// Whether rounding has instructions.
     pub rounds: bool,
+    /// Whether small functions are put in the place of their calls.
+    pub inline: bool,
     /// Whether vectors have the instructions that they need.
     pub vectors: bool,
     /// Facts about the target that the frontend wants.
@@ -121,7 +124,7 @@ pub(crate) struct Lowering<'m, 'b> {
     module: &'m Module,
     /// The function, or, while globals are initialised, the one after the last.
     id: FuncId,
-    func: &'b Func,
+    func: &'m Func,
     choices: Choices,
     b: FunctionBuilder<'b>,
     /// Byte offset of the instruction being lowered.
@@ -140,6 +143,8 @@ pub(crate) struct Lowering<'m, 'b> {
     local_slots: Vec<StackSlot>,
     operand_slots: HashMap<usize, StackSlot>,
     facts: Facts,
+    /// The call in whose place a small function is being lowered.
+    inlined: Option<Caller>,
 }
 
 /// CLIF instructions of a function. The code generator's memory grows with them, by about 750 bytes
@@ -193,7 +198,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
     fn new(
         program: Program<'m>,
         id: FuncId,
-        func: &'b Func,
+        func: &'m Func,
         choices: Choices,
         facts: Facts,
         mut b: FunctionBuilder<'b>,
@@ -225,6 +230,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
             local_slots: Vec::new(),
             operand_slots: HashMap::new(),
             facts,
+            inlined: None,
         })
     }
 
@@ -243,7 +249,8 @@ impl<'m, 'b> Lowering<'m, 'b> {
             self.offset = start + reader.offset();
             let instr = reader.next().map_err(|_| self.unverified("an instruction"))?;
             let Some(instr) = instr else { return Ok(()) };
-            self.b.set_srcloc(SourceLoc::new(self.offset));
+            let place = self.inlined.as_ref().map_or(self.offset, |caller| caller.offset);
+            self.b.set_srcloc(SourceLoc::new(place));
             self.instr(instr)?;
             if self.b.func.dfg.num_insts() > FUNCTION_INSTRUCTIONS {
                 return Err(CompileError::TooLarge { func: self.id, name: self.module.func_name(self.id) });

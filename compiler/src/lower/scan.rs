@@ -3,13 +3,14 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use cranelift_codegen::ir::{Type as Clif, types};
 use hashbrown::{HashMap, HashSet};
 use il::instr::{Dests, Instr, Reader};
-use il::op::Op;
+use il::op::{Form, Op};
 use il::{Func, LocalId, Type};
 
 use super::effects::Effects;
-use super::raw::{Raw, RawLocals};
+use super::operand::Hold;
 
 /// Facts about one function.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +21,10 @@ pub(crate) struct Facts {
     pub deciding: HashSet<u32>,
     /// About how many blocks its code has.
     pub blocks: usize,
-    /// Locals that are assigned results of float arithmetic only.
-    pub raw_locals: HashMap<LocalId, Raw>,
+    /// What is assigned to locals. NaNs of those that are assigned float arithmetic alone are settled where the bits show
+    /// instead of where they are assigned, so that a loop over them need not look at each. (A NaN from elsewhere keeps
+    /// its bits, so a local that may hold such cannot be treated so.)
+    pub assigned: HashMap<LocalId, Assigned>,
     /// `while`s, by offset, whose condition is short: where it stands in the body. Such are turned: tested once before
     /// the loop and again at its end, so that a turn takes one branch.
     pub turned: HashMap<u32, Range<u32>>,
@@ -35,6 +38,50 @@ pub(crate) struct Facts {
     pub roots_in_frame: bool,
     /// Whether even the stack maps would be too large.
     pub too_many_roots: bool,
+}
+
+/// What is assigned to a local.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Assigned {
+    /// Float constants that are no NaNs.
+    Number,
+    /// These, and results of this arithmetic.
+    Raw(Raw),
+    /// Anything.
+    Any,
+}
+
+/// What float arithmetic a local holds results of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Raw {
+    Scalar,
+    /// On these lanes.
+    Lanes(Clif),
+}
+
+impl Raw {
+    pub(super) fn hold(self) -> Hold {
+        match self {
+            Raw::Scalar => Hold::RawFloat,
+            Raw::Lanes(lanes) => Hold::RawLanes(lanes),
+        }
+    }
+
+    /// What an operator yields, if it is float arithmetic.
+    fn of(op: Op) -> Option<Raw> {
+        let info = op.info();
+        let (shape, name) = info.text.split_once('.').unwrap_or(("", info.text));
+        let arithmetic = ["+", "-", "*", "/", "add", "sub", "mul", "div", "min", "max"].contains(&name)
+            || ["sqrt", "ceil", "floor", "trunc", "nearest"].contains(&name);
+        match shape {
+            "f32x4" if arithmetic => Some(Raw::Lanes(types::F32X4)),
+            "f64x2" if arithmetic => Some(Raw::Lanes(types::F64X2)),
+            "" if arithmetic && info.form != Form::Prefix => {
+                matches!(info.result, Some(Type::F32 | Type::F64)).then_some(Raw::Scalar)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The range of a local: outside it nobody looks at its value.
@@ -62,7 +109,7 @@ pub(crate) fn scan(func: &Func, effects: &Effects) -> Option<Facts> {
     let mut facts = Facts::default();
     let mut conds = Conds::default();
     let mut ranges = Ranges::new(func);
-    let mut raw = RawLocals::new(func);
+    let mut raw = None;
     let mut reader = Reader::new(&func.body);
     loop {
         let offset = reader.offset();
@@ -78,7 +125,7 @@ pub(crate) fn scan(func: &Func, effects: &Effects) -> Option<Facts> {
         {
             facts.turned.insert(at, start..offset);
         }
-        raw.next(instr);
+        raw = follow(instr, raw, &mut facts.assigned);
         facts.calls |= matches!(instr, Instr::Call(_) | Instr::CallSet(..) | Instr::CallRef(_) | Instr::CallRefSet(..))
             || matches!(instr, Instr::ReturnCall(_) | Instr::ReturnCallRef(_));
         facts.vectors |= matches!(instr, Instr::Shuffle(_)) || matches!(instr, Instr::Op(op, _) if on_vectors(op));
@@ -88,9 +135,44 @@ pub(crate) fn scan(func: &Func, effects: &Effects) -> Option<Facts> {
             _ => facts.blocks += 2,
         }
     }
-    facts.raw_locals = raw.finish();
     ranges.finish(&mut facts);
     Some(facts)
+}
+
+/// Notes what locals are assigned, given what the instruction before yields; and what this one yields.
+fn follow(instr: Instr<'_>, before: Option<Assigned>, locals: &mut HashMap<LocalId, Assigned>) -> Option<Assigned> {
+    match instr {
+        Instr::Op(op, _) => Raw::of(op).map(Assigned::Raw),
+        Instr::F64Const(bits) if !f64::from_bits(bits).is_nan() => Some(Assigned::Number),
+        Instr::F32Const(bits) if !f32::from_bits(bits).is_nan() => Some(Assigned::Number),
+        Instr::Set(dests) => {
+            let value = before.filter(|_| dests.len() == 1).unwrap_or(Assigned::Any);
+            assigned(dests, value, locals)
+        }
+        Instr::CallSet(_, dests)
+        | Instr::CallRefSet(_, dests)
+        | Instr::SendSet(_, _, dests)
+        | Instr::TrySet(_, _, dests)
+        | Instr::SendToSet(_, _, dests)
+        | Instr::TryToSet(_, _, dests)
+        | Instr::OwnSet(_, dests)
+        | Instr::OwnTrySet(_, dests)
+        | Instr::RunSet(_, _, dests)
+        | Instr::RunTrySet(_, _, dests) => assigned(dests, Assigned::Any, locals),
+        _ => None,
+    }
+}
+
+fn assigned(dests: Dests<'_>, value: Assigned, locals: &mut HashMap<LocalId, Assigned>) -> Option<Assigned> {
+    for id in dests.iter().flatten() {
+        let known = locals.entry(id).or_insert(value);
+        *known = match (*known, value) {
+            (known, value) if known == value => known,
+            (Assigned::Raw(raw), Assigned::Number) | (Assigned::Number, Assigned::Raw(raw)) => Assigned::Raw(raw),
+            _ => Assigned::Any,
+        };
+    }
+    None
 }
 
 fn on_vectors(op: Op) -> bool {

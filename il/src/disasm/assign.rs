@@ -50,6 +50,12 @@ impl Writer<'_, '_> {
 
     /// Evaluates for the effect alone.
     fn discard(&mut self, dests: &Dests, source: &Expr) -> String {
+        if self.exprs.is_if(source)
+            && let Some(ty) = self.exprs.typing.ty(source)
+        {
+            // Else the first branch would say of what type all are.
+            return format!("let _: {} = {}", self.exprs.names.ty(ty), self.text(source, Some(ty)));
+        }
         let value = self.text(source, None);
         let several = dests.len() != 1;
         match source {
@@ -122,7 +128,7 @@ impl Writer<'_, '_> {
         let mut held = Vec::new();
         for (dest, value) in dests.iter().zip(values) {
             let Some(id) = dest else {
-                let text = format!("_ = {}", self.text(value, None));
+                let text = self.discard(&[None], value);
                 self.line(indent, &text);
                 continue;
             };

@@ -46,7 +46,8 @@ impl Writer<'_, '_> {
         let found = yields(self.exprs.typing, stmt)?;
         let fresh = !found.dests.iter().flatten().any(|id| self.exprs.names.is_declared(*id));
         let fits = found.dests.len() == 1 || self.fit_exactly(found.dests, found.first);
-        (fresh && fits && found.dests.iter().any(Option::is_some)).then_some(found)
+        let any = found.dests.iter().any(Option::is_some);
+        (fresh && fits && any && !assigns_more(stmt, &found)).then_some(found)
     }
 
     fn choose(
@@ -144,38 +145,26 @@ impl Writer<'_, '_> {
     // Loops
 
     pub fn count(&mut self, indent: usize, local: LocalId, from: &Expr, to: &Expr, block: &Block) {
-        let mut changes = false;
-        visit(block, &mut |stmt| changes |= stmt.assigned().contains(&local));
-        if changes || self.exprs.names.is_declared(local) {
-            return self.count_openly(indent, local, from, to, block);
-        }
         let ty = self.local_type(local);
         // Bounds of literals only would be `i32`.
         let is_open = |expr: &Expr| self.exprs.typing.class(expr).is_open();
         let open = is_open(from) && is_open(to) && ty == Some(Type::I64);
         let (from, to) = (self.text(from, if open { None } else { ty }), self.text(to, ty));
-        let name = self.exprs.names.declare(local);
-        self.repeat(indent, &format!("for {name} in {from}..{to}"), block, alloc::vec![local]);
-    }
-
-    /// A loop that counts in a variable: that of `for` is new and does not change.
-    fn count_openly(&mut self, indent: usize, local: LocalId, from: &Expr, to: &Expr, block: &Block) {
-        let ty = self.local_type(local).unwrap_or(Type::I32);
-        let typed = self.exprs.names.ty(ty);
-        let texts = [self.text(from, Some(ty)), self.text(to, Some(ty))];
-        let [start, end] = texts.map(|text| {
-            let name = self.exprs.names.temporary("v");
-            self.line(indent, &format!("let {name}: {typed} = {text}"));
-            name
-        });
+        let mut changes = false;
+        visit(block, &mut |stmt| changes |= stmt.assigned().contains(&local));
         let is_declared = self.exprs.names.is_declared(local);
-        let name = if is_declared { self.exprs.names.local(local) } else { self.declare(local) };
-        self.line(indent, &format!("{}{name} = {start}", if is_declared { "" } else { "var " }));
-        let again = self.exprs.names.temporary("again");
-        self.line(indent, &format!("var {again} = false"));
-        let step = format!("if {again} {{ {name} += 1 }} else {{ {again} = true }}");
-        let lines = [step, format!("if {name} >= {end} {{ break }}")];
-        self.repeat_after(indent, "loop", &lines, block, Vec::new());
+        if !changes && !is_declared {
+            let name = self.exprs.names.declare(local);
+            return self.repeat(indent, &format!("for {name} in {from}..{to}"), block, alloc::vec![local]);
+        }
+        // What text counts in is new and does not change.
+        let count = self.exprs.names.temporary("v");
+        let (word, name, declared) = match is_declared {
+            true => ("", self.exprs.names.local(local), Vec::new()),
+            false => ("var ", self.exprs.names.declare(local), alloc::vec![local]),
+        };
+        let first = format!("{word}{name} = {count}");
+        self.repeat_after(indent, &format!("for {count} in {from}..{to}"), &[first], block, declared);
     }
 
     pub fn repeat(&mut self, indent: usize, head: &str, block: &Block, declared: Vec<LocalId>) {
@@ -208,6 +197,16 @@ struct Yields<'s> {
     sites: usize,
     /// The first value.
     first: &'s Expr,
+}
+
+/// Whether the statement assigns one of these locals before its end too: it is not visible there.
+fn assigns_more(stmt: &Stmt, found: &Yields<'_>) -> bool {
+    let mut count = 0;
+    let mut one = |inner: &Stmt| {
+        count += inner.assigned().into_iter().filter(|id| found.dests.contains(&Some(*id))).count();
+    };
+    stmt.blocks().into_iter().for_each(|block| visit(block, &mut one));
+    count > found.sites * found.dests.iter().flatten().count()
 }
 
 /// The same destinations, if all ways through an `if` or `match` that complete end by assigning them.

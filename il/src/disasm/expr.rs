@@ -302,7 +302,7 @@ impl Exprs<'_, '_> {
     fn array(&mut self, ty: TypeId, values: &[Expr], place: Place) -> (String, Binding) {
         let expected = place.hint.and_then(Type::def).filter(|id| self.typing.array(*id).is_some());
         let element = self.typing.array(ty).map(|def| def.element.value());
-        if expected == Some(ty) {
+        if expected == Some(ty) || element.is_none() {
             let one = |value: &Expr| self.text(value, element);
             let values: Vec<String> = values.iter().map(one).collect();
             return (format!("[{}]", values.join(", ")), ATOM);
@@ -450,7 +450,7 @@ impl Exprs<'_, '_> {
             return given;
         }
         let plain = |class: Class, ty: Type| class.settled() == Some(ty);
-        if is_overloaded(info) && classes.iter().all(is_open) {
+        if classes.iter().all(is_open) && is_overloaded(info) {
             let float = classes.contains(&Class::Float);
             let settles = plain(if float { Class::Float } else { Class::Int }, info.result.unwrap_or(Type::I32));
             if let Some(first) = given.first_mut() {

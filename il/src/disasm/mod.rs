@@ -13,8 +13,8 @@
 //! - A call of one result, or a `try` of none, at a statement's root goes through a tree. A `cond` at a statement's root
 //!   is an `if` statement. A `set` of several values goes through locals. A `switch` without `default` has an empty one.
 //! - A local that is used outside the block which first assigns it is declared at the top with a value of its type; one
-//!   of a type that has none at hand as `?T`, and read with `as T`. A parameter that changes is copied first. A `for`
-//!   whose local changes or exists outside is a `loop`; an `if.as` of such a local binds another one.
+//!   of a type that has none at hand as `?T`, and read with `as T`. A parameter that changes is copied first. A `for` or
+//!   `if.as` whose local changes or exists outside binds another one, which is assigned to it.
 //! - An `as` to a supertype is nothing, and a `null` has the type that its place expects. A `buf` is freed at the end of the block that declares it. A NaN or infinity,
 //!   and a literal whose type no place tells, is a named constant, of the same bits.
 //! - Expressions that text would nest too deeply are taken apart with `let`. A body whose constructs still nest deeper than

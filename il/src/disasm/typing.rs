@@ -157,11 +157,9 @@ impl<'m> Typing<'m> {
             Expr::I32(_) | Expr::I64(_) => Class::Int,
             Expr::F32(bits) if f32::from_bits(*bits).is_finite() => Class::Float,
             Expr::F64(bits) if f64::from_bits(*bits).is_finite() => Class::Float,
-            Expr::Node(Node::Op(op, _), operands) if is_overloaded(op.info()) => {
-                match joined(operands.iter().map(|operand| self.class(operand))) {
-                    Some(class) => class,
-                    None => self.known(expr),
-                }
+            Expr::Node(Node::Op(op, _), operands) => {
+                let open = joined(operands.iter().map(|operand| self.class(operand)));
+                open.filter(|_| is_overloaded(op.info())).unwrap_or_else(|| self.known(expr))
             }
             Expr::Node(Node::Cond(_), parts) => match joined(parts.iter().skip(1).map(|part| self.class(part))) {
                 Some(class) => class,

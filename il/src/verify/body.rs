@@ -232,6 +232,8 @@ impl<'m> Body<'m> {
             Instr::I32Const(_) | Instr::I64Const(_) | Instr::F32Const(_) | Instr::F64Const(_) => self.instr(instr),
             Instr::BoolConst(_) | Instr::StrConst(_) | Instr::Null(_) | Instr::FuncRef(..) => self.instr(instr),
             Instr::StructNew(_) | Instr::ArrayNew(_) | Instr::ArrayOf(..) => self.instr(instr),
+            // There is no other way to write a vector.
+            Instr::Op(Op::V128FromI64s, _) => self.instr(instr),
             Instr::Get(_) | Instr::Take(_) | Instr::GlobalGet(_) | Instr::GlobalTake(_) | Instr::GlobalSet(_) => {
                 refuse!(Violation::NotConstant)
             }

@@ -81,17 +81,23 @@ fn regions_behind_one_that_is_met_are_kept() {
     let mut world = World::new(1 << 20, 2, false);
     world.make(0, LINK, 0).unwrap().set_word(32, 41);
     world.freeze(0);
-    let inner = world.roots.words[0];
-    let outer = world.make(0, LINK, 0).unwrap();
-    outer.set_word(8, inner);
-    world.freeze(0);
+    let innermost = world.roots.words[0];
+    for _ in 0..3 {
+        let before = world.roots.words[0];
+        world.make(0, LINK, 0).unwrap().set_word(LEFT, before);
+        world.freeze(0);
+    }
     world.collect(true);
-    // Only now the VM reads the reference into the inner region, and drops the outer one.
-    world.roots.words[0] = object(world.roots.words[0]).word(8);
-    assert_eq!(world.roots.words[0], inner, "frozen objects do not move");
+    world.collect(true);
+    assert_eq!(world.heap.statistics().regions, 4);
+    // Only now the VM reads its way to the innermost region, and drops the others.
+    for _ in 0..3 {
+        world.roots.words[0] = object(world.roots.words[0]).word(LEFT);
+    }
+    assert_eq!(world.roots.words[0], innermost, "frozen objects do not move");
     world.collect(true);
     assert_eq!(world.heap.statistics().regions, 1);
-    assert_eq!(object(inner).word(32), 41);
+    assert_eq!(object(innermost).word(32), 41);
     world.end();
 }
 
