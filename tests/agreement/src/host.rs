@@ -3,7 +3,6 @@
 
 use generate::{OBSERVE, Random, UNRELIABLE};
 use il::isa::Field;
-use il::packet::Head;
 use il::trap::Status;
 use il::{FuncId, Module, Type};
 use interp::{Datum, Outcome, Packet};
@@ -160,9 +159,7 @@ impl Host<'_> {
     }
 
     fn reply(&self, slot: usize, opcode: u8, packet: &Packet) -> Result<Packet, Status> {
-        // The tag is the host's own.
-        let untagged = packet.words.last().map(|word| Head { tag: 0, ..Head::unpack(*word) }.pack());
-        let mut random = Random::new(self.digest(packet) ^ untagged.unwrap_or(0) ^ slot as u64);
+        let mut random = Random::new(self.digest(packet) ^ slot as u64);
         if fails(&mut random, opcode) {
             return Err(random.of([Status::Busy, Status::DeviceError, Status::PeerGone]));
         }
