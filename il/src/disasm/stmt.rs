@@ -150,9 +150,12 @@ impl<'a, 'm> Writer<'a, 'm> {
         }
     }
 
+    /// A statement's whole right side. An `if` there would be branches that assign, so one that is a value
+    /// stands in parentheses.
     pub fn text(&mut self, expr: &Expr, expected: Option<Type>) -> String {
         self.check(expr);
-        self.exprs.text(expr, expected)
+        let text = self.exprs.text(expr, expected);
+        if self.exprs.is_if(expr) { format!("({text})") } else { text }
     }
 
     pub fn call(&mut self, callee: Callee, args: &[Expr]) -> String {
