@@ -421,7 +421,10 @@ impl Exprs<'_, '_> {
             }
             (Form::IndexSet, [of, index, value]) => {
                 let of = self.operand(of, Place::operand(true), ATOM);
-                let (index, value) = (self.write(index, given(1)).0, self.write(value, given(2)).0);
+                let index = self.write(index, given(1)).0;
+                // A whole right side: an `if` there would be branches that assign.
+                let least = if self.is_if(value) { ATOM } else { IF };
+                let value = self.operand(value, given(2), least);
                 (format!("{of}[{index}] = {value}"), IF)
             }
             _ => {
