@@ -50,8 +50,10 @@ pub(crate) enum Deliver<'m> {
 impl Deliver<'_> {
     fn takes_status(self) -> bool {
         match self {
-            Deliver::Push | Deliver::Set(_) | Deliver::None => false,
+            Deliver::Push | Deliver::Set(_) => false,
             Deliver::PushStatus | Deliver::SetStatus(_) => true,
+            // What is not waited for fails later, if at all: it sticks to the channel.
+            Deliver::None => true,
         }
     }
 }

@@ -25,8 +25,8 @@ pub struct Native {
     account: Arc<Account>,
     /// The innermost functions last entered: what `Done` returns depends on it.
     entered: Vec<FuncId>,
-    /// Whether it stands in a step that can only be refused.
-    refuses: bool,
+    /// Whether it stands in a step that has no answer.
+    unanswered: bool,
 }
 
 fn packet(words: Vec<u64>, attachments: Vec<Buf>) -> Packet {
@@ -52,7 +52,7 @@ impl Native {
         let instance = Instance::with_heap(platform, program, account.clone(), STACK_BYTES, config);
         let mut instance = instance.context("starting")?;
         (0..instance.slots()).for_each(|slot| instance.open_slot(slot, slot as u32 + 1, 1));
-        Ok(Native { instance, account, entered: Vec::new(), refuses: false })
+        Ok(Native { instance, account, entered: Vec::new(), unanswered: false })
     }
 
     /// Ends the VM.
@@ -98,7 +98,7 @@ impl Native {
                 Outcome::Run { slot, program: ProgramId(program as u32), operands }
             }
             Step::RunSend { slot, program, args } => {
-                self.refuses = true;
+                self.unanswered = true;
                 let operands = packet(args.words, args.attachments);
                 Outcome::Run { slot, program: ProgramId(program as u32), operands }
             }
@@ -144,8 +144,8 @@ impl Engine for Native {
     }
 
     fn resume_call(&mut self, reply: Result<Packet, Status>) -> Outcome {
-        let step = if std::mem::take(&mut self.refuses) {
-            self.instance.refuse(reply.err().unwrap_or(Status::NotSupported))
+        let step = if std::mem::take(&mut self.unanswered) {
+            self.instance.resume(0)
         } else {
             let reply = reply.map(|reply| Reply { attachments: self.buffers(reply.attachments), words: reply.words });
             self.instance.resume_call(reply)
