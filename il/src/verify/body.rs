@@ -478,6 +478,10 @@ impl<'m> Body<'m> {
 
     fn global_get(&mut self, id: GlobalId) -> Result {
         let (ty, mutable) = self.global_type(id)?;
+        // A program runs in another VM, where this one's globals are not.
+        if matches!(self.role, Role::Program(_)) {
+            self.impure("read a global")?;
+        }
         if mutable {
             self.impure("read a mutable global")?;
         }

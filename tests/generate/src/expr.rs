@@ -67,6 +67,9 @@ impl Body<'_> {
     }
 
     fn global(&mut self, ty: Type) -> bool {
+        if self.plan.role == Role::Program {
+            return false;
+        }
         let pure = self.is_pure();
         let globals = self.world.module.globals.iter().enumerate();
         let fits = |global: &il::Global| {

@@ -436,7 +436,8 @@ fn purity(c: &mut Corpus) {
         .role(Role::Program)
         .accepts(code().i32(1).put(Instr::Call(FuncId(2))).ret())
         .refuses(code().i32(1).put(Instr::Call(FuncId(0))).ret(), calls_impure(0))
-        .refuses(code().put(Instr::GlobalGet(GlobalId(0))).ret(), Violation::Impure("read a mutable global"));
+        .refuses(code().put(Instr::GlobalGet(GlobalId(0))).ret(), Violation::Impure("read a global"))
+        .refuses(code().put(Instr::GlobalGet(GlobalId(1))).ret(), Violation::Impure("read a global"));
 }
 
 fn ops(c: &mut Corpus) {
