@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, Result, anyhow, bail};
 use basevm::buf::Account;
 use basevm::engine::{DEFAULT_STACK_BYTES, Instance, Program, Step};
+use basevm::heap::Config;
 use basevm::platform::Platform;
 use basevm::system::{Grants, System, SystemOptions, VmOptions};
 use cascade::platform::{HostedOptions, HostedPlatform};
@@ -36,14 +37,16 @@ pub fn program(text: &str) -> Result<Arc<Program>> {
 
 /// Runs `main` of a program that needs nobody; packets that it sends are dropped unread.
 pub fn run_alone(program: &Arc<Program>) -> Result<()> {
-    run_export(program, "main", &[]).map(drop)
+    run_counting_pauses(program, "main", &[]).map(drop)
 }
 
-/// Runs an exported function in a VM of its own that needs nobody; gives its results in packet form.
-pub fn run_export(program: &Arc<Program>, name: &str, words: &[u64]) -> Result<Vec<u64>> {
+/// Runs an exported function in a VM of its own that needs nobody: its results in packet form, and how long the VM
+/// stood still for each collection, in nanoseconds.
+pub fn run_counting_pauses(program: &Arc<Program>, name: &str, words: &[u64]) -> Result<(Vec<u64>, Vec<u64>)> {
     let account = Account::new(QUOTA_BYTES);
-    let mut instance =
-        Instance::new(platform(), program.clone(), account, DEFAULT_STACK_BYTES).map_err(|e| anyhow!("{e}"))?;
+    let heap = Config { keep_pauses: true, ..Config::with_clock(platform()) };
+    let instance = Instance::with_heap(platform(), program.clone(), account, DEFAULT_STACK_BYTES, heap);
+    let mut instance = instance.map_err(|e| anyhow!("{e}"))?;
     for slot in 0..instance.slots() {
         instance.open_slot(slot, 0, 0);
     }
@@ -51,7 +54,7 @@ pub fn run_export(program: &Arc<Program>, name: &str, words: &[u64]) -> Result<V
     let mut step = instance.enter(func, words, &mut []).map_err(|status| anyhow!("{status}"))?;
     loop {
         step = match step {
-            Step::Done(reply) => return Ok(reply.words),
+            Step::Done(reply) => return Ok((reply.words, instance.take_pauses())),
             Step::Yield => {
                 platform().interrupt_word().store(0, Ordering::Relaxed);
                 instance.resume(0)

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use basevm::engine::Program;
 
 use crate::engines::Engine;
-use crate::harness::{program, run_export};
+use crate::harness::{program, run_counting_pauses};
 use crate::toolchain::programs;
 use crate::worker::Outcome;
 
@@ -34,9 +34,9 @@ impl Engine for Ours {
             self.loaded.insert(name.to_owned(), program(&source(name)?)?);
         }
         let start = Instant::now();
-        let words = run_export(&self.loaded[name], "run", &[n as u64])?;
+        let (words, pauses) = run_counting_pauses(&self.loaded[name], "run", &[n as u64])?;
         let ns = start.elapsed().as_nanos() as f64;
         let result = *words.first().context("`run` returned nothing")? as i64;
-        Ok(Outcome { ns, result, pauses_ns: Vec::new() })
+        Ok(Outcome { ns, result, pauses_ns: pauses.into_iter().map(|ns| ns as f64).collect() })
     }
 }
