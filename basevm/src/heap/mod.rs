@@ -330,7 +330,8 @@ impl Heap {
         Ok(())
     }
 
-    /// Freezes the graph below `root`; the frozen root's address. `None` if it cannot be paid for now.
+    /// Freezes the graph below `root`; the frozen root's address. `None`, and nothing changed, if the account does
+    /// not cover it: a collection may help.
     ///
     /// # Safety
     /// `root` is the address of an object of a sendable type, of this heap or frozen.

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use lsp_server::{Message, Notification, Request};
 use serde_json::{Value, json};
 
-const URI: &str = "file:///work/%C3%A4%20demo/demo.il";
+const URI: &str = "file:///home/%C3%A4%20demo/demo.il";
 
 /// `ä` and the crab: columns are UTF-16 units, of which the crab takes two.
 const TEXT: &str = "\
