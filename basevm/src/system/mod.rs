@@ -21,6 +21,8 @@ mod grants;
 mod handshake;
 mod il_vm;
 mod mask;
+mod policy;
+mod ranges;
 mod report;
 mod rust_vm;
 mod schedule;
@@ -42,6 +44,8 @@ pub use external::{ExternalOptions, Incoming, Wanted};
 pub use grants::{BadGrant, Grants};
 pub use handshake::{HANDSHAKE_LIMIT, Refusal, Refused};
 pub use mask::Mask;
+pub use policy::{Escalation, Priority, ProgramBounds, Restart, RestartPolicy};
+pub use ranges::{BadBounds, Bounds, Limit};
 pub use report::{VmInfo, VmKind};
 pub use vm::Fate;
 
@@ -89,6 +93,17 @@ pub struct VmOptions {
     pub turn_ms: Option<u64>,
     /// How long its calls wait for an answer; `None`: for ever.
     pub call_deadline: Option<Nanos>,
+    /// How often it runs when others can run too.
+    pub priority: Priority,
+    /// Which VMs it sees in the directory: names (`echo`), addresses (`echo/1`) and sets (`demo.echo@1`).
+    /// `None`: those that it is granted something of.
+    pub sees: Option<Vec<String>>,
+    /// On whose channels it stands: the names of VMs whose clients get this VM instead.
+    pub on: Vec<String>,
+    /// What happens after its end.
+    pub restart: RestartPolicy,
+    /// Bounds of the device programs that it sends.
+    pub programs: ProgramBounds,
     /// Whether the run ends with it.
     pub is_main: bool,
 }
@@ -102,6 +117,11 @@ impl Default for VmOptions {
             stack_bytes: DEFAULT_STACK_BYTES,
             turn_ms: Some(DEFAULT_TURN_MS),
             call_deadline: None,
+            priority: Priority::Normal,
+            sees: None,
+            on: Vec::new(),
+            restart: RestartPolicy::default(),
+            programs: ProgramBounds::default(),
             is_main: false,
         }
     }

@@ -69,7 +69,14 @@ impl<'f> Context<'_, 'f, '_> {
                 self.limit(results.as_ref().map_or(0, Vec::len), limits::RESULTS, "results", entry.sig.span);
                 let results = results.map(Cow::Owned);
                 let doc = self.doc_text(entry.doc).into();
-                instructions.push(Instruction { opcode: number, name, params, results, doc });
+                instructions.push(Instruction {
+                    opcode: number,
+                    name,
+                    params,
+                    results,
+                    touches: [].as_slice().into(),
+                    doc,
+                });
             }
         }
         instructions.sort_by_key(|instruction| instruction.opcode);
