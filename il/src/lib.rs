@@ -19,6 +19,7 @@ pub mod limits;
 mod module;
 pub mod op;
 pub mod packet;
+pub mod shape;
 pub mod text;
 pub mod trap;
 mod types;
