@@ -20,6 +20,7 @@ mod external;
 mod grants;
 mod handshake;
 mod il_vm;
+mod loader;
 mod mask;
 mod reap;
 mod report;
@@ -43,6 +44,7 @@ pub use events::MAX_EVENTS;
 pub use external::{ExternalOptions, Incoming, Wanted};
 pub use grants::{BadGrant, Grants};
 pub use handshake::{HANDSHAKE_LIMIT, Refusal, Refused};
+pub use loader::{Compiling, Loader, Loading};
 pub use mask::Mask;
 pub use reap::TableSizes;
 pub use report::{VmInfo, VmKind};
@@ -239,6 +241,7 @@ pub struct System {
     /// How the main program ended, once it has.
     outcome: Option<EndReason>,
     first_failure: Option<EndReason>,
+    loader: Option<Box<dyn Loader>>,
 }
 
 impl fmt::Debug for System {
@@ -276,6 +279,7 @@ impl System {
             stop: StopHandle { wish: Arc::new(AtomicU32::new(StopHandle::RUN)), wake: platform.waker() },
             outcome: None,
             first_failure: None,
+            loader: None,
         }
     }
 
