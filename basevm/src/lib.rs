@@ -10,3 +10,4 @@ pub mod platform;
 pub mod service;
 pub mod system;
 pub mod waker;
+pub mod wire;
