@@ -21,6 +21,7 @@ mod grants;
 mod handshake;
 mod il_vm;
 mod mask;
+mod observe;
 mod report;
 mod rust_vm;
 mod schedule;
@@ -42,6 +43,7 @@ pub use external::{ExternalOptions, Incoming, Wanted};
 pub use grants::{BadGrant, Grants};
 pub use handshake::{HANDSHAKE_LIMIT, Refusal, Refused};
 pub use mask::Mask;
+pub use observe::{ChannelSeen, Observed, Observer, Seen, TurnKind, Usage, VmSeen};
 pub use report::{VmInfo, VmKind};
 pub use vm::Fate;
 
@@ -227,6 +229,8 @@ pub struct System {
     /// How the main program ended, once it has.
     outcome: Option<EndReason>,
     first_failure: Option<EndReason>,
+    /// Who is told what happens.
+    watch: Option<Box<observe::Watch>>,
 }
 
 impl fmt::Debug for System {
@@ -258,6 +262,7 @@ impl System {
             stop: StopHandle { wish: Arc::new(AtomicU32::new(StopHandle::RUN)), wake: platform.waker() },
             outcome: None,
             first_failure: None,
+            watch: None,
         }
     }
 
@@ -361,6 +366,7 @@ impl System {
         let receiver = channel.receiver;
         self.channels.push(channel);
         self.vm(receiver).incoming.push(id);
+        self.saw_channel(id);
         id
     }
 

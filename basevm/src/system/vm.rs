@@ -13,6 +13,7 @@ use super::channel::{ChannelId, Delivery, Executes, Link, Open, Work};
 use super::contained::{self, Contained};
 use super::directory::Item;
 use super::external::External;
+use super::observe::Meter;
 use super::{Refused, VmOptions};
 use crate::arena::ArenaId;
 use crate::buf::Account;
@@ -112,6 +113,7 @@ pub(crate) struct Vm {
     /// Instructions executed for others.
     pub executed: u64,
     pub fate: Option<Fate>,
+    pub meter: Meter,
 }
 
 /// What runs in a VM.
@@ -269,6 +271,7 @@ impl Vm {
             scheduled: false,
             executed: 0,
             fate: None,
+            meter: Meter::default(),
         }
     }
 
