@@ -3,6 +3,7 @@
 extern crate alloc;
 
 pub mod arena;
+pub mod attachment;
 pub mod buf;
 pub mod engine;
 pub mod heap;

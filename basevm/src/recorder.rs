@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use il::isa::{EVENT_BASE, InstructionSet};
 use il::packet::Head;
 
-use crate::buf::Buf;
+use crate::attachment::Attachment;
 use crate::platform::Nanos;
 use crate::service::Reply;
 use crate::system::{ChannelSeen, Fate, Mask, Observed, Observer, Seen, TurnKind, Usage, VmKind, VmSeen};
@@ -184,12 +184,16 @@ impl<S: Sink> Recorder<S> {
         channel: u32,
         way: Way,
         words: &[u64],
-        attachments: impl ExactSizeIterator<Item = Option<&'a Buf>>,
+        attachments: impl ExactSizeIterator<Item = Option<&'a Attachment>>,
     ) {
         let most = self.options.buffer_bytes;
-        let lend = |buf: Option<&'a Buf>| match buf {
+        let lend = |attached: Option<&'a Attachment>| match attached {
             None => AttachedRef::None,
-            Some(buf) => AttachedRef::Buf { length: buf.len() as u64, bytes: buf.get(..most).unwrap_or(buf) },
+            Some(Attachment::Buf(buf)) => {
+                AttachedRef::Buf { length: buf.len() as u64, bytes: buf.get(..most).unwrap_or(buf) }
+            }
+            Some(Attachment::Object(_)) => AttachedRef::Object { ty: "object", words: &[] },
+            Some(Attachment::Cap(right)) => AttachedRef::Cap { right: right.right, generation: right.generation },
         };
         self.frame.clear();
         write_packet(&mut self.frame, channel, way, words, attachments.map(lend));

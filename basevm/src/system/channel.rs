@@ -13,7 +13,8 @@ use il::packet::{self, Head};
 use il::trap::Status;
 
 use super::mask::Mask;
-use crate::buf::{Account, Buf};
+use crate::attachment::Attachment;
+use crate::buf::Account;
 use crate::service::VmId;
 
 /// Packets that may wait in a channel; then its sender waits.
@@ -128,7 +129,7 @@ impl Channel {
         generation: u32,
         head: Head,
         words: &[u64],
-        attachments: &[Option<Buf>],
+        attachments: &[Option<Attachment>],
     ) -> Result<&'e Instruction, Status> {
         if let Some(status) = self.closed {
             return Err(status);
@@ -211,7 +212,7 @@ pub(crate) enum Delivery {
 pub(crate) struct Work {
     pub link: Link,
     pub words: Vec<u64>,
-    pub attachments: Vec<Option<Buf>>,
+    pub attachments: Vec<Option<Attachment>>,
     /// Where the next instruction starts.
     pub at: usize,
     /// For the observer.
@@ -221,15 +222,9 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    pub fn new(link: Link, words: Vec<u64>, attachments: Vec<Buf>, charge: Option<Charge>) -> Work {
-        Work {
-            link,
-            words,
-            attachments: attachments.into_iter().map(Some).collect(),
-            at: 0,
-            number: 0,
-            _charge: charge,
-        }
+    pub fn new(link: Link, words: Vec<u64>, attachments: Vec<Attachment>, charge: Option<Charge>) -> Work {
+        let attachments = attachments.into_iter().map(Some).collect();
+        Work { link, words, attachments, at: 0, number: 0, _charge: charge }
     }
 
     /// Its memory, to be used again; buffers left in it are freed.
@@ -263,5 +258,5 @@ pub(crate) struct EventDelivery {
     pub slot: u32,
     pub number: u8,
     pub words: Vec<u64>,
-    pub attachments: Vec<Option<Buf>>,
+    pub attachments: Vec<Option<Attachment>>,
 }

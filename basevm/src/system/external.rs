@@ -14,7 +14,8 @@ use il::trap::Status;
 use super::channel::{ChannelId, EventDelivery};
 use super::vm::{Body, Vm};
 use super::{Refused, System, VmOptions};
-use crate::buf::{Account, Buf};
+use crate::attachment::Attachment;
+use crate::buf::Account;
 use crate::engine::Packet;
 use crate::service::{Reply, VmId};
 
@@ -62,7 +63,7 @@ pub enum Incoming {
         /// Its operands.
         words: Vec<u64>,
         /// Its buffers.
-        attachments: Vec<Option<Buf>>,
+        attachments: Vec<Option<Attachment>>,
     },
 }
 
@@ -124,7 +125,7 @@ impl System {
     /// # Errors
     /// `NotPermitted` without a capability in this slot, `Busy` if the channel is full, and what ended
     /// the channel if it is closed.
-    pub fn send(&mut self, id: VmId, slot: usize, words: Vec<u64>, attachments: Vec<Buf>) -> Result<(), Status> {
+    pub fn send(&mut self, id: VmId, slot: usize, words: Vec<u64>, attachments: Vec<Attachment>) -> Result<(), Status> {
         let link = self.vms.get(id.0 as usize).and_then(|vm| vm.link(slot)).ok_or(Status::NotPermitted)?;
         let channel = self.channel_ref(link.channel);
         if let Some(status) = channel.closed {

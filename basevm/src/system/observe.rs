@@ -15,7 +15,7 @@ use il::trap::Status;
 use super::channel::{ChannelId, Delivery, Link};
 use super::vm::{Body, Fate, Main, Next};
 use super::{Mask, System, VmKind};
-use crate::buf::Buf;
+use crate::attachment::Attachment;
 use crate::engine::Packet;
 use crate::platform::Nanos;
 use crate::service::{Reply, VmId};
@@ -72,7 +72,7 @@ pub enum Seen<'a> {
         /// Its words.
         words: &'a [u64],
         /// What they name by index.
-        attachments: &'a [Buf],
+        attachments: &'a [Attachment],
     },
     /// The receiver begins to execute a packet.
     Taken(u64),
@@ -96,7 +96,7 @@ pub enum Seen<'a> {
         /// Its operands.
         words: &'a [u64],
         /// What they name by index.
-        attachments: &'a [Option<Buf>],
+        attachments: &'a [Option<Attachment>],
     },
     /// A VM begins to run.
     Turn {
@@ -333,12 +333,19 @@ impl System {
 
     pub(super) fn saw_taken(&mut self, delivery: &Delivery) {
         if let Delivery::Packet(work) = delivery {
-            self.tell(Seen::Taken(work.number));
+            self.saw_packet(Seen::Taken(work.number), work.number);
+        }
+    }
+
+    /// A packet that was sent before the observer came has no number.
+    fn saw_packet(&mut self, what: Seen<'_>, packet: u64) {
+        if packet != 0 {
+            self.tell(what);
         }
     }
 
     pub(super) fn saw_done(&mut self, packet: u64) {
-        self.tell(Seen::Done(packet));
+        self.saw_packet(Seen::Done(packet), packet);
     }
 
     pub(super) fn saw_answer(&mut self, id: ChannelId, tag: u32, result: &Result<Reply, Status>) {
@@ -348,7 +355,7 @@ impl System {
         }
     }
 
-    pub(super) fn saw_raise(&mut self, id: ChannelId, event: u8, words: &[u64], attachments: &[Option<Buf>]) {
+    pub(super) fn saw_raise(&mut self, id: ChannelId, event: u8, words: &[u64], attachments: &[Option<Attachment>]) {
         self.tell(Seen::Raised { channel: id.0, event, words, attachments });
     }
 

@@ -28,7 +28,7 @@
 //! 11 back       the same: a reply (opcode 0) or an event (0x8000 + n) for the channel's sender
 //!               attachment = 1; length in bytes; bytes (all, or the first part)
 //!                          | 2; type: text; words    an object
-//!                          | 3; vm; set: text        a capability
+//!                          | 3; right; generation    a capability
 //!                          | 0                       none: it was taken before
 //! 12 taken      packet    the receiver begins to execute it; packets (10) count from 1
 //! 13 done       packet    it was executed to its end
@@ -220,10 +220,10 @@ pub enum Attached {
     },
     /// A capability.
     Cap {
-        /// The VM that it leads to.
-        vm: u32,
-        /// The set.
-        set: String,
+        /// The right's number.
+        right: u32,
+        /// Which use of that number.
+        generation: u32,
     },
 }
 

@@ -256,7 +256,7 @@ impl Reader<'_> {
                 Attached::Buf { length, bytes }
             }
             2 => Attached::Object { ty: self.text()?, words: self.words()? },
-            3 => Attached::Cap { vm: self.small()?, set: self.text()? },
+            3 => Attached::Cap { right: self.small()?, generation: self.small()? },
             _ => return Err(BAD),
         })
     }

@@ -219,7 +219,7 @@ fn attached(attached: Option<&Attached>) -> String {
     match attached {
         Some(Attached::Buf { length, .. }) => format!("buf of {length}"),
         Some(Attached::Object { ty, .. }) => format!("{ty} {{..}}"),
-        Some(Attached::Cap { vm, set }) => format!("{set} of #{vm}"),
+        Some(Attached::Cap { right, .. }) => format!("right {right}"),
         Some(Attached::None) | None => "?".to_owned(),
     }
 }

@@ -62,7 +62,7 @@ impl Random {
                 Attached::Buf { length: bytes.len() as u64 + self.below(2), bytes }
             }
             2 => Attached::Object { ty: self.text(), words: self.words(5) },
-            _ => Attached::Cap { vm: self.small(), set: self.text() },
+            _ => Attached::Cap { right: self.small(), generation: self.small() },
         }
     }
 

@@ -15,7 +15,7 @@ pub enum AttachedRef<'a> {
     /// A frozen object.
     Object { ty: &'a str, words: &'a [u64] },
     /// A capability.
-    Cap { vm: u32, set: &'a str },
+    Cap { right: u32, generation: u32 },
 }
 
 impl Attached {
@@ -24,7 +24,7 @@ impl Attached {
             Attached::None => AttachedRef::None,
             Attached::Buf { length, bytes } => AttachedRef::Buf { length: *length, bytes },
             Attached::Object { ty, words } => AttachedRef::Object { ty, words },
-            Attached::Cap { vm, set } => AttachedRef::Cap { vm: *vm, set },
+            Attached::Cap { right, generation } => AttachedRef::Cap { right: *right, generation: *generation },
         }
     }
 }
@@ -149,10 +149,10 @@ impl Writer<'_> {
                 self.text(ty);
                 self.words(words);
             }
-            AttachedRef::Cap { vm, set } => {
+            AttachedRef::Cap { right, generation } => {
                 self.number(3u64);
-                self.number(vm);
-                self.text(set);
+                self.number(right);
+                self.number(generation);
             }
         }
     }
