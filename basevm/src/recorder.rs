@@ -6,14 +6,13 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use il::isa::{EVENT_BASE, InstructionSet};
-use il::packet::Head;
+use il::isa::InstructionSet;
 
 use crate::attachment::Attachment;
 use crate::platform::Nanos;
 use crate::service::Reply;
 use crate::system::{ChannelSeen, Fate, Mask, Observed, Observer, Seen, TurnKind, Usage, VmKind, VmSeen};
-use crate::wire::{self, AttachedRef, Frame, MAX_TEXT_BYTES, Way, write_packet};
+use crate::wire::{self, AttachedRef, Frame, MAX_TEXT_BYTES, Way, write_answer, write_event, write_packet};
 
 /// Where frames go: each call is one whole frame.
 pub trait Sink: Send {
@@ -170,33 +169,32 @@ impl<S: Sink> Recorder<S> {
     }
 
     fn answer(&mut self, channel: u32, tag: u32, result: Result<&Reply, u16>) {
-        let mut words = Vec::with_capacity(2);
-        let results = result.map_or(&[][..], |reply| &reply.words);
-        words.push(Head { opcode: 0, words: (2 + results.len()) as u16, tag }.pack());
-        words.push(result.err().map_or(0, u64::from));
-        words.extend_from_slice(results);
+        let most = self.options.buffer_bytes;
         let attachments = result.map_or(&[][..], |reply| &reply.attachments);
-        self.packet(channel, Way::Back, &words, attachments.iter().map(Some));
+        let attachments = attachments.iter().map(|attached| AttachedRef::of(attached, most));
+        self.frame.clear();
+        write_answer(&mut self.frame, channel, tag, result.map(|reply| reply.words.as_slice()), attachments);
+        self.send(false);
     }
 
-    fn packet<'a>(
-        &mut self,
-        channel: u32,
-        way: Way,
-        words: &[u64],
-        attachments: impl ExactSizeIterator<Item = Option<&'a Attachment>>,
-    ) {
+    fn packet(&mut self, channel: u32, words: &[u64], attachments: &[Attachment]) {
         let most = self.options.buffer_bytes;
-        let lend = |attached: Option<&'a Attachment>| match attached {
-            None => AttachedRef::None,
-            Some(Attachment::Buf(buf)) => {
-                AttachedRef::Buf { length: buf.len() as u64, bytes: buf.get(..most).unwrap_or(buf) }
-            }
-            Some(Attachment::Object(_)) => AttachedRef::Object { ty: "object", words: &[] },
-            Some(Attachment::Cap(right)) => AttachedRef::Cap { right: right.right, generation: right.generation },
-        };
+        let attachments = attachments.iter().map(|attached| AttachedRef::of(attached, most));
         self.frame.clear();
-        write_packet(&mut self.frame, channel, way, words, attachments.map(lend));
+        write_packet(&mut self.frame, channel, Way::Forth, words, attachments);
+        self.send(false);
+    }
+
+    fn raised(&mut self, channel: u32, event: u8, words: &[u64], attachments: &[Option<Attachment>]) {
+        let most = self.options.buffer_bytes;
+        self.frame.clear();
+        write_event(
+            &mut self.frame,
+            channel,
+            event,
+            words,
+            attachments.iter().map(|attached| AttachedRef::of_any(attached, most)),
+        );
         self.send(false);
     }
 
@@ -235,20 +233,13 @@ impl<S: Sink> Recorder<S> {
     /// What is told of packets and turns.
     fn traffic(&mut self, seen: &Seen<'_>) {
         match *seen {
-            Seen::Sent { channel, words, attachments, .. } => {
-                self.packet(channel, Way::Forth, words, attachments.iter().map(Some));
-            }
+            Seen::Sent { channel, words, attachments, .. } => self.packet(channel, words, attachments),
             Seen::Taken(packet) => self.put(&Frame::Taken(packet)),
             Seen::Done(packet) => self.put(&Frame::Done(packet)),
             Seen::Answered { channel, tag, result } => {
                 self.answer(channel, tag, result.map_err(|status| status as u16));
             }
-            Seen::Raised { channel, event, words, attachments } => {
-                let length = (1 + words.len()) as u16;
-                let head = Head { opcode: EVENT_BASE + u16::from(event), words: length, tag: 0 }.pack();
-                let words: Vec<u64> = core::iter::once(head).chain(words.iter().copied()).collect();
-                self.packet(channel, Way::Back, &words, attachments.iter().map(Option::as_ref));
-            }
+            Seen::Raised { channel, event, words, attachments } => self.raised(channel, event, words, attachments),
             Seen::Turn { vm, what, name } => {
                 self.put(&Frame::Turn { vm: vm.0, what: turn(what), name: cut(name) });
             }

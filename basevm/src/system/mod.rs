@@ -10,6 +10,7 @@
 //! One core runs it: nothing here locks. Calls nest by hand-off in the run loop, never on a stack.
 
 mod base;
+mod bridge;
 mod channel;
 mod contained;
 mod deliver;

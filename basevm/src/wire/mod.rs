@@ -55,7 +55,7 @@ use core::fmt;
 
 pub use read::{Decoder, decode};
 pub use show::{Names, Said, What};
-pub use write::{AttachedRef, write_packet};
+pub use write::{AttachedRef, write_answer, write_event, write_packet};
 
 use crate::platform::Nanos;
 

@@ -2,6 +2,11 @@
 
 use alloc::vec::Vec;
 
+use il::isa::EVENT_BASE;
+use il::packet::Head;
+
+use crate::attachment::Attachment;
+
 use super::{Attached, Channel, Field, Frame, Item, Packet, Right, Set, Usage, Vm, Way, kind};
 
 /// An attachment that is lent.
@@ -16,6 +21,24 @@ pub enum AttachedRef<'a> {
     Object { ty: &'a str, words: &'a [u64] },
     /// A capability.
     Cap { right: u32, generation: u32 },
+}
+
+impl<'a> AttachedRef<'a> {
+    /// An attachment in memory, with at most so many bytes of a buffer.
+    pub fn of(attachment: &'a Attachment, most_bytes: usize) -> AttachedRef<'a> {
+        match attachment {
+            Attachment::Buf(buf) => {
+                AttachedRef::Buf { length: buf.len() as u64, bytes: buf.get(..most_bytes).unwrap_or(buf) }
+            }
+            Attachment::Object(_) => AttachedRef::Object { ty: "object", words: &[] },
+            Attachment::Cap(right) => AttachedRef::Cap { right: right.right, generation: right.generation },
+        }
+    }
+
+    /// The same of an attachment that may have been taken.
+    pub fn of_any(attachment: &'a Option<Attachment>, most_bytes: usize) -> AttachedRef<'a> {
+        attachment.as_ref().map_or(AttachedRef::None, |attachment| AttachedRef::of(attachment, most_bytes))
+    }
 }
 
 impl Attached {
@@ -47,6 +70,31 @@ pub fn write_packet<'a>(
         to.number(attachments.len() as u64);
         attachments.for_each(|attached| to.attachment(attached));
     });
+}
+
+/// Appends the frame of an answer to the request with this tag: its results, or the status with which it failed.
+pub fn write_answer<'a>(
+    out: &mut Vec<u8>,
+    channel: u32,
+    tag: u32,
+    results: Result<&[u64], u16>,
+    attachments: impl ExactSizeIterator<Item = AttachedRef<'a>>,
+) {
+    let (status, results) = results.map_or_else(|status| (status, &[][..]), |results| (0, results));
+    let head = Head { opcode: 0, words: results.len() as u16 + 2, tag }.pack();
+    write_packet(out, channel, Way::Back, &[&[head, status.into()], results].concat(), attachments);
+}
+
+/// Appends the frame of an event.
+pub fn write_event<'a>(
+    out: &mut Vec<u8>,
+    channel: u32,
+    event: u8,
+    operands: &[u64],
+    attachments: impl ExactSizeIterator<Item = AttachedRef<'a>>,
+) {
+    let head = Head { opcode: EVENT_BASE + u16::from(event), words: operands.len() as u16 + 1, tag: 0 }.pack();
+    write_packet(out, channel, Way::Back, &[&[head], operands].concat(), attachments);
 }
 
 fn frame(out: &mut Vec<u8>, kind: u8, payload: impl FnOnce(&mut Writer<'_>)) {
