@@ -37,6 +37,7 @@ impl System {
             self.channel(link.channel).events = Mask::NONE;
             self.leftover.channel(link.channel);
         }
+        self.saw_end(id);
         drop(held);
         drop(body);
         self.note_outcome(id);
@@ -61,6 +62,7 @@ impl System {
         }
         channel.generation = channel.generation.wrapping_add(1);
         channel.events = Mask::NONE;
+        self.saw_close(link.channel, Status::Revoked);
         self.release_sender(link.channel, Status::Revoked);
         true
     }
@@ -85,6 +87,7 @@ impl System {
         if let Some(il) = self.vm(sender).il() {
             il.instance.close_slot(slot);
         }
+        self.saw_close(id, status);
         self.release_sender(id, status);
     }
 

@@ -194,6 +194,7 @@ impl System {
     }
 
     fn introduce(&mut self, id: VmId, provides: Option<&InstructionSet>, wants: &[Wanted]) -> Result<(), Refused> {
+        self.saw_vm(id);
         let channel = self.add_channel(Channel::new(id, u32::MAX, BASE, Mask::ALL, Mask::ALL));
         self.vm(id).base = Some(Link { channel, generation: self.channel_ref(channel).generation });
         let mut speech = Speech::default();
@@ -216,6 +217,7 @@ impl System {
             Some(Err(status)) => return Err(self.protocol(id, status)),
             None => return Err(self.protocol(id, Status::PeerGone)),
         }
+        self.saw_vm(id);
         Ok(())
     }
 

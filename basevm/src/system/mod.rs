@@ -10,6 +10,7 @@
 //! One core runs it: nothing here locks. Calls nest by hand-off in the run loop, never on a stack.
 
 mod base;
+mod bridge;
 mod channel;
 mod contained;
 mod deliver;
@@ -23,6 +24,7 @@ mod il_vm;
 mod loader;
 mod mask;
 mod reap;
+mod observe;
 mod report;
 mod rust_vm;
 mod schedule;
@@ -47,6 +49,7 @@ pub use handshake::{HANDSHAKE_LIMIT, Refusal, Refused};
 pub use loader::{Compiling, Loader, Loading};
 pub use mask::Mask;
 pub use reap::TableSizes;
+pub use observe::{ChannelSeen, Observed, Observer, Seen, TurnKind, Usage, VmSeen};
 pub use report::{VmInfo, VmKind};
 pub use vm::Fate;
 
@@ -242,6 +245,8 @@ pub struct System {
     outcome: Option<EndReason>,
     first_failure: Option<EndReason>,
     loader: Option<Box<dyn Loader>>,
+    /// Who is told what happens.
+    watch: Option<Box<observe::Watch>>,
 }
 
 impl fmt::Debug for System {
@@ -280,6 +285,7 @@ impl System {
             outcome: None,
             first_failure: None,
             loader: None,
+            watch: None,
         }
     }
 
@@ -389,6 +395,7 @@ impl System {
         let at = self.vm(receiver).incoming.len();
         self.vm(receiver).incoming.push(id);
         self.channel(id).incoming_at = at;
+        self.saw_channel(id);
         id
     }
 

@@ -90,6 +90,7 @@ impl System {
     /// Moves virtual time and does what is due, as an idle platform would.
     pub fn advance(&mut self, now: Nanos) {
         self.virtual_now = self.virtual_now.max(now);
+        self.saw_clock(self.virtual_now);
         self.fire_timers();
     }
 
@@ -152,6 +153,7 @@ impl System {
         let now = self.platform.now();
         let elapsed = now.saturating_sub(self.last_tick);
         self.last_tick = now;
+        self.saw_time_pass();
         if let Some(id) = self.handoff.take() {
             self.ready.push_back(id);
         }
@@ -254,6 +256,7 @@ impl System {
         let pending = |body: &Body| matches!(body, Body::Rust(rust) if rust.pending);
         let device_pending = self.services.iter().any(|id| pending(&self.vm_ref(*id).body));
         let virtual_clock = self.options.virtual_clock;
+        self.saw_time_pass();
         let answer = self.platform.idle(Idle { now, next_timer, device_pending, virtual_clock, limit });
         self.platform.interrupt_word().store(0, Ordering::Relaxed);
         self.last_tick = self.platform.now();

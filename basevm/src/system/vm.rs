@@ -13,6 +13,7 @@ use super::channel::{ChannelId, Delivery, Executes, Link, Open, Work};
 use super::contained::{self, Contained};
 use super::directory::Item;
 use super::external::External;
+use super::observe::Meter;
 use super::{Refused, VmOptions};
 use crate::arena::ArenaId;
 use crate::buf::Account;
@@ -114,6 +115,7 @@ pub(crate) struct Vm {
     /// Instructions executed for others.
     pub executed: u64,
     pub fate: Option<Fate>,
+    pub meter: Meter,
 }
 
 /// What runs in a VM.
@@ -272,6 +274,7 @@ impl Vm {
             scheduled: false,
             executed: 0,
             fate: None,
+            meter: Meter::default(),
         }
     }
 
