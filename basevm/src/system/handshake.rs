@@ -98,6 +98,8 @@ pub enum Refusal {
     Panicked,
     /// It did not complete the handshake in time.
     Late,
+    /// The base has no room for another VM.
+    TooMany,
 }
 
 impl fmt::Display for Refused {
@@ -135,6 +137,7 @@ impl fmt::Display for Refusal {
                 )
             }
             Refusal::Start(status) => write!(f, "it could not start: {status}"),
+            Refusal::TooMany => write!(f, "there are {} VMs already", super::table::MAX_ENTRIES),
             Refusal::Panicked => f.write_str("it panicked while starting"),
             Refusal::Late => write!(f, "it did not complete the handshake within {} ms", HANDSHAKE_LIMIT / 1_000_000),
         }
@@ -191,6 +194,7 @@ impl System {
     }
 
     fn introduce(&mut self, id: VmId, provides: Option<&InstructionSet>, wants: &[Wanted]) -> Result<(), Refused> {
+        self.saw_vm(id);
         let channel = self.add_channel(Channel::new(id, u32::MAX, BASE, Mask::ALL, Mask::ALL));
         self.vm(id).base = Some(Link { channel, generation: self.channel_ref(channel).generation });
         let mut speech = Speech::default();
@@ -213,6 +217,7 @@ impl System {
             Some(Err(status)) => return Err(self.protocol(id, status)),
             None => return Err(self.protocol(id, Status::PeerGone)),
         }
+        self.saw_vm(id);
         Ok(())
     }
 
@@ -281,7 +286,7 @@ impl System {
         let plans = loop {
             let announced = |vm: &super::vm::Vm| vm.fate.is_none() && vm.session.stage == Stage::Announced;
             let ids: Vec<VmId> =
-                (0..self.vms.len()).filter(|at| announced(&self.vms[*at])).map(|at| VmId(at as u32)).collect();
+                self.vms.iter().filter(|(_, vm)| announced(vm)).map(|(number, _)| VmId(number)).collect();
             let (mut plans, mut refused) = (Vec::new(), false);
             for id in ids {
                 match self.plan(id) {
