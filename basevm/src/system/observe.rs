@@ -409,7 +409,7 @@ impl System {
         let elapsed = now.saturating_sub(watch.since);
         watch.since = now;
         if let Some(id) = watch.running.last().copied()
-            && let Some(vm) = self.vms.get_mut(id.0 as usize)
+            && let Some(vm) = self.vms.get_mut(id.0)
         {
             vm.meter.processor += elapsed;
         }
