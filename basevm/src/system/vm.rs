@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use il::FuncId;
 use il::trap::Status;
 
+use super::builtin::Builtin;
 use super::channel::{ChannelId, Delivery, Executes, Link, Open, Work};
 use super::contained::{self, Contained};
 use super::directory::Item;
@@ -112,6 +113,10 @@ pub(crate) struct Vm {
     /// Instructions executed for others.
     pub executed: u64,
     pub fate: Option<Fate>,
+    /// Who has spawned it.
+    pub parent: Option<VmId>,
+    /// What it has spawned; it ends with it.
+    pub children: Vec<VmId>,
 }
 
 /// What runs in a VM.
@@ -122,6 +127,8 @@ pub(crate) enum Body {
     Il(Box<IlVm>),
     Rust(RustVm),
     External(External),
+    /// A part of the base that others see as a VM.
+    Builtin(Builtin),
     /// It has ended.
     Gone,
 }
@@ -269,6 +276,8 @@ impl Vm {
             scheduled: false,
             executed: 0,
             fate: None,
+            parent: None,
+            children: Vec::new(),
         }
     }
 
