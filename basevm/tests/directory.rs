@@ -234,7 +234,8 @@ fn vms_come_and_go_in_a_running_system_and_subscribers_hear_of_it() {
         }}"
     ));
     let account = lab.system.account(shell).unwrap();
-    lab.ends(EndReason::Returned);
+    let before = lab.system.table_sizes();
+    lab.ends(EndReason::Finished);
     assert_eq!(
         lab.said(),
         [
@@ -247,8 +248,11 @@ fn vms_come_and_go_in_a_running_system_and_subscribers_hear_of_it() {
         ]
     );
     assert!(*lab.steps.lock().unwrap() > 6, "compiled in steps");
+    assert_eq!(lab.system.table_sizes().vms, before.vms + 2);
+    lab.system.stop_vm(shell);
     assert_eq!(account.used(), 0, "what was spawned has ended with its spawner");
-    assert!(lab.system.list().iter().all(|info| info.state != "runs"));
+    let after = lab.system.table_sizes();
+    assert_eq!((after.vms, after.timers), (before.vms - 1, before.timers));
 }
 
 #[test]

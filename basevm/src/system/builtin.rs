@@ -68,7 +68,7 @@ impl System {
         let name = if options.name.is_empty() { builtin.name().into() } else { options.name };
         let options = VmOptions { name, ..options };
         let account = Account::new(options.memory_bytes);
-        let id = self.insert(Vm::new(options, account, Body::Builtin(builtin)));
+        let id = self.insert(Vm::new(options, account, Body::Builtin(builtin)))?;
         self.vm(id).executes = Some(Arc::new(Executes::new(set.clone())));
         if builtin == Builtin::Directory {
             self.directory_vm = Some(id);
@@ -181,7 +181,7 @@ impl System {
         };
         match self.directory.entries().any(|entry| fits(&entry)) {
             true => Err(Status::NotSupported),
-            false => Ok(Reply { words: alloc::vec![0], attachments: Vec::new() }),
+            false => Ok(Reply::new(&[Value::OptRef(None)], Vec::new())),
         }
     }
 
