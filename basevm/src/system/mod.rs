@@ -11,6 +11,7 @@
 
 mod base;
 mod bridge;
+mod builtin;
 mod channel;
 mod contained;
 mod deliver;
@@ -30,6 +31,7 @@ mod reap;
 mod report;
 mod rust_vm;
 mod schedule;
+mod spawn;
 mod table;
 mod vm;
 
@@ -42,6 +44,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 pub use base::SET as BASE_SET;
+pub use builtin::Builtin;
 pub use channel::{CREDITS, MAX_UNANSWERED};
 pub use contained::Contained;
 pub use events::MAX_EVENTS;
@@ -60,6 +63,7 @@ pub use vm::Fate;
 use channel::{Channel, ChannelId, Executes};
 use directory::Directory;
 use schedule::Timer;
+use spawn::Spawn;
 use table::Table;
 use vm::{Body, IlVm, Main, Next, RustVm, Vm};
 
@@ -251,6 +255,10 @@ pub struct System {
     /// VMs written in Rust, which wakers may wake.
     services: Vec<VmId>,
     directory: Directory,
+    /// The VM `directory`, which raises its events.
+    directory_vm: Option<VmId>,
+    /// VMs that are being spawned.
+    spawns: VecDeque<Spawn>,
     ready: VecDeque<VmId>,
     /// The VM that goes on at once, without a queue: the other end of a call.
     handoff: Option<VmId>,
@@ -295,6 +303,8 @@ impl System {
             ended: VecDeque::new(),
             services: Vec::new(),
             directory: Directory::default(),
+            directory_vm: None,
+            spawns: VecDeque::new(),
             ready: VecDeque::new(),
             handoff: None,
             timers: BTreeSet::new(),
@@ -364,11 +374,20 @@ impl System {
     /// # Errors
     /// If there is not enough memory, or the base refuses its introduction.
     pub fn add_program(&mut self, program: Arc<Program>, options: VmOptions) -> Result<VmId, Refused> {
+        let account = Account::new(options.memory_bytes);
+        self.add_program_paid_by(program, options, account)
+    }
+
+    fn add_program_paid_by(
+        &mut self,
+        program: Arc<Program>,
+        options: VmOptions,
+        account: Arc<Account>,
+    ) -> Result<VmId, Refused> {
         let module = program.module();
         let own = module.provides.as_ref().and_then(|provides| provides.name.as_ref()).unwrap_or(&module.name);
         let name = if options.name.is_empty() { own.clone() } else { options.name.clone() };
         let options = VmOptions { name, ..options };
-        let account = Account::new(options.memory_bytes);
         self.trace(format_args!(
             "start {}: IL, {} functions, {} bytes at most",
             options.name,

@@ -282,7 +282,7 @@ impl System {
             let kind = match vm.body {
                 Body::Base => None,
                 Body::Il(_) => Some(VmKind::Il),
-                Body::Rust(_) => Some(VmKind::Rust),
+                Body::Rust(_) | Body::Builtin(_) => Some(VmKind::Rust),
                 Body::External(_) => Some(VmKind::External),
                 Body::Gone => return None,
             };
@@ -409,7 +409,7 @@ impl System {
         let elapsed = now.saturating_sub(watch.since);
         watch.since = now;
         if let Some(id) = watch.running.last().copied()
-            && let Some(vm) = self.vms.get_mut(id.0 as usize)
+            && let Some(vm) = self.vms.get_mut(id.0)
         {
             vm.meter.processor += elapsed;
         }
