@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use basevm::system;
 use bootstrapper::plan::{Escalation, Limit, Programs, Restart, RestartWhen, What};
+use il::ranges;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// A size: a number of bytes, or text such as `16 MiB`.
@@ -171,7 +171,7 @@ impl<'de> Deserialize<'de> for Interval {
                 f.write_str("a range such as \"0..4096\", or \"320x200\" for several axes")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Interval, E> {
-                system::Limit::parse("", text).map(|limit| Interval(limit.into())).map_err(E::custom)
+                ranges::Limit::parse("", text).map(|limit| Interval(limit.into())).map_err(E::custom)
             }
         }
         deserializer.deserialize_str(Read)
