@@ -11,6 +11,8 @@
 //! instruction that touches a limited space as a whole, or with operands that are not as declared, and an extent
 //! below zero. An extent of zero lies where its start lies, the end of the range included.
 
+mod report;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -18,6 +20,8 @@ use core::fmt;
 use crate::isa::{Axis, Extent, Field, Instruction, InstructionSet};
 use crate::packet::{MAX_OPERANDS, Reader, Value};
 use crate::types::Type;
+
+pub use report::{Finding, MAX_FINDINGS, report};
 
 /// A limit, in words.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -25,6 +25,7 @@
 mod body;
 mod calls;
 mod claims;
+pub mod constants;
 mod control;
 mod error;
 mod message;
