@@ -12,8 +12,9 @@ use crate::types::{
 };
 use crate::{Func, Module};
 
-/// What stays even if nothing refers to it, by number.
-pub(super) struct Kept {
+/// What stays even if nothing refers to it, by number. Shorter lists keep nothing more.
+#[derive(Default)]
+pub(crate) struct Kept {
     pub funcs: Vec<bool>,
     pub globals: Vec<bool>,
     pub uses: Vec<bool>,
@@ -23,7 +24,7 @@ pub(super) struct Kept {
 }
 
 /// The module without what is not kept and not reached.
-pub(super) fn link(module: Module, kept: &Kept) -> Module {
+pub(crate) fn link(module: Module, kept: &Kept) -> Module {
     let mut marks = Marks::new(&module);
     marks.start(kept);
     while let Some(next) = marks.waiting.pop() {
@@ -34,7 +35,7 @@ pub(super) fn link(module: Module, kept: &Kept) -> Module {
 }
 
 /// What an instruction refers to, replaced.
-trait Map {
+pub(crate) trait Map {
     fn def(&mut self, id: TypeId) -> TypeId;
     fn func(&mut self, id: FuncId) -> FuncId;
     fn global(&mut self, id: GlobalId) -> GlobalId;
@@ -42,6 +43,16 @@ trait Map {
     fn program(&mut self, id: ProgramId) -> ProgramId;
     fn string(&mut self, id: StrId) -> StrId;
     fn local(&mut self, id: LocalId) -> LocalId;
+
+    /// A function that is named, not called.
+    fn func_ref(&mut self, id: FuncId) -> FuncId {
+        self.func(id)
+    }
+
+    /// An instruction of the program's own set.
+    fn own(&mut self, opcode: u8) -> u8 {
+        opcode
+    }
 
     fn ty(&mut self, ty: Type) -> Type {
         match ty {
@@ -81,7 +92,7 @@ trait Map {
             Instr::Get(local) => Instr::Get(self.local(local)),
             Instr::Take(local) => Instr::Take(self.local(local)),
             Instr::Cond(ty) => Instr::Cond(self.ty(ty)),
-            Instr::FuncRef(func, ty) => Instr::FuncRef(self.func(func), self.def(ty)),
+            Instr::FuncRef(func, ty) => Instr::FuncRef(self.func_ref(func), self.def(ty)),
             Instr::Call(id) => Instr::Call(self.func(id)),
             Instr::CallSet(id, dests) => Instr::CallSet(self.func(id), dests),
             Instr::ReturnCall(id) => Instr::ReturnCall(self.func(id)),
@@ -101,6 +112,10 @@ trait Map {
             Instr::RunSet(id, program, dests) => Instr::RunSet(self.capability(id), self.program(program), dests),
             Instr::RunTrySet(id, program, dests) => Instr::RunTrySet(self.capability(id), self.program(program), dests),
             Instr::RunSend(id, program) => Instr::RunSend(self.capability(id), self.program(program)),
+            Instr::Own(opcode) => Instr::Own(self.own(opcode)),
+            Instr::OwnTry(opcode) => Instr::OwnTry(self.own(opcode)),
+            Instr::OwnSet(opcode, dests) => Instr::OwnSet(self.own(opcode), dests),
+            Instr::OwnTrySet(opcode, dests) => Instr::OwnTrySet(self.own(opcode), dests),
             Instr::Flush(id) => Instr::Flush(self.capability(id)),
             Instr::Trap(id) => Instr::Trap(self.string(id)),
             Instr::Assert(id) => Instr::Assert(self.string(id)),
@@ -115,10 +130,6 @@ trait Map {
             | Instr::Freeze
             | Instr::Caller
             | Instr::Shuffle(_)
-            | Instr::Own(_)
-            | Instr::OwnTry(_)
-            | Instr::OwnSet(..)
-            | Instr::OwnTrySet(..)
             | Instr::Test
             | Instr::Op(..)
             | Instr::Set(_)
