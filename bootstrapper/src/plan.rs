@@ -8,8 +8,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use basevm::system;
 use il::isa::InstructionSet;
+use il::ranges;
 use serde::{Deserialize, Serialize};
 
 /// Most VMs in one plan.
@@ -258,20 +258,20 @@ pub struct Bounds {
 impl fmt::Display for Limit {
     /// As `--grant` reads it: `sectors:0..4096`, `within:0..320x0..200`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        system::Limit::from(self).fmt(f)
+        ranges::Limit::from(self).fmt(f)
     }
 }
 
-impl From<&Limit> for system::Limit {
-    fn from(limit: &Limit) -> system::Limit {
-        let bounds = limit.bounds.iter().map(|Bounds { from, to }| system::Bounds { from: *from, to: *to });
-        system::Limit { name: limit.name.clone(), bounds: bounds.collect() }
+impl From<&Limit> for ranges::Limit {
+    fn from(limit: &Limit) -> ranges::Limit {
+        let bounds = limit.bounds.iter().map(|Bounds { from, to }| ranges::Bounds { from: *from, to: *to });
+        ranges::Limit { name: limit.name.clone(), bounds: bounds.collect() }
     }
 }
 
-impl From<system::Limit> for Limit {
-    fn from(limit: system::Limit) -> Limit {
-        let bounds = limit.bounds.iter().map(|system::Bounds { from, to }| Bounds { from: *from, to: *to });
+impl From<ranges::Limit> for Limit {
+    fn from(limit: ranges::Limit) -> Limit {
+        let bounds = limit.bounds.iter().map(|ranges::Bounds { from, to }| Bounds { from: *from, to: *to });
         Limit { name: limit.name, bounds: bounds.collect() }
     }
 }
@@ -609,7 +609,7 @@ fn check_grant_limits(vm: &str, set: &InstructionSet, limits: &[Limit]) -> Resul
 /// What can be limited in a set, for an error's end.
 fn known_limits(set: &InstructionSet) -> String {
     let mut names: Vec<&str> = set.spaces().into_iter().map(|(name, _)| name).collect();
-    for operand in set.integer_operands() {
+    for operand in set.limited_operands() {
         if !names.contains(&operand) {
             names.push(operand);
         }
