@@ -36,6 +36,11 @@ impl Account {
         Arc::new(Account { used: AtomicU64::new(0), limit: whole.limit, whole: Some(whole.clone()) })
     }
 
+    /// The account that pays too.
+    pub fn whole(&self) -> Option<&Arc<Account>> {
+        self.whole.as_ref()
+    }
+
     /// Bytes in use.
     pub fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)

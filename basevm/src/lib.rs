@@ -8,6 +8,8 @@ pub mod buf;
 pub mod engine;
 pub mod heap;
 pub mod platform;
+pub mod recorder;
 pub mod service;
 pub mod system;
 pub mod waker;
+pub mod wire;

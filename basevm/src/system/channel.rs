@@ -229,13 +229,16 @@ pub(crate) struct Work {
     pub attachments: Vec<Option<Attachment>>,
     /// Where the next instruction starts.
     pub at: usize,
+    /// For the observer.
+    pub number: u64,
     /// Given back when the packet is dropped.
     _charge: Option<Charge>,
 }
 
 impl Work {
     pub fn new(link: Link, words: Vec<u64>, attachments: Vec<Attachment>, charge: Option<Charge>) -> Work {
-        Work { link, words, attachments: attachments.into_iter().map(Some).collect(), at: 0, _charge: charge }
+        let attachments = attachments.into_iter().map(Some).collect();
+        Work { link, words, attachments, at: 0, number: 0, _charge: charge }
     }
 
     /// Its memory, to be used again; buffers left in it are freed.

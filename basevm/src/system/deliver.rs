@@ -95,7 +95,9 @@ impl System {
             false => Some(Charge::new(&self.vm_ref(sender).account, packet.words.len()).ok_or(Status::Quota)?),
         };
         self.channel(link.channel).queued += 1;
-        let work = Work::new(link, packet.words, packet.attachments, charge);
+        let number = self.saw_sent(link, &packet);
+        let mut work = Work::new(link, packet.words, packet.attachments, charge);
+        work.number = number;
         self.vm(receiver).inbox.push_back(Delivery::Packet(work));
         match &self.vm_ref(receiver).body {
             Body::Rust(_) if at_once => self.run_service(receiver),
@@ -139,6 +141,7 @@ impl System {
     /// Answers a request: by its tag if the sender still waits for it; a streamed one's failure sticks.
     /// What nobody waits for is dropped, and the buffers in it are freed.
     pub(super) fn answer(&mut self, id: ChannelId, tag: u32, result: Result<Reply, Status>) {
+        self.saw_answer(id, tag, &result);
         let channel = self.channel(id);
         let sender = channel.sender;
         if tag == 0 {
@@ -185,6 +188,7 @@ impl System {
     /// A packet was executed to its end: returns its credit, frees what was not taken from it, and
     /// gives its memory back to the sender's slot.
     pub(super) fn packet_done(&mut self, work: Work) {
+        self.saw_done(work.number);
         let id = work.link.channel;
         let packet = Packet { words: work.into_words(), attachments: Vec::new() };
         let channel = self.channel(id);
@@ -236,6 +240,7 @@ impl System {
     /// The next delivery of a VM's inbox. Lost events are reported with the next one that comes.
     pub(super) fn next_delivery(&mut self, id: VmId) -> Option<Delivery> {
         let delivery = self.vm(id).inbox.pop_front()?;
+        self.saw_taken(&delivery);
         if let Delivery::Event(event) = &delivery {
             self.vm(id).events_queued -= 1;
             events::report_lost(self, id, event.slot, event.number);

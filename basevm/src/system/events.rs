@@ -52,6 +52,7 @@ impl System {
                 true => core::mem::take(&mut attachments),
                 false => self.copies(source, &attachments)?,
             };
+            self.saw_raise(*id, number, words, &buffers);
             let channel = self.channel_ref(*id);
             let (receiver, slot) = (channel.sender, channel.slot);
             let event_delivery = EventDelivery { slot, number, words: words.to_vec(), attachments: buffers };

@@ -84,12 +84,14 @@ impl External {
         self.push(Incoming::Reply { slot, tag, result });
     }
 
-    /// All requests of a channel fail.
-    pub fn fail_all(&mut self, channel: ChannelId, status: Status) {
+    /// All requests of a channel fail; how many there were.
+    pub fn fail_all(&mut self, channel: ChannelId, status: Status) -> usize {
         let failed: Vec<_> = self.waiting.extract_if(.., |(c, _, _)| *c == channel).collect();
+        let count = failed.len();
         for (_, slot, tag) in failed {
             self.push(Incoming::Reply { slot, tag, result: Err(status) });
         }
+        count
     }
 
     pub fn event(&mut self, event: EventDelivery) {

@@ -31,6 +31,8 @@ enum Due {
     Call(u32),
     /// The deadline of a handshake.
     Handshake,
+    /// The end of the wait before a restart.
+    Restart,
 }
 
 /// How a stretch of running ended.
@@ -90,6 +92,7 @@ impl System {
     /// Moves virtual time and does what is due, as an idle platform would.
     pub fn advance(&mut self, now: Nanos) {
         self.virtual_now = self.virtual_now.max(now);
+        self.saw_clock(self.virtual_now);
         self.fire_timers();
     }
 
@@ -113,7 +116,8 @@ impl System {
             Body::Il(_) => self.run_il(id),
             Body::Rust(_) => self.run_service(id),
             Body::Builtin(_) => self.run_builtin(id),
-            Body::Base | Body::External(_) | Body::Gone => {}
+            Body::Gone => self.restart(id),
+            Body::Base | Body::External(_) => {}
         }
         Stretch::Busy
     }
@@ -153,6 +157,7 @@ impl System {
         let now = self.platform.now();
         let elapsed = now.saturating_sub(self.last_tick);
         self.last_tick = now;
+        self.saw_time_pass();
         if let Some(id) = self.handoff.take() {
             self.ready.push_back(id);
         }
@@ -214,6 +219,10 @@ impl System {
         self.timers.insert(Timer { time, vm: id, what: Due::Handshake });
     }
 
+    pub(super) fn add_restart_timer(&mut self, id: VmId, time: Nanos) {
+        self.timers.insert(Timer { time, vm: id, what: Due::Restart });
+    }
+
     pub(super) fn cancel_timers(&mut self, id: VmId) {
         self.timers.retain(|timer| timer.vm != id);
     }
@@ -231,6 +240,7 @@ impl System {
                 }
                 Due::Call(tag) => self.call_expired(timer.vm, tag),
                 Due::Handshake => self.handshake_expired(timer.vm),
+                Due::Restart => self.make_ready(timer.vm),
             }
         }
     }
@@ -255,6 +265,7 @@ impl System {
         let pending = |body: &Body| matches!(body, Body::Rust(rust) if rust.pending);
         let device_pending = self.services.iter().any(|id| pending(&self.vm_ref(*id).body));
         let virtual_clock = self.options.virtual_clock;
+        self.saw_time_pass();
         let answer = self.platform.idle(Idle { now, next_timer, device_pending, virtual_clock, limit });
         self.platform.interrupt_word().store(0, Ordering::Relaxed);
         self.last_tick = self.platform.now();

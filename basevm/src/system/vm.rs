@@ -14,6 +14,8 @@ use super::channel::{ChannelId, Delivery, Executes, Link, Open, Work};
 use super::contained::{self, Contained};
 use super::directory::Item;
 use super::external::External;
+use super::observe::Meter;
+use super::supervise::Supervision;
 use super::{Refused, VmOptions};
 use crate::arena::ArenaId;
 use crate::buf::Account;
@@ -115,10 +117,12 @@ pub(crate) struct Vm {
     /// Instructions executed for others.
     pub executed: u64,
     pub fate: Option<Fate>,
+    pub supervision: Supervision,
     /// Who has spawned it.
     pub parent: Option<VmId>,
     /// What it has spawned; it ends with it.
     pub children: Vec<VmId>,
+    pub meter: Meter,
 }
 
 /// What runs in a VM.
@@ -279,8 +283,10 @@ impl Vm {
             scheduled: false,
             executed: 0,
             fate: None,
+            supervision: Supervision::none(),
             parent: None,
             children: Vec::new(),
+            meter: Meter::default(),
         }
     }
 
