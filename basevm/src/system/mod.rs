@@ -57,7 +57,7 @@ pub use observe::{ChannelSeen, Observed, Observer, Seen, TurnKind, Usage, VmSeen
 pub use policy::{Escalation, Priority, ProgramBounds, Restart, RestartPolicy};
 pub use reap::TableSizes;
 pub use report::{VmInfo, VmKind};
-pub use supervise::Factory;
+pub use supervise::{Factory, Injection};
 pub use vm::Fate;
 
 use channel::{Channel, ChannelId, Executes};
@@ -260,6 +260,8 @@ pub struct System {
     directory_vm: Option<VmId>,
     /// VMs that are being spawned.
     spawns: VecDeque<Spawn>,
+    /// Whether faults are injected into any VM.
+    injects: bool,
     ready: VecDeque<VmId>,
     /// The VM that goes on at once, without a queue: the other end of a call.
     handoff: Option<VmId>,
@@ -306,6 +308,7 @@ impl System {
             directory: Directory::default(),
             directory_vm: None,
             spawns: VecDeque::new(),
+            injects: false,
             ready: VecDeque::new(),
             handoff: None,
             timers: BTreeSet::new(),

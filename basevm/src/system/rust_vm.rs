@@ -129,7 +129,11 @@ impl System {
                 caller,
             };
             let current = Current { channel, head, caller, taken: None };
-            let (outcome, taken) = self.guard(id, Some(current), |host| service.execute(host, request))?;
+            let fault = self.fault_is_due(id);
+            let (outcome, taken) = self.guard(id, Some(current), |host| {
+                assert!(!fault, "injected fault");
+                service.execute(host, request)
+            })?;
             self.conclude(id, executes, channel, head, taken, outcome);
         }
         self.packet_done(work);

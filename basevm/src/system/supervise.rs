@@ -12,9 +12,11 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::string::ToString;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
-use il::trap::Status;
+use il::trap::{Status, TrapKind};
 
 use super::channel::ChannelId;
 use super::handshake::{Refusal, Refused};
@@ -23,7 +25,7 @@ use super::vm::{Body, Fate, IlVm, RustVm, Stage, Vm};
 use super::{Contained, EndReason, System, channel::Executes};
 use crate::arena;
 use crate::buf::Account;
-use crate::engine::{Instance, Program};
+use crate::engine::{Instance, Program, TrapReport};
 use crate::platform::Nanos;
 use crate::service::{Service, VmId, Waker};
 
@@ -59,17 +61,36 @@ pub(crate) struct Supervision {
     restarts: VecDeque<Nanos>,
     /// The index that is kept for it in the directory while it is being restarted.
     pub index: Option<u32>,
+    /// Faults that are injected; the count goes on from incarnation to incarnation.
+    injected: Option<Counted>,
+}
+
+/// A VM is ended by a fault every so many instructions, so often: to see what others do then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Injection {
+    /// Device instructions that it sends or executes from one fault to the next; not 0.
+    pub every: u32,
+    /// How many faults there are.
+    pub times: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    injection: Injection,
+    /// Instructions since the last fault.
+    seen: u32,
+    faults: u32,
 }
 
 impl Supervision {
     /// Of a VM that cannot be made again.
     pub const fn none() -> Supervision {
-        Supervision { origin: Origin::None, restarts: VecDeque::new(), index: None }
+        Supervision::of(Origin::None)
     }
 
     /// Of a VM that is made so.
     pub const fn of(origin: Origin) -> Supervision {
-        Supervision { origin, restarts: VecDeque::new(), index: None }
+        Supervision { origin, restarts: VecDeque::new(), index: None, injected: None }
     }
 }
 
@@ -103,7 +124,8 @@ impl System {
         if !wanted || matches!(vm.supervision.origin, Origin::None) {
             return None;
         }
-        let Supervision { origin, mut restarts, .. } = core::mem::replace(&mut vm.supervision, Supervision::none());
+        let Supervision { origin, mut restarts, injected, .. } =
+            core::mem::replace(&mut vm.supervision, Supervision::none());
         restarts.retain(|time| now.saturating_sub(*time) < policy.within);
         let earlier = restarts.len() as u32;
         if earlier >= policy.limit {
@@ -118,7 +140,7 @@ impl System {
             None => Account::new(options.memory_bytes),
         };
         let mut next = Vm::new(options, account, Body::Gone);
-        next.supervision = Supervision { origin, restarts, index: Some(index) };
+        next.supervision = Supervision { origin, restarts, index: Some(index), injected };
         (next.index, next.parent) = (index, vm.parent);
         let next = self.insert(next).ok()?;
         self.directory.hold(&self.vms.get(id.0)?.name, index);
@@ -159,6 +181,41 @@ impl System {
         channel.open.clear();
         self.unlink_incoming(id);
         self.link_incoming(id, next);
+    }
+
+    /// Injects faults into a VM and those that follow it, from now on.
+    pub fn inject(&mut self, id: VmId, injection: Injection) {
+        self.vm(id).supervision.injected = Some(Counted { injection, seen: 0, faults: 0 });
+        self.injects = true;
+    }
+
+    /// Counts an instruction of a VM; whether it ends by a fault now.
+    #[inline]
+    pub(super) fn fault_is_due(&mut self, id: VmId) -> bool {
+        self.injects && self.count_fault(id)
+    }
+
+    #[cold]
+    fn count_fault(&mut self, id: VmId) -> bool {
+        let Some(counted) = &mut self.vm(id).supervision.injected else { return false };
+        if counted.faults >= counted.injection.times {
+            return false;
+        }
+        counted.seen += 1;
+        if counted.seen < counted.injection.every {
+            return false;
+        }
+        (counted.seen, counted.faults) = (0, counted.faults + 1);
+        true
+    }
+
+    /// Ends an IL VM by an injected fault.
+    pub(super) fn inject_fault(&mut self, id: VmId) {
+        let message = "injected fault".to_string();
+        let kind = TrapKind::Explicit;
+        let report = TrapReport { kind, message, status: None, frames: Vec::new(), omitted: 0 };
+        let _ = self.submit_all(id, None, true);
+        self.end(id, Fate::Fault(Box::new(report)));
     }
 
     /// The time of a restart has come.

@@ -117,12 +117,12 @@ pub(crate) struct Vm {
     /// Instructions executed for others.
     pub executed: u64,
     pub fate: Option<Fate>,
-    pub supervision: Supervision,
+    pub meter: Meter,
     /// Who has spawned it.
     pub parent: Option<VmId>,
     /// What it has spawned; it ends with it.
     pub children: Vec<VmId>,
-    pub meter: Meter,
+    pub supervision: Supervision,
 }
 
 /// What runs in a VM.
@@ -283,10 +283,10 @@ impl Vm {
             scheduled: false,
             executed: 0,
             fate: None,
-            supervision: Supervision::none(),
+            meter: Meter::default(),
             parent: None,
             children: Vec::new(),
-            meter: Meter::default(),
+            supervision: Supervision::none(),
         }
     }
 
