@@ -26,6 +26,7 @@ use super::{Contained, EndReason, System, channel::Executes};
 use crate::arena;
 use crate::buf::Account;
 use crate::engine::{Instance, Program, TrapReport};
+use crate::holder::Holder;
 use crate::platform::Nanos;
 use crate::service::{Service, VmId, Waker};
 
@@ -229,9 +230,11 @@ impl System {
             Origin::Program(program) => self.restart_program(id, program),
             Origin::Service(factory, contained) => self.restart_service(id, factory, contained),
         };
-        // A refusal has ended it already, and is reported there, but for one before the handshake.
-        if let Err(refused) = made {
-            self.end(id, Fate::Refused(refused));
+        match made {
+            // One that comes from the handshake has ended it already.
+            Err(refused) => self.end(id, Fate::Refused(refused)),
+            // What its clients sent meanwhile.
+            Ok(()) => self.notify(id),
         }
         self.connect();
     }
@@ -263,7 +266,8 @@ impl System {
     ) -> Result<(), Refused> {
         let provides = service.hello().provides;
         let waker = Waker::new(self.platform.waker());
-        let body = RustVm { service: Some(service), waker, arena, contained, wake_at: None, pending: false };
+        let holder = contained.map(|_| Holder::new());
+        let body = RustVm { service: Some(service), waker, arena, contained, holder, wake_at: None, pending: false };
         self.vm(id).body = Body::Rust(body);
         self.vm(id).executes = Some(Arc::new(Executes::new(provides.clone())));
         self.services.push(id);

@@ -20,6 +20,7 @@ use super::{Refused, VmOptions};
 use crate::arena::ArenaId;
 use crate::buf::Account;
 use crate::engine::{Instance, Step, TrapReport};
+use crate::holder::Holder;
 use crate::platform::Nanos;
 use crate::service::{Reply, Service, VmId, Waker};
 
@@ -238,6 +239,8 @@ pub(crate) struct RustVm {
     pub arena: ArenaId,
     /// Whether the arena is freed whole in the end.
     pub contained: Option<Contained>,
+    /// The buffers that it holds, if it is contained.
+    pub holder: Option<Holder>,
     /// When it asked to be woken.
     pub wake_at: Option<Nanos>,
     /// Whether a backend has a request under way, or live input may come.
@@ -249,7 +252,7 @@ impl Drop for RustVm {
     fn drop(&mut self) {
         self.service = None;
         match self.contained {
-            Some(contained) => contained.free(self.arena),
+            Some(contained) => contained.free(self.arena, self.holder.as_ref()),
             None => contained::give_back(self.arena),
         }
     }
