@@ -26,7 +26,6 @@ mod loader;
 mod mask;
 mod observe;
 mod policy;
-mod ranges;
 mod reap;
 mod report;
 mod rust_vm;
