@@ -180,6 +180,7 @@ fn isa() -> impl Strategy<Value = InstructionSet> {
             name: name.into(),
             params,
             results,
+            touches: Cow::Borrowed(&[]),
             doc: "".into(),
         });
     let event = (any::<u8>(), text(), fields(), any::<bool>()).prop_map(|(number, name, params, coalesced)| Event {
