@@ -273,7 +273,7 @@ impl System {
         }
         if let Some(il) = self.vm(id).il() {
             // The last slot carries the VM's own events; the base hands them on.
-            let own = il.instance.slots().saturating_sub(1);
+            let own = il.instance.events_slot();
             il.instance.open_slot(own, 0, 0);
         }
     }
