@@ -358,7 +358,7 @@ fn a_program_is_refused_what_it_is_not_granted() {
     let main = |grants| VmOptions::main("modest", grants);
     let mut lab = Lab::with(options.clone(), main(Grants::none().allow_only("probe", &["note"])), &[source]);
     lab.ends(EndReason::Refused);
-    let why = "VM 'modest' was refused: it needs test.probe@1 say; grant it with --grant probe=say or in system.toml";
+    let why = "VM 'modest' was refused: it needs test.probe@1 say; grant it with --grant probe=say or in system.toml, among its grants: probe = [\"say\"]";
     assert!(lab.platform.text().contains(why), "{}", lab.platform.text());
     let mut lab = Lab::with(options, main(Grants::none().allow_only("probe", &["note", "say"])), &[source]);
     lab.ends(EndReason::Returned);

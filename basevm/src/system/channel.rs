@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use il::isa::{Instruction, InstructionSet};
 use il::packet::{self, Head};
+use il::ranges::Ranges;
 use il::trap::Status;
 
 use super::mask::Mask;
@@ -61,6 +62,8 @@ pub(crate) struct Channel {
     pub ops: Mask,
     /// Events that the sender handles and may get.
     pub events: Mask,
+    /// To what the instructions are limited, if to anything.
+    pub ranges: Option<Arc<Ranges>>,
     /// Why nothing can be sent any more.
     pub closed: Option<Status>,
     /// Packets in the receiver's inbox or being executed.
@@ -83,6 +86,7 @@ impl Channel {
             generation: 1,
             ops,
             events,
+            ranges: None,
             closed: None,
             queued: 0,
             open: Vec::new(),
@@ -135,7 +139,7 @@ impl Channel {
         self.sticky.get_or_insert(status);
     }
 
-    /// The one choke point for what arrives: generation, opcode, right, operands. Everything
+    /// The one choke point for what arrives: generation, opcode, right, operands, limits. Everything
     /// that it compares with is a table.
     pub fn admit<'e>(
         &self,
@@ -156,6 +160,10 @@ impl Channel {
             return Err(Status::NotPermitted);
         }
         packet::check(&instruction.params, words, attachments.len())?;
+        let bytes = |index: u32| Some(attachments.get(index as usize)?.as_ref()?.as_buf()?.len() as u64);
+        if self.ranges.as_ref().is_some_and(|ranges| !ranges.cover(instruction, words, bytes)) {
+            return Err(Status::OutOfRange);
+        }
         if self.open.len() >= MAX_UNANSWERED {
             return Err(Status::Busy);
         }

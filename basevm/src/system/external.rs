@@ -115,6 +115,7 @@ impl System {
     pub fn add_external(&mut self, options: ExternalOptions) -> Result<VmId, Refused> {
         let ExternalOptions { vm, wants, silent } = options;
         let account = Account::new(vm.memory_bytes);
+        self.layers.add(&vm);
         let external = External { wants, silent, ..External::default() };
         let id = self.insert(Vm::new(vm, account, Body::External(external)))?;
         self.introduce_external(id)?;
