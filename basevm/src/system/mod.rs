@@ -32,7 +32,7 @@ mod report;
 mod rust_vm;
 mod schedule;
 mod spawn;
-mod table;
+pub(crate) mod table;
 mod vm;
 
 use alloc::boxed::Box;
