@@ -13,8 +13,8 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 
 use compiler::abi::{self, BUF_DATA, BufHeader, Exit, VmCtx};
-use il::{Type, TypeId};
 use il::trap::TrapKind;
+use il::{Type, TypeId};
 
 use super::fault::{CoreLease, Fault, Running};
 use super::list::HeldList;

@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use il::{FuncId, Type};
 use il::trap::{Status, TrapKind};
+use il::{FuncId, Type};
 
 use super::interpreted::Interpreted;
 use super::native::Native;
