@@ -33,7 +33,6 @@ mod rust_vm;
 mod schedule;
 mod spawn;
 mod supervise;
-mod table;
 pub(crate) mod table;
 mod vm;
 
@@ -57,7 +56,6 @@ pub use loader::{Compiling, Loader, Loading};
 pub use mask::Mask;
 pub use observe::{ChannelSeen, Observed, Observer, Seen, TurnKind, Usage, VmSeen};
 pub use policy::{Escalation, Priority, ProgramBounds, Restart, RestartPolicy};
-pub use ranges::{BadBounds, Bounds, Limit};
 pub use reap::TableSizes;
 pub use report::{VmInfo, VmKind};
 pub use supervise::{Factory, Injection};
@@ -262,7 +260,7 @@ pub struct System {
     directory: Directory,
     layers: Layers,
     /// Sets whose declarations say what instructions touch.
-    declared: &'static [&'static InstructionSet],
+    declared: &'static [&'static il::isa::InstructionSet],
     /// The VM `directory`, which raises its events.
     directory_vm: Option<VmId>,
     /// VMs that are being spawned.
