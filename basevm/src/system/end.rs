@@ -107,6 +107,7 @@ impl System {
 
     /// Ends a sender's wait on a channel with this status.
     fn release_sender(&mut self, id: ChannelId, status: Status) {
+        self.end_programs(id);
         let sender = self.channel(id).sender;
         match &mut self.vm(sender).body {
             Body::External(external) => return external.fail_all(id, status),

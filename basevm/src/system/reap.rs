@@ -74,6 +74,7 @@ impl System {
         if self.vm_ref(sender).fate.is_none() || !is_over {
             return;
         }
+        self.end_programs(id);
         self.channels.remove(id.0);
         let vm = self.vm(receiver);
         vm.incoming.swap_remove(at);

@@ -24,7 +24,7 @@
 ///
 /// An instruction without `->` streams; `-> ()` waits and carries only a status. Operand types
 /// implement [`Operand`](crate::Operand). `@coalesced` before an event's number lets a new event
-/// replace an undelivered one. Instructions and events are listed by ascending number; [`is_ordered`](crate::is_ordered)
+/// replace an undelivered one. `@grid(..)` before an opcode is a [`GridMeaning`](il::isa::GridMeaning) of the instruction. Instructions and events are listed by ascending number; [`is_ordered`](crate::is_ordered)
 /// is for the test that checks it.
 #[macro_export]
 macro_rules! instruction_set {
@@ -33,6 +33,7 @@ macro_rules! instruction_set {
         pub mod $set:ident = $path:literal @ $version:literal {
             $(
                 $(#[doc = $doc:literal])*
+                $(@grid($($grid:tt)*))?
                 $opcode:literal $name:ident = $variant:ident $({ $($param:ident: $param_ty:ty),* $(,)? })?
                     $(-> ( $($result:ident: $result_ty:ty),* ))?;
             )*
@@ -51,7 +52,8 @@ macro_rules! instruction_set {
             use $crate::{Buf, Operand, OptAny, Str};
             #[allow(unused_imports)]
             use $crate::private::{
-                Builder, Cow, Event, Field, Infallible, Instruction, InstructionSet, PhantomData, Reader, Status,
+                Builder, Cow, Event, Field, GridInstruction, GridMeaning, Infallible, Instruction, InstructionSet,
+                PhantomData, Reader, Status,
             };
 
             const INSTRUCTIONS: &[Instruction] = &[$(Instruction {
@@ -69,6 +71,10 @@ macro_rules! instruction_set {
                 coalesced: $crate::instruction_set!(@coalesced $($coalesced)?),
                 doc: Cow::Borrowed(concat!($($event_doc, "\n"),*)),
             },)*)?];
+
+            /// The instructions that mean something on the grid of their VM.
+            pub static GRID: &[GridInstruction] =
+                &[$($(GridInstruction { opcode: $opcode, meaning: GridMeaning::$($grid)* },)?)*];
 
             /// The set as data.
             pub static SET: InstructionSet = InstructionSet {
