@@ -39,7 +39,7 @@ impl System {
         if il.instance.is_packet_empty(slot) {
             return Submitted::Sent;
         }
-        if slot + 1 == il.instance.slots() {
+        if slot == il.instance.events_slot() {
             let packet = il.instance.take_packet(slot);
             self.emit_packet(id, packet);
             return Submitted::Sent;

@@ -15,8 +15,9 @@ use il::trap::{Status, TrapKind};
 use super::System;
 use super::channel::{ChannelId, Delivery, Executes, Open, Work};
 use super::deliver::Arrived;
-use super::vm::{Body, Fate};
+use super::vm::{Body, Fate, RustVm};
 use crate::arena::{self, ArenaId};
+use crate::attachment::Attachment;
 use crate::buf::Buf;
 use crate::engine::TrapReport;
 use crate::platform::{Nanos, Panicked};
@@ -126,6 +127,7 @@ impl System {
             let caller = self.acting_sender(channel);
             self.vm(id).executed += 1;
             let Work { words, attachments, .. } = &mut work;
+            self.lend(id, attachments);
             let request = Request {
                 opcode: head.opcode as u8,
                 words: &words[operands],
@@ -133,11 +135,26 @@ impl System {
                 caller,
             };
             let current = Current { channel, head, caller, taken: None };
-            let (outcome, taken) = self.guard(id, Some(current), |host| service.execute(host, request))?;
+            let fault = self.fault_is_due(id);
+            let (outcome, taken) = self.guard(id, Some(current), |host| {
+                assert!(!fault, "injected fault");
+                service.execute(host, request)
+            })?;
+            take_back(&mut work.attachments);
             self.conclude(id, executes, channel, head, taken, outcome);
         }
         self.packet_done(work);
         Ok(())
+    }
+
+    /// A VM may take these: what it holds is freed with it.
+    fn lend(&self, id: VmId, attachments: &mut [Option<Attachment>]) {
+        let Body::Rust(RustVm { holder: Some(holder), .. }) = &self.vm_ref(id).body else { return };
+        for attachment in attachments.iter_mut().flatten() {
+            if let Attachment::Buf(buf) = attachment {
+                holder.hold(buf);
+            }
+        }
     }
 
     /// What became of a request that was executed.
@@ -177,6 +194,7 @@ impl System {
         // Into vectors of the base's own: what came stands in the VM's arena.
         let mut attachments = Vec::with_capacity(reply.attachments.len());
         attachments.extend(reply.attachments);
+        attachments.iter_mut().for_each(let_go);
         Ok(Reply { words: reply.words.as_slice().to_vec(), attachments })
     }
 
@@ -229,6 +247,17 @@ impl System {
         })?;
         let taken = host.current.and_then(|current| current.taken);
         result.map(|result| (result, taken)).ok_or(Panicked)
+    }
+}
+
+/// What a VM has not taken is the packet's again.
+fn take_back(attachments: &mut [Option<Attachment>]) {
+    attachments.iter_mut().flatten().for_each(let_go);
+}
+
+fn let_go(attachment: &mut Attachment) {
+    if let Attachment::Buf(buf) = attachment {
+        buf.let_go();
     }
 }
 
@@ -303,7 +332,13 @@ impl Host for HostCall<'_> {
 
     fn buf(&mut self, bytes: usize) -> Result<Buf, Status> {
         let payer = self.current.as_ref().map_or(self.vm, |current| current.caller);
-        in_base(|| Buf::new(&self.system.vm_ref(payer).account, bytes)).ok_or(Status::Quota)
+        in_base(|| {
+            let mut buf = Buf::new(&self.system.vm_ref(payer).account, bytes).ok_or(Status::Quota)?;
+            if let Body::Rust(RustVm { holder: Some(holder), .. }) = &self.system.vm_ref(self.vm).body {
+                holder.hold(&mut buf);
+            }
+            Ok(buf)
+        })
     }
 
     fn set_pending(&mut self, pending: bool) {

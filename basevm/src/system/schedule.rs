@@ -31,6 +31,8 @@ enum Due {
     Call(u32),
     /// The deadline of a handshake.
     Handshake,
+    /// The end of the wait before a restart.
+    Restart,
 }
 
 /// How a stretch of running ended.
@@ -114,7 +116,8 @@ impl System {
             Body::Il(_) => self.run_il(id),
             Body::Rust(_) => self.run_service(id),
             Body::Builtin(_) => self.run_builtin(id),
-            Body::Base | Body::External(_) | Body::Gone => {}
+            Body::Gone => self.restart(id),
+            Body::Base | Body::External(_) => {}
         }
         Stretch::Busy
     }
@@ -221,6 +224,10 @@ impl System {
         self.timers.insert(Timer { time, vm: id, what: Due::Handshake });
     }
 
+    pub(super) fn add_restart_timer(&mut self, id: VmId, time: Nanos) {
+        self.timers.insert(Timer { time, vm: id, what: Due::Restart });
+    }
+
     pub(super) fn cancel_timers(&mut self, id: VmId) {
         self.timers.retain(|timer| timer.vm != id);
     }
@@ -238,6 +245,7 @@ impl System {
                 }
                 Due::Call(tag) => self.call_expired(timer.vm, tag),
                 Due::Handshake => self.handshake_expired(timer.vm),
+                Due::Restart => self.make_ready(timer.vm),
             }
         }
     }

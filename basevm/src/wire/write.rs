@@ -31,7 +31,9 @@ impl<'a> AttachedRef<'a> {
                 AttachedRef::Buf { length: buf.len() as u64, bytes: buf.get(..most_bytes).unwrap_or(buf) }
             }
             Attachment::Object(_) => AttachedRef::Object { ty: "object", words: &[] },
-            Attachment::Cap(right) => AttachedRef::Cap { right: right.right, generation: right.generation },
+            Attachment::Cap(right) => {
+                AttachedRef::Cap { right: table::index(right.right), generation: table::generation(right.right) }
+            }
         }
     }
 
