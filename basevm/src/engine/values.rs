@@ -61,8 +61,7 @@ fn store_one(guest: &mut Guest, at: usize, value: Option<Value<'_>>, attachments
             value as u64
         }
         Some(Value::Bool(value)) => u64::from(value),
-        Some(Value::Str(_) | Value::Ref(_)) | None => return,
-        Some(Value::OptRef(_)) => 0,
+        Some(Value::Str(_)) | None => return,
         Some(Value::Buf(index)) => {
             let attachment = attachments.get_mut(index as usize).and_then(Option::take);
             match attachment.map(Attachment::buf) {

@@ -34,6 +34,7 @@ mod schedule;
 mod spawn;
 mod supervise;
 mod table;
+pub(crate) mod table;
 mod vm;
 
 use alloc::boxed::Box;

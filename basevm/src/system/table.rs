@@ -12,6 +12,16 @@ pub(crate) const MAX_ENTRIES: usize = 1 << INDEX_BITS;
 const INDEX_MASK: u32 = MAX_ENTRIES as u32 - 1;
 const LAST_GENERATION: u32 = u32::MAX >> INDEX_BITS;
 
+/// The index in a number.
+pub(crate) const fn index(number: u32) -> u32 {
+    number & INDEX_MASK
+}
+
+/// The generation in a number.
+pub(crate) const fn generation(number: u32) -> u32 {
+    number >> INDEX_BITS
+}
+
 #[derive(Debug)]
 struct Slot<T> {
     generation: u32,

@@ -6,6 +6,7 @@ use il::isa::EVENT_BASE;
 use il::packet::Head;
 
 use crate::attachment::Attachment;
+use crate::system::table;
 
 use super::{Attached, Channel, Field, Frame, Item, Packet, Right, Set, Usage, Vm, Way, kind};
 
