@@ -32,7 +32,6 @@ mod rust_vm;
 mod schedule;
 mod spawn;
 mod supervise;
-mod table;
 pub(crate) mod table;
 mod vm;
 
@@ -56,7 +55,6 @@ pub use loader::{Compiling, Loader, Loading};
 pub use mask::Mask;
 pub use observe::{ChannelSeen, Observed, Observer, Seen, TurnKind, Usage, VmSeen};
 pub use policy::{Escalation, Priority, ProgramBounds, Restart, RestartPolicy};
-pub use ranges::{BadBounds, Bounds, Limit};
 pub use reap::TableSizes;
 pub use report::{VmInfo, VmKind};
 pub use supervise::{Factory, Injection};
