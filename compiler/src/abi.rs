@@ -273,6 +273,9 @@ exits! {
     /// Execute instruction `opcode` of the set `isa` (an index of the module's sets) in the VM that this program runs in.
     /// Its operands stand in `values` from 0, status and results as for `Call`. Returns the status.
     34 Own(isa, opcode) -> Word [collects];
+    /// Leave the answer of the current request to the VM behind the slot, which is sent the open packet's last
+    /// instruction, whose head lies at address `head`. The code then returns from the `op`.
+    35 Forward(slot, head);
 }
 
 macro_rules! offsets {

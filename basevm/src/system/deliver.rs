@@ -8,6 +8,7 @@ use il::trap::Status;
 
 use super::channel::{CREDITS, ChannelId, Charge, Delivery, Executes, Link, Open, Work};
 use super::vm::{Block, Body, Next};
+use super::forward::is_handed_on;
 use super::{System, events};
 use crate::engine::Packet;
 use crate::service::{Reply, VmId};
@@ -49,7 +50,8 @@ impl System {
         let channel = self.channel(link.channel);
         if let Some(status) = channel.closed {
             channel.stick(status);
-            drop(self.take_packet(id, slot));
+            let packet = self.take_packet(id, slot);
+            self.drop_packet(link.channel, packet, status);
             return Submitted::Sent;
         }
         if channel.queued >= CREDITS && !force {
@@ -123,6 +125,7 @@ impl System {
         };
         let channel = self.channel(work.link.channel);
         if head.tag != 0
+            && !is_handed_on(head.tag)
             && let Some(status) = channel.sticky.take()
         {
             return Some(Arrived::Refused { head, status });
@@ -138,6 +141,18 @@ impl System {
     /// Answers a request: by its tag if the sender still waits for it; a streamed one's failure sticks.
     /// What nobody waits for is dropped, and the buffers in it are freed.
     pub(super) fn answer(&mut self, id: ChannelId, tag: u32, result: Result<Reply, Status>) {
+        if !is_handed_on(tag) {
+            return self.answer_sender(id, tag, result);
+        }
+        if let Some((id, tag, result)) = self.follow_back(id, tag, result)
+            && !is_handed_on(tag)
+        {
+            self.answer_sender(id, tag, result);
+            self.check_drained(id);
+        }
+    }
+
+    fn answer_sender(&mut self, id: ChannelId, tag: u32, result: Result<Reply, Status>) {
         let channel = self.channel(id);
         let sender = channel.sender;
         if tag == 0 {

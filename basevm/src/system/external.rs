@@ -83,9 +83,10 @@ impl External {
         self.push(Incoming::Reply { slot, tag, result });
     }
 
-    /// All requests of a channel fail.
-    pub fn fail_all(&mut self, channel: ChannelId, status: Status) {
-        let failed: Vec<_> = self.waiting.extract_if(.., |(c, _, _)| *c == channel).collect();
+    /// All requests of a channel fail, but those of these tags.
+    pub fn fail_all(&mut self, channel: ChannelId, but: &[u32], status: Status) {
+        let fails = |(on, _, tag): &mut (ChannelId, usize, u32)| *on == channel && !but.contains(tag);
+        let failed: Vec<_> = self.waiting.extract_if(.., fails).collect();
         for (_, slot, tag) in failed {
             self.push(Incoming::Reply { slot, tag, result: Err(status) });
         }

@@ -152,6 +152,7 @@ fn effect(instr: Instr<'_>) -> Effect {
         Instr::ArrayGet(_) | Instr::ArrayTake(_) | Instr::ArraySet(_) | Instr::ArrayLen => Effect::None,
         Instr::RefEq | Instr::RefNe | Instr::Is(_) | Instr::As(_) | Instr::IfAs(..) => Effect::None,
         Instr::FuncRef(..) | Instr::Cap(..) | Instr::Caller => Effect::None,
+        Instr::Forward(..) | Instr::ForwardTo(..) => Effect::None,
         Instr::Emit(_) | Instr::Fail | Instr::Flush(_) | Instr::FlushCap | Instr::Revoke => Effect::None,
         Instr::Return | Instr::Trap(_) | Instr::Assert(_) => Effect::None,
         Instr::Cond(_) | Instr::Test | Instr::If | Instr::Else | Instr::Loop | Instr::While | Instr::For(_) => {

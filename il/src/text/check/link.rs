@@ -99,6 +99,8 @@ trait Map {
             Instr::RunSet(id, program, dests) => Instr::RunSet(self.capability(id), self.program(program), dests),
             Instr::RunTrySet(id, program, dests) => Instr::RunTrySet(self.capability(id), self.program(program), dests),
             Instr::RunSend(id, program) => Instr::RunSend(self.capability(id), self.program(program)),
+            Instr::Forward(id, opcode) => Instr::Forward(self.capability(id), opcode),
+            Instr::ForwardTo(id, opcode) => Instr::ForwardTo(self.def(id), opcode),
             Instr::Flush(id) => Instr::Flush(self.capability(id)),
             Instr::Trap(id) => Instr::Trap(self.string(id)),
             Instr::Assert(id) => Instr::Assert(self.string(id)),
