@@ -3,10 +3,13 @@
 extern crate alloc;
 
 pub mod arena;
+pub mod attachment;
 pub mod buf;
 pub mod engine;
 pub mod heap;
 pub mod platform;
+pub mod recorder;
 pub mod service;
 pub mod system;
 pub mod waker;
+pub mod wire;

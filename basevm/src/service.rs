@@ -10,6 +10,7 @@ use il::isa::InstructionSet;
 use il::packet::{Builder, Value};
 use il::trap::Status;
 
+use crate::attachment::Attachment;
 use crate::buf::Buf;
 use crate::platform::Nanos;
 
@@ -22,7 +23,7 @@ pub struct Hello {
     pub provides: &'static InstructionSet,
 }
 
-/// A VM, unforgeably identified by the base.
+/// A VM, unforgeably identified by the base: its place and the generation of that place. It names one VM for ever.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct VmId(pub u32);
 
@@ -50,7 +51,7 @@ pub struct Request<'a> {
     /// The operand words; decode them with the instruction set's generated `Op::decode`.
     pub words: &'a [u64],
     /// The buffers that operands of type `buf` name by index; take what is kept.
-    pub attachments: &'a mut [Option<Buf>],
+    pub attachments: &'a mut [Option<Attachment>],
     /// Who sent it.
     pub caller: VmId,
 }
@@ -61,7 +62,7 @@ pub struct Reply {
     /// Result words, in packet form.
     pub words: Vec<u64>,
     /// Buffers named by results of type `buf`.
-    pub attachments: Vec<Buf>,
+    pub attachments: Vec<Attachment>,
 }
 
 impl Reply {
@@ -71,7 +72,7 @@ impl Reply {
     }
 
     /// Results by value; `Value::Buf(n)` names `attachments[n]`.
-    pub fn new(values: &[Value<'_>], attachments: Vec<Buf>) -> Reply {
+    pub fn new(values: &[Value<'_>], attachments: Vec<Attachment>) -> Reply {
         let mut builder = Builder::default();
         for value in values {
             builder.push(*value);

@@ -15,7 +15,7 @@ use il::trap::{Status, TrapKind};
 
 /// Sends a packet through slot 0 and returns the result that comes back.
 fn ask(system: &mut System, vm: VmId, words: Vec<u64>, buffers: Vec<Buf>) -> Result<Vec<u64>, Status> {
-    system.send(vm, 0, words, buffers)?;
+    system.send(vm, 0, words, buffers.into_iter().map(Into::into).collect())?;
     system.settle();
     match system.receive(vm) {
         Some(Incoming::Reply { result, .. }) => result.map(|reply| reply.words),
@@ -58,7 +58,7 @@ fn rights_are_tested_per_instruction_by_the_receiver() {
             let (mut system, probe, vm) = probe_and_driver(platform);
             assert!(system.narrow(vm, 0, Mask::NONE.with(right), Mask::NONE));
             let account = system.account(vm).unwrap();
-            let buffers = vec![Buf::new(&account, 8).unwrap()];
+            let buffers = vec![Buf::new(&account, 8).unwrap().into()];
             let values: &[Value<'_>] = match instruction.params.first().map(|param| param.ty) {
                 Some(Type::Str) => &[Value::Str("x")],
                 Some(Type::Buf) => &[Value::Buf(0)],
@@ -133,7 +133,7 @@ fn hostile_packets_never_break_a_vm() {
                 words.iter_mut().skip(1).for_each(|word| *word %= 4);
             }
         }
-        let buffers = (0..random() % 3).map(|_| Buf::new(&account, 16).unwrap()).collect();
+        let buffers = (0..random() % 3).map(|_| Buf::new(&account, 16).unwrap().into()).collect();
         system.send(vm, 0, words, buffers).unwrap();
         system.settle();
         while system.receive(vm).is_some() {}
@@ -162,7 +162,7 @@ fn a_panic_ends_that_vm_only() {
     system.connect();
     let account = system.account(first).unwrap();
     // One request is held unanswered when the panic comes.
-    system.send(first, 0, one(4, 1, &[Value::Buf(0)]), vec![Buf::new(&account, 100).unwrap()]).unwrap();
+    system.send(first, 0, one(4, 1, &[Value::Buf(0)]), vec![Buf::new(&account, 100).unwrap().into()]).unwrap();
     system.send(first, 0, one(5, 2, &[]), vec![]).unwrap();
     system.settle();
     for _ in 0..2 {
@@ -188,7 +188,7 @@ fn a_contained_vm_that_panics_is_freed_whole() {
     let vm = system.add_external(driver("driver")).unwrap();
     system.connect();
     let account = system.account(vm).unwrap();
-    system.send(vm, 0, one(4, 1, &[Value::Buf(0)]), vec![Buf::new(&account, 100).unwrap()]).unwrap();
+    system.send(vm, 0, one(4, 1, &[Value::Buf(0)]), vec![Buf::new(&account, 100).unwrap().into()]).unwrap();
     system.settle();
     let used = |system: &System| system.list().iter().find(|info| info.id == probe).unwrap().memory_used;
     assert!(used(&system) > 0, "its list of held requests is its own memory");
@@ -202,7 +202,7 @@ fn a_contained_vm_that_panics_is_freed_whole() {
 fn what_is_revoked_or_gone_answers_so() {
     let (mut system, probe, vm) = probe_and_driver(TestPlatform::new(true));
     let account = system.account(vm).unwrap();
-    system.send(vm, 0, one(4, 1, &[Value::Buf(0)]), vec![Buf::new(&account, 8).unwrap()]).unwrap();
+    system.send(vm, 0, one(4, 1, &[Value::Buf(0)]), vec![Buf::new(&account, 8).unwrap().into()]).unwrap();
     system.settle();
     assert!(system.receive(vm).is_none(), "it is held");
     assert!(system.revoke(vm, 0));
@@ -289,4 +289,30 @@ fn a_vm_that_does_not_complete_the_handshake_is_refused() {
     assert!(platform.text().contains("did not complete the handshake within 2000 ms"));
     let bad = system.add_external(driver("two words")).unwrap_err();
     assert!(bad.to_string().contains("step `hello` of its handshake failed: bad operand"), "{bad}");
+}
+
+#[test]
+fn what_ended_vms_leave_behind_is_forgotten_and_their_numbers_name_nothing() {
+    let platform = TestPlatform::new(true);
+    let (mut system, _probe, _vm) = probe_and_driver(platform);
+    system.settle();
+    let before = system.table_sizes();
+    let mut numbers = Vec::new();
+    for turn in 0..5_000 {
+        let vm = system.add_external(driver("brief")).unwrap();
+        system.connect();
+        if turn % 3 == 0 {
+            system.send(vm, 0, one(1, 1, &[Value::Str("x")]), vec![]).unwrap();
+            system.settle();
+        }
+        numbers.push(vm);
+        system.stop_vm(vm);
+        assert_eq!(system.send(vm, 0, one(1, 1, &[Value::Str("x")]), vec![]), Err(Status::NotPermitted));
+        assert_eq!(system.table_sizes(), before);
+    }
+    numbers.sort();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 5_000, "a number names one VM for ever");
+    assert!(numbers.iter().all(|vm| system.account(*vm).is_none()));
+    assert!(system.fate(*numbers.last().unwrap()).is_some());
 }

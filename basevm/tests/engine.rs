@@ -7,6 +7,7 @@ mod platform;
 
 use std::sync::Arc;
 
+use basevm::attachment::Attachment;
 use basevm::buf::{Account, Buf};
 use basevm::engine::{DEFAULT_STACK_BYTES, Instance, LoadError, Program, Step, TrapReport};
 use basevm::service::Reply;
@@ -71,7 +72,7 @@ impl Vm {
 
     fn handle(&mut self, values: &[Value<'_>], buffers: Vec<Buf>) -> Step {
         let handler = self.instance.program().module().handlers[0].func;
-        let mut attachments: Vec<_> = buffers.into_iter().map(Some).collect();
+        let mut attachments: Vec<_> = buffers.into_iter().map(|buf| Some(Attachment::from(buf))).collect();
         self.instance.enter(handler, &words(values), &mut attachments).unwrap()
     }
 
@@ -334,11 +335,11 @@ fn a_handler_runs_above_a_waiting_main() {
         assert!(matches!(step, Step::Call { slot: 0, opcode: 3 }), "{step:?}");
         assert_eq!(vm.instance.activations(), 2);
         let mut packet = vm.instance.take_packet(0);
-        let mut data = packet.attachments.pop().unwrap();
+        let mut data = packet.attachments.pop().unwrap().buf().unwrap();
         assert_eq!((data[0], sender.used()), (4, 3));
         data[0] = 5;
         vm.instance.recycle(0, packet);
-        done(vm.instance.resume_call(Ok(Reply::new(&[Value::Buf(0)], vec![data]))));
+        done(vm.instance.resume_call(Ok(Reply::new(&[Value::Buf(0)], vec![data.into()]))));
         assert_eq!(sender.used(), 0, "the buffer was freed at the handler's end");
     };
     ping(&mut vm, "one");
@@ -437,11 +438,11 @@ fn operations_answer_with_results_events_and_failures() {
     );
     let ops = vm.instance.program().module().provides.as_ref().unwrap().ops.clone();
     vm.instance.open_slot(0, 1, 1);
-    let mut data = [Buf::new(&vm.account, 8)];
+    let mut data = [Buf::new(&vm.account, 8).map(Attachment::from)];
     let operands = words(&[Value::Str("n="), Value::I32(-3), Value::Buf(0)]);
     let reply = done(vm.instance.enter(ops[0], &operands, &mut data).unwrap());
     assert_eq!(reply.words, words(&[Value::Str("n=-3"), Value::F64(-1.5), Value::Buf(0)]));
-    assert_eq!(reply.attachments[0].len(), 8);
+    assert_eq!(reply.attachments[0].as_buf().unwrap().len(), 8);
     drop(reply);
     assert!(data[0].is_none());
     let told = vm.instance.take_packet(0);
@@ -504,10 +505,10 @@ fn dying_in_the_middle_frees_everything() {
     let mut vm = Vm::load(&source);
     assert!(matches!(vm.start(), Step::Call { .. }));
     let packet = vm.instance.take_packet(0);
-    assert_eq!(packet.attachments[0].len(), 1000);
+    assert_eq!(packet.attachments[0].as_buf().unwrap().len(), 1000);
     drop(packet);
     let report =
-        trap(vm.instance.resume_call(Ok(Reply::new(&[Value::Buf(0)], vec![Buf::new(&vm.account, 5).unwrap()]))));
+        trap(vm.instance.resume_call(Ok(Reply::new(&[Value::Buf(0)], vec![Buf::new(&vm.account, 5).unwrap().into()]))));
     assert_eq!(report.kind, TrapKind::Assertion);
     vm.end();
 }

@@ -8,6 +8,7 @@ mod platform;
 
 use std::sync::Arc;
 
+use basevm::attachment::Attachment;
 use basevm::buf::{Account, Buf};
 use basevm::engine::{Engine, Instance, LoadError, Program, Step, TrapReport};
 use basevm::heap::Config;
@@ -522,7 +523,7 @@ fn a_handler_collects_above_a_waiting_main() {
     each(&source, QUOTA, |vm| {
         assert!(matches!(vm.start(), Step::Wait));
         let handler = vm.instance.program().module().handlers[0].func;
-        let buf = Buf::new(&vm.account, 10);
+        let buf = Buf::new(&vm.account, 10).map(Attachment::from);
         let step = vm.instance.enter(handler, &words(&[Value::Str("ping!"), Value::Buf(0)]), &mut [buf]);
         let step = vm.settle(step.unwrap());
         done(step);

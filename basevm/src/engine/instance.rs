@@ -11,7 +11,8 @@ use il::trap::{Status, TrapKind};
 use super::interpreted::Interpreted;
 use super::native::Native;
 use super::{Engine, LoadError, Packet, PlatformRef, Program, Step, TrapReport};
-use crate::buf::{Account, Buf};
+use crate::attachment::Attachment;
+use crate::buf::Account;
 use crate::heap::{Config, Statistics};
 use crate::platform::Nanos;
 use crate::service::Reply;
@@ -135,7 +136,12 @@ impl Instance {
     ///
     /// # Panics
     /// If an activation is under way that does not wait, or two are.
-    pub fn enter(&mut self, func: FuncId, words: &[u64], attachments: &mut [Option<Buf>]) -> Result<Step, Status> {
+    pub fn enter(
+        &mut self,
+        func: FuncId,
+        words: &[u64],
+        attachments: &mut [Option<Attachment>],
+    ) -> Result<Step, Status> {
         on_body!(mut self, vm => vm.enter(func, words, attachments))
     }
 

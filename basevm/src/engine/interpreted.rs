@@ -19,6 +19,7 @@ use il::{FuncId, IsaId};
 use interp::{Limits, Machine, Outcome, Report};
 
 use super::{LoadError, Packet, PlatformRef, Program, Step, TrapReport, trace, values};
+use crate::attachment::Attachment;
 use crate::buf::{Account, Buf};
 use crate::heap::Statistics;
 use crate::platform::Nanos;
@@ -79,7 +80,12 @@ impl Interpreted {
     }
 
     /// See [`super::Instance::enter`].
-    pub fn enter(&mut self, func: FuncId, words: &[u64], attachments: &mut [Option<Buf>]) -> Result<Step, Status> {
+    pub fn enter(
+        &mut self,
+        func: FuncId,
+        words: &[u64],
+        attachments: &mut [Option<Attachment>],
+    ) -> Result<Step, Status> {
         if let Some(report) = &self.dead {
             return Ok(Step::Trap(report.clone()));
         }
@@ -90,7 +96,7 @@ impl Interpreted {
         let mut used = [false; MAX_ATTACHMENTS];
         values::bufs_in(sig.params.iter().copied(), words, attachments, &mut used)?;
         let bytes = attachments.iter().zip(used).map(|(buf, used)| match buf {
-            Some(buf) if used => buf.to_vec(),
+            Some(Attachment::Buf(buf)) if used => buf.to_vec(),
             _ => Vec::new(),
         });
         let args = interp::Packet { words: words.to_vec(), attachments: bytes.collect() };
@@ -117,7 +123,8 @@ impl Interpreted {
             return Step::Trap(report.clone());
         }
         let reply = result.map(|reply| {
-            let attachments = reply.attachments.iter().map(|buf| buf.to_vec()).collect();
+            let bytes = |attachment: Attachment| attachment.buf().map_or_else(|_| Vec::new(), |buf| buf.to_vec());
+            let attachments = reply.attachments.into_iter().map(bytes).collect();
             interp::Packet { words: reply.words, attachments }
         });
         let outcome = self.machine.resume_call(reply);
@@ -202,7 +209,7 @@ impl Interpreted {
         let attachments = packet.attachments.iter().filter_map(|bytes| {
             let mut buf = Buf::new(&self.account, bytes.len())?;
             buf.copy_from_slice(bytes);
-            Some(buf)
+            Some(Attachment::from(buf))
         });
         Reply { words: packet.words, attachments: attachments.collect() }
     }

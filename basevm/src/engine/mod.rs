@@ -55,7 +55,7 @@ pub struct Packet {
     /// Encoded instructions; see `il::packet`.
     pub words: alloc::vec::Vec<u64>,
     /// What its `buf` words name by index.
-    pub attachments: alloc::vec::Vec<crate::buf::Buf>,
+    pub attachments: alloc::vec::Vec<crate::attachment::Attachment>,
 }
 
 /// Why a VM stopped running, and what it wants before it goes on.

@@ -15,7 +15,8 @@ use il::{FuncId, Module, Type, TypeId};
 use super::guest::{Go, Guest, Stopped};
 use super::trace::{self, Place};
 use super::{LoadError, Packet, PlatformRef, Program, Step, TrapReport, exits, values};
-use crate::buf::{Account, Buf};
+use crate::attachment::Attachment;
+use crate::buf::Account;
 use crate::heap::{Config, Statistics};
 use crate::platform::Nanos;
 use crate::service::Reply;
@@ -141,7 +142,12 @@ impl Native {
     }
 
     /// See [`super::Instance::enter`].
-    pub fn enter(&mut self, func: FuncId, words: &[u64], attachments: &mut [Option<Buf>]) -> Result<Step, Status> {
+    pub fn enter(
+        &mut self,
+        func: FuncId,
+        words: &[u64],
+        attachments: &mut [Option<Attachment>],
+    ) -> Result<Step, Status> {
         if let Some(report) = &self.dead {
             return Ok(Step::Trap(report.clone()));
         }
@@ -265,7 +271,8 @@ impl Native {
     /// See [`super::Instance::take_packet`].
     pub fn take_packet(&mut self, slot: usize) -> Packet {
         let (words, addresses) = self.guest.slots.take(slot);
-        let attachments = addresses.into_iter().filter_map(|address| self.guest.release(address)).collect();
+        let bufs = addresses.into_iter().filter_map(|address| self.guest.release(address));
+        let attachments = bufs.map(Attachment::from).collect();
         Packet { words, attachments }
     }
 

@@ -10,7 +10,7 @@ use il::trap::Status;
 
 use super::guest::Guest;
 use super::program::empty_buf;
-use crate::buf::Buf;
+use crate::attachment::Attachment;
 use crate::service::Reply;
 
 /// Words that a value of this type takes among the VM's values.
@@ -25,7 +25,7 @@ pub(super) fn store(
     first: usize,
     types: impl Iterator<Item = Type> + Clone,
     words: &[u64],
-    attachments: &mut [Option<Buf>],
+    attachments: &mut [Option<Attachment>],
 ) -> Result<(), Status> {
     let mut values = [None; MAX_OPERANDS];
     let count = decode(&mut values, types.clone(), words, attachments)?;
@@ -46,7 +46,7 @@ pub(super) fn store(
     Ok(())
 }
 
-fn store_one(guest: &mut Guest, at: usize, value: Option<Value<'_>>, attachments: &mut [Option<Buf>]) {
+fn store_one(guest: &mut Guest, at: usize, value: Option<Value<'_>>, attachments: &mut [Option<Attachment>]) {
     let word = match value {
         Some(Value::I32(value)) => u64::from(value as u32),
         Some(Value::I64(value)) => value as u64,
@@ -57,10 +57,14 @@ fn store_one(guest: &mut Guest, at: usize, value: Option<Value<'_>>, attachments
             value as u64
         }
         Some(Value::Bool(value)) => u64::from(value),
-        Some(Value::Str(_)) | None => return,
+        Some(Value::Str(_) | Value::Ref(_)) | None => return,
+        Some(Value::OptRef(_)) => 0,
         Some(Value::Buf(index)) => {
-            let buf = attachments.get_mut(index as usize).and_then(Option::take);
-            buf.map_or(empty_buf(), |buf| guest.hold(buf))
+            let attachment = attachments.get_mut(index as usize).and_then(Option::take);
+            match attachment.map(Attachment::buf) {
+                Some(Ok(buf)) => guest.hold(buf),
+                Some(Err(_)) | None => empty_buf(),
+            }
         }
     };
     guest.set_value(at, word);
@@ -70,7 +74,7 @@ fn store_one(guest: &mut Guest, at: usize, value: Option<Value<'_>>, attachments
 pub(super) fn bufs_in(
     types: impl Iterator<Item = Type>,
     words: &[u64],
-    attachments: &[Option<Buf>],
+    attachments: &[Option<Attachment>],
     used: &mut [bool],
 ) -> Result<(), Status> {
     let mut values = [None; MAX_OPERANDS];
@@ -87,14 +91,17 @@ fn decode<'a>(
     values: &mut [Option<Value<'a>>; MAX_OPERANDS],
     types: impl Iterator<Item = Type>,
     words: &'a [u64],
-    attachments: &[Option<Buf>],
+    attachments: &[Option<Attachment>],
 ) -> Result<usize, Status> {
     let mut reader = Reader::new(words);
     let mut count = 0;
     for ty in types {
         let value = reader.next(ty)?;
+        if matches!(value, Value::Ref(_) | Value::OptRef(Some(_))) {
+            return Err(Status::NotSupported);
+        }
         if let Value::Buf(index) = value {
-            let present = attachments.get(index as usize).is_some_and(Option::is_some);
+            let present = matches!(attachments.get(index as usize), Some(Some(Attachment::Buf(_))));
             if !present || values[..count].contains(&Some(value)) {
                 return Err(Status::BadOperand);
             }
@@ -146,7 +153,7 @@ pub(super) fn load(guest: &mut Guest, types: impl Iterator<Item = Type>) -> Repl
             }
             Type::Buf | Type::BufRef => {
                 builder.push(Value::Buf(attachments.len() as u32));
-                attachments.extend(guest.release(word));
+                attachments.extend(guest.release(word).map(Attachment::from));
                 &mut builder
             }
             Type::Any | Type::OptStr | Type::OptBuf | Type::OptAny | Type::Ref(_) | Type::Opt(_) => {

@@ -13,9 +13,10 @@ use il::isa::{Instruction, InstructionSet};
 use il::packet::{self, Head};
 use il::trap::Status;
 
-use super::forward::Forwards;
+use super::forward::{Forwards, is_handed_on};
 use super::mask::Mask;
-use crate::buf::{Account, Buf};
+use crate::attachment::Attachment;
+use crate::buf::Account;
 use crate::service::VmId;
 
 /// Packets that may wait in a channel; then its sender waits.
@@ -29,6 +30,11 @@ const MAX_TAG: u32 = (1 << 30) - 1;
 /// Index into the system's table of channels.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct ChannelId(pub u32);
+
+impl ChannelId {
+    /// Names no channel.
+    pub const NONE: ChannelId = ChannelId(u32::MAX);
+}
 
 /// Which channel, and since which revocation: what a slot holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +61,8 @@ pub(crate) struct Channel {
     /// The sender's slot.
     pub slot: u32,
     pub receiver: VmId,
+    /// Where it stands among those that end at its receiver.
+    pub incoming_at: usize,
     pub generation: u32,
     /// Instructions that may be sent.
     pub ops: Mask,
@@ -82,6 +90,7 @@ impl Channel {
             sender,
             slot,
             receiver,
+            incoming_at: 0,
             generation: 1,
             ops,
             events,
@@ -94,6 +103,12 @@ impl Channel {
             next_serial: 1,
             next_tag: 1,
         }
+    }
+
+    /// One that was forgotten.
+    pub fn gone() -> Channel {
+        let gone = VmId(u32::MAX);
+        Channel { closed: Some(Status::PeerGone), ..Channel::new(gone, 0, gone, Mask::NONE, Mask::NONE) }
     }
 
     /// A tag that no request under way has: never 0, and below those of [`super::forward`].
@@ -125,7 +140,7 @@ impl Channel {
     /// Whether all that was streamed has been executed. For an answer to a call of a VM that has
     /// ended nobody waits.
     pub fn is_executed(&self) -> bool {
-        self.queued == 0 && self.handed_on == 0 && self.open.iter().all(|open| open.tag != 0)
+        self.queued == 0 && self.handed_on == 0 && self.open.iter().all(|open| open.tag != 0 && !is_handed_on(open.tag))
     }
 
     /// A streamed instruction failed; the first failure is kept.
@@ -141,7 +156,7 @@ impl Channel {
         generation: u32,
         head: Head,
         words: &[u64],
-        attachments: &[Option<Buf>],
+        attachments: &[Option<Attachment>],
     ) -> Result<&'e Instruction, Status> {
         if let Some(status) = self.closed {
             return Err(status);
@@ -224,16 +239,19 @@ pub(crate) enum Delivery {
 pub(crate) struct Work {
     pub link: Link,
     pub words: Vec<u64>,
-    pub attachments: Vec<Option<Buf>>,
+    pub attachments: Vec<Option<Attachment>>,
     /// Where the next instruction starts.
     pub at: usize,
+    /// For the observer.
+    pub number: u64,
     /// Given back when the packet is dropped.
     _charge: Option<Charge>,
 }
 
 impl Work {
-    pub fn new(link: Link, words: Vec<u64>, attachments: Vec<Buf>, charge: Option<Charge>) -> Work {
-        Work { link, words, attachments: attachments.into_iter().map(Some).collect(), at: 0, _charge: charge }
+    pub fn new(link: Link, words: Vec<u64>, attachments: Vec<Attachment>, charge: Option<Charge>) -> Work {
+        let attachments = attachments.into_iter().map(Some).collect();
+        Work { link, words, attachments, at: 0, number: 0, _charge: charge }
     }
 
     /// Its memory, to be used again; buffers left in it are freed.
@@ -267,5 +285,5 @@ pub(crate) struct EventDelivery {
     pub slot: u32,
     pub number: u8,
     pub words: Vec<u64>,
-    pub attachments: Vec<Option<Buf>>,
+    pub attachments: Vec<Option<Attachment>>,
 }

@@ -7,8 +7,8 @@ use il::packet::Head;
 use il::trap::Status;
 
 use super::channel::{CREDITS, ChannelId, Charge, Delivery, Executes, Link, Open, Work};
-use super::vm::{Block, Body, Next};
 use super::forward::is_handed_on;
+use super::vm::{Block, Body, Next};
 use super::{System, events};
 use crate::engine::Packet;
 use crate::service::{Reply, VmId};
@@ -97,7 +97,9 @@ impl System {
             false => Some(Charge::new(&self.vm_ref(sender).account, packet.words.len()).ok_or(Status::Quota)?),
         };
         self.channel(link.channel).queued += 1;
-        let work = Work::new(link, packet.words, packet.attachments, charge);
+        let number = self.saw_sent(link, &packet);
+        let mut work = Work::new(link, packet.words, packet.attachments, charge);
+        work.number = number;
         self.vm(receiver).inbox.push_back(Delivery::Packet(work));
         match &self.vm_ref(receiver).body {
             Body::Rust(_) if at_once => self.run_service(receiver),
@@ -144,6 +146,7 @@ impl System {
         if !is_handed_on(tag) {
             return self.answer_sender(id, tag, result);
         }
+        self.saw_answer(id, tag, &result);
         if let Some((id, tag, result)) = self.follow_back(id, tag, result)
             && !is_handed_on(tag)
         {
@@ -153,6 +156,7 @@ impl System {
     }
 
     fn answer_sender(&mut self, id: ChannelId, tag: u32, result: Result<Reply, Status>) {
+        self.saw_answer(id, tag, &result);
         let channel = self.channel(id);
         let sender = channel.sender;
         if tag == 0 {
@@ -199,6 +203,7 @@ impl System {
     /// A packet was executed to its end: returns its credit, frees what was not taken from it, and
     /// gives its memory back to the sender's slot.
     pub(super) fn packet_done(&mut self, work: Work) {
+        self.saw_done(work.number);
         let id = work.link.channel;
         let packet = Packet { words: work.into_words(), attachments: Vec::new() };
         let channel = self.channel(id);
@@ -212,9 +217,13 @@ impl System {
 
     /// Wakes the sender if it waited for room, or for all to be executed.
     pub(super) fn check_drained(&mut self, id: ChannelId) {
-        let channel = &mut self.channels[id.0 as usize];
+        let Some(channel) = self.channels.get_mut(id.0) else { return };
         let sender = channel.sender;
-        let Body::Il(il) = &mut self.vms[sender.0 as usize].body else { return };
+        let Some(vm) = self.vms.get_mut(sender.0) else { return };
+        if vm.fate.is_some() {
+            return self.leftover.channel(id);
+        }
+        let Body::Il(il) = &mut vm.body else { return };
         match core::mem::replace(&mut il.next, Next::Running) {
             Next::Blocked(Block::Credit { channel: waited, step }) if waited == id && channel.queued < CREDITS => {
                 il.next = Next::Retry(step);
@@ -246,6 +255,7 @@ impl System {
     /// The next delivery of a VM's inbox. Lost events are reported with the next one that comes.
     pub(super) fn next_delivery(&mut self, id: VmId) -> Option<Delivery> {
         let delivery = self.vm(id).inbox.pop_front()?;
+        self.saw_taken(&delivery);
         if let Delivery::Event(event) = &delivery {
             self.vm(id).events_queued -= 1;
             events::report_lost(self, id, event.slot, event.number);

@@ -13,6 +13,7 @@ use il::trap::Status;
 use super::System;
 use super::channel::{ChannelId, Delivery, EventDelivery};
 use super::vm::Body;
+use crate::attachment::Attachment;
 use crate::buf::Buf;
 use crate::engine::Packet;
 use crate::service::VmId;
@@ -38,7 +39,7 @@ impl System {
         only: Option<VmId>,
         number: u8,
         words: &[u64],
-        mut attachments: Vec<Option<Buf>>,
+        mut attachments: Vec<Option<Attachment>>,
     ) -> Result<usize, Status> {
         let Some(executes) = self.vm_ref(source).executes.clone() else { return Err(Status::NotSupported) };
         let event = executes.set.event(number).ok_or(Status::NoSuchInstruction)?;
@@ -51,6 +52,7 @@ impl System {
                 true => core::mem::take(&mut attachments),
                 false => self.copies(source, &attachments)?,
             };
+            self.saw_raise(*id, number, words, &buffers);
             let channel = self.channel_ref(*id);
             let (receiver, slot) = (channel.sender, channel.slot);
             let event_delivery = EventDelivery { slot, number, words: words.to_vec(), attachments: buffers };
@@ -59,15 +61,18 @@ impl System {
         Ok(listeners.len())
     }
 
-    fn copies(&self, source: VmId, attachments: &[Option<Buf>]) -> Result<Vec<Option<Buf>>, Status> {
+    fn copies(&self, source: VmId, attachments: &[Option<Attachment>]) -> Result<Vec<Option<Attachment>>, Status> {
         let account = &self.vm_ref(source).account;
-        let copy = |buf: &Option<Buf>| {
-            let Some(buf) = buf else { return Ok(None) };
-            let mut copy = Buf::new(account, buf.len()).ok_or(Status::Quota)?;
-            copy.copy_from_slice(buf);
-            Ok(Some(copy))
+        let copy = |attachment: &Attachment| match attachment {
+            Attachment::Buf(buf) => {
+                let mut copy = Buf::new(account, buf.len()).ok_or(Status::Quota)?;
+                copy.copy_from_slice(buf);
+                Ok(Attachment::Buf(copy))
+            }
+            Attachment::Object(object) => Ok(Attachment::Object(object.clone())),
+            Attachment::Cap(capability) => Ok(Attachment::Cap(*capability)),
         };
-        attachments.iter().map(copy).collect()
+        attachments.iter().map(|attachment| attachment.as_ref().map(copy).transpose()).collect()
     }
 
     fn deliver_event(&mut self, receiver: VmId, event: EventDelivery, coalesced: bool) {
@@ -94,7 +99,7 @@ impl System {
 
     /// Hands the events that an IL VM emitted to their listeners.
     pub(super) fn emit_packet(&mut self, source: VmId, packet: Packet) {
-        let mut attachments: Vec<Option<Buf>> = packet.attachments.into_iter().map(Some).collect();
+        let mut attachments: Vec<Option<Attachment>> = packet.attachments.into_iter().map(Some).collect();
         for instruction in packet::instructions(&packet.words) {
             let raised = instruction.and_then(|(head, words)| {
                 let number = head.opcode.checked_sub(EVENT_BASE).and_then(|number| u8::try_from(number).ok());
@@ -116,8 +121,8 @@ fn own_attachments(
     source: VmId,
     number: u8,
     words: &[u64],
-    attachments: &mut [Option<Buf>],
-) -> Result<(Vec<u64>, Vec<Option<Buf>>), Status> {
+    attachments: &mut [Option<Attachment>],
+) -> Result<(Vec<u64>, Vec<Option<Attachment>>), Status> {
     let executes = system.vm_ref(source).executes.as_ref().ok_or(Status::NotSupported)?;
     let event = executes.set.event(number).ok_or(Status::NoSuchInstruction)?;
     packet::check(&event.params, words, attachments.len())?;

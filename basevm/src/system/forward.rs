@@ -96,9 +96,8 @@ impl Forwards {
     /// The tags of all that is under way, each as often as it is.
     fn tags(&self) -> Vec<u32> {
         let streams = self.streams.iter().enumerate();
-        let tags = streams.flat_map(|(at, stream)| {
-            core::iter::repeat_n(HANDED_ON | STREAMED | at as u32, stream.under_way)
-        });
+        let tags =
+            streams.flat_map(|(at, stream)| core::iter::repeat_n(HANDED_ON | STREAMED | at as u32, stream.under_way));
         self.calls.keys().copied().chain(tags).collect()
     }
 }

@@ -18,8 +18,8 @@ use crate::engine::Step;
 use crate::service::{Reply, VmId};
 
 impl System {
-    /// Runs an IL VM to its next step, and acts on it.
-    pub(super) fn run_il(&mut self, id: VmId) {
+    /// [`System::run_il`], unobserved.
+    pub(super) fn run_il_turn(&mut self, id: VmId) {
         let Some(il) = self.vm(id).il() else { return };
         let step = match core::mem::replace(&mut il.next, Next::Running) {
             Next::Start(main) => {

@@ -26,8 +26,8 @@ use crate::service::{Host, Outcome, Reply, ReplyRight, Request, Service, VmId, W
 const VIRTUAL_EPOCH: Nanos = 1_704_067_200 * 1_000_000_000;
 
 impl System {
-    /// Executes all that waits in a Rust VM's inbox.
-    pub(super) fn run_service(&mut self, id: VmId) {
+    /// [`System::run_service`], unobserved.
+    pub(super) fn run_service_turn(&mut self, id: VmId) {
         let Some(executes) = self.vm_ref(id).executes.clone() else { return };
         let Some(mut service) = self.take_service(id) else { return };
         while let Some(delivery) = self.next_delivery(id) {
@@ -56,8 +56,8 @@ impl System {
         }
     }
 
-    /// Runs a Rust VM's `wake`.
-    pub(super) fn wake_service(&mut self, id: VmId) {
+    /// [`System::wake_service`], unobserved.
+    pub(super) fn wake_service_turn(&mut self, id: VmId) {
         let Some(mut service) = self.take_service(id) else { return };
         if self.guard(id, None, |host| service.wake(host)).is_err() {
             return self.forget(id, service);
@@ -178,7 +178,7 @@ impl System {
 
     /// Answers a request of earlier, if the right is this VM's and the request still open.
     fn complete(&mut self, id: VmId, right: ReplyRight, result: Result<Reply, Status>) {
-        let Some(channel) = self.channels.get(right.channel as usize) else { return };
+        let Some(channel) = self.channels.get(right.channel) else { return };
         if channel.receiver != id {
             return; // Not this VM's to answer.
         }

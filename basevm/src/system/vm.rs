@@ -13,6 +13,7 @@ use super::channel::{ChannelId, Delivery, Executes, Link, Open, Work};
 use super::contained::{self, Contained};
 use super::directory::Item;
 use super::external::External;
+use super::observe::Meter;
 use super::{Refused, VmOptions};
 use crate::arena::ArenaId;
 use crate::buf::Account;
@@ -99,6 +100,8 @@ pub(crate) struct Vm {
     pub slots: Vec<Option<Link>>,
     /// Channels that end here.
     pub incoming: Vec<ChannelId>,
+    /// How many channels begin or end here.
+    pub channels: usize,
     pub inbox: VecDeque<Delivery>,
     /// Events in the inbox.
     pub events_queued: usize,
@@ -112,6 +115,7 @@ pub(crate) struct Vm {
     /// Instructions executed for others.
     pub executed: u64,
     pub fate: Option<Fate>,
+    pub meter: Meter,
 }
 
 /// What runs in a VM.
@@ -261,6 +265,7 @@ impl Vm {
             base: None,
             slots: Vec::new(),
             incoming: Vec::new(),
+            channels: 0,
             inbox: VecDeque::new(),
             events_queued: 0,
             lost: BTreeMap::new(),
@@ -269,7 +274,14 @@ impl Vm {
             scheduled: false,
             executed: 0,
             fate: None,
+            meter: Meter::default(),
         }
+    }
+
+    /// A VM that has ended and was forgotten.
+    pub fn gone() -> Vm {
+        let options = VmOptions { name: "gone".into(), ..VmOptions::default() };
+        Vm { fate: Some(Fate::Returned), ..Vm::new(options, Account::new(0), Body::Gone) }
     }
 
     /// `name/index`, as the directory has it.

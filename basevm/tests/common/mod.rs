@@ -181,9 +181,10 @@ impl Service for Probe {
             }
             2 => match request.attachments[request.words[0] as usize].take() {
                 None => Outcome::Fail(Status::BadOperand),
-                Some(mut buf) => {
+                Some(attachment) => {
+                    let mut buf = attachment.buf().unwrap();
                     buf.reverse();
-                    Outcome::Done(Reply::new(&[Value::Buf(0)], vec![buf]))
+                    Outcome::Done(Reply::new(&[Value::Buf(0)], vec![buf.into()]))
                 }
             },
             3 => {
@@ -193,8 +194,8 @@ impl Service for Probe {
             }
             4 => match request.attachments[request.words[0] as usize].take() {
                 None => Outcome::Fail(Status::BadOperand),
-                Some(buf) => {
-                    self.held.push((host.reply_right(), buf));
+                Some(attachment) => {
+                    self.held.push((host.reply_right(), attachment.buf().unwrap()));
                     Outcome::Later
                 }
             },

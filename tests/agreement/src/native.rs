@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use basevm::attachment::Attachment;
 use basevm::buf::{Account, Buf};
 use basevm::engine::{Instance, Program, Step, TrapReport};
 use basevm::heap::Config;
@@ -29,8 +30,14 @@ pub struct Native {
     unanswered: bool,
 }
 
-fn packet(words: Vec<u64>, attachments: Vec<Buf>) -> Packet {
-    Packet { words, attachments: attachments.iter().map(|buf| buf.to_vec()).collect() }
+fn packet(words: Vec<u64>, attachments: Vec<Attachment>) -> Packet {
+    Packet {
+        words,
+        attachments: attachments
+            .into_iter()
+            .map(|one| one.buf().map_or_else(|_| Vec::new(), |buf| buf.to_vec()))
+            .collect(),
+    }
 }
 
 impl Native {
@@ -65,11 +72,11 @@ impl Native {
         Ok(())
     }
 
-    fn buffers(&self, attachments: Vec<Vec<u8>>) -> Vec<Buf> {
+    fn buffers(&self, attachments: Vec<Vec<u8>>) -> Vec<Attachment> {
         let copy = |bytes: Vec<u8>| {
             let mut buf = Buf::new(&self.account, bytes.len())?;
             buf.copy_from_slice(&bytes);
-            Some(buf)
+            Some(buf.into())
         };
         attachments.into_iter().filter_map(copy).collect()
     }
@@ -133,7 +140,7 @@ fn translated(report: &TrapReport) -> Report {
 
 impl Engine for Native {
     fn enter(&mut self, func: FuncId, args: Packet) -> Result<Outcome, Status> {
-        let mut attachments: Vec<Option<Buf>> = self.buffers(args.attachments).into_iter().map(Some).collect();
+        let mut attachments: Vec<Option<Attachment>> = self.buffers(args.attachments).into_iter().map(Some).collect();
         let step = self.instance.enter(func, &args.words, &mut attachments)?;
         self.entered.push(func);
         Ok(self.outcome(step))

@@ -71,7 +71,7 @@ impl Disk {
                 Ok(Work::Begun(self.admit(Job::read(span, data))?))
             }
             Op::Write { lba, data } => {
-                let data = data.take(request.attachments)?;
+                let data = data.take(request.attachments)?.buf()?;
                 if data.len() % SECTOR_BYTES != 0 {
                     return Err(Status::BadOperand);
                 }
@@ -212,5 +212,5 @@ impl Service for Disk {
 }
 
 fn read_reply(data: Buf) -> Reply {
-    Reply::new(&reply::read(Attachment(0)), vec![data])
+    Reply::new(&reply::read(Attachment(0)), vec![data.into()])
 }

@@ -97,7 +97,7 @@ fn blit() -> f64 {
     let bytes = vec![9; WIDTH * HEIGHT * 4];
     let account_of = display();
     median(
-        || [Some(account_of.host.filled(&bytes))],
+        || [Some(account_of.host.filled(&bytes).into())],
         |mut attachments| {
             let request =
                 Request { opcode: op.opcode(), words: &words[1..], attachments: &mut attachments, caller: VmId(1) };

@@ -58,7 +58,7 @@ impl Display {
             Op::Line { x0, y0, x1, y1, color } => self.canvas.line((x0, y0), (x1, y1), color),
             Op::Text { x, y, text, color } => self.canvas.text(x, y, text, color),
             Op::Blit { x, y, w, h, pixels } => {
-                let pixels = pixels.take(request.attachments)?;
+                let pixels = pixels.take(request.attachments)?.buf()?;
                 self.canvas.blit(Rect { x, y, w, h }, &pixels)?;
             }
             Op::Present => return self.present(),

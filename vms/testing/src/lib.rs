@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use basevm::attachment::Attachment;
 use basevm::buf::{Account, Buf};
 use basevm::platform::Nanos;
 use basevm::service::{Host, Outcome, Reply, ReplyRight, Request, Service, VmId, Waker};
@@ -150,7 +151,7 @@ impl<S: Service> Bench<S> {
         let opcode = head.opcode as u8;
         let declared = self.host.set.instruction(opcode).expect("declared");
         assert_eq!(check(&declared.params, words, bufs.len()), Ok(()));
-        let mut attachments: Vec<Option<Buf>> = bufs.into_iter().map(Some).collect();
+        let mut attachments: Vec<Option<Attachment>> = bufs.into_iter().map(|buf| Some(buf.into())).collect();
         let request = Request { opcode, words, attachments: &mut attachments, caller: VmId(7) };
         let answer = match self.vm.execute(&mut self.host, request) {
             Outcome::Done(reply) => Ok(reply),
@@ -230,5 +231,5 @@ pub fn text(answer: Answer) -> String {
 
 /// The buffer of an answer whose only result is a `buf`.
 pub fn buf(answer: Answer) -> Buf {
-    answer.expect("succeeded").attachments.pop().expect("a buffer")
+    answer.expect("succeeded").attachments.pop().expect("a buffer").buf().expect("a buffer")
 }

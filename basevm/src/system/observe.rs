@@ -1,0 +1,450 @@
+//! Seeing what happens: one [`Observer`] is told of every VM, channel, packet, event and turn.
+//!
+//! Without an observer each hook is one branch. With one, the processor time of each VM is measured too: a turn
+//! that runs inside another one (a VM written in Rust, on its caller's slice) is charged to itself alone. An
+//! observer sees; it cannot change what it sees.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use il::isa::InstructionSet;
+use il::packet::Head;
+use il::trap::Status;
+
+use super::channel::{ChannelId, Delivery, Link};
+use super::vm::{Body, Fate, Main, Next};
+use super::{Mask, System, VmKind};
+use crate::attachment::Attachment;
+use crate::engine::Packet;
+use crate::platform::Nanos;
+use crate::service::{Reply, VmId};
+
+/// Who is told what happens in a system.
+pub trait Observer: Send {
+    /// Something happened.
+    fn event(&mut self, event: &Observed<'_>);
+
+    /// Whether it wants to know now what each VM uses ([`Seen::Usage`]). Asked about every 10 ms while something
+    /// runs, and whenever nothing can run.
+    fn wants_usage(&mut self, at: Nanos) -> bool {
+        let _ = at;
+        false
+    }
+}
+
+/// What happened, and when.
+#[derive(Debug)]
+pub struct Observed<'a> {
+    /// By [`crate::platform::Platform::now`], whatever the system's clock.
+    pub at: Nanos,
+    /// What.
+    pub what: Seen<'a>,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Seen<'a> {
+    /// A VM was introduced, or what is known of it has changed.
+    Vm(VmSeen<'a>),
+    /// It has ended.
+    Ended {
+        /// The VM.
+        vm: VmId,
+        /// How.
+        fate: &'a Fate,
+    },
+    /// A channel was made.
+    Channel(ChannelSeen<'a>),
+    /// A channel was closed, or the right behind it revoked.
+    Closed {
+        /// The channel.
+        channel: u32,
+        /// What is sent there is answered with this.
+        status: Status,
+    },
+    /// A packet was sent.
+    Sent {
+        /// Its number, from 1.
+        packet: u64,
+        /// The channel.
+        channel: u32,
+        /// Its words.
+        words: &'a [u64],
+        /// What they name by index.
+        attachments: &'a [Attachment],
+    },
+    /// The receiver begins to execute a packet.
+    Taken(u64),
+    /// A packet was executed to its end.
+    Done(u64),
+    /// An instruction was answered; of a streamed one only the failure is told, with tag 0.
+    Answered {
+        /// The channel.
+        channel: u32,
+        /// The request's tag.
+        tag: u32,
+        /// The answer.
+        result: Result<&'a Reply, Status>,
+    },
+    /// An event was raised at a channel's sender.
+    Raised {
+        /// The channel.
+        channel: u32,
+        /// The event's number.
+        event: u8,
+        /// Its operands.
+        words: &'a [u64],
+        /// What they name by index.
+        attachments: &'a [Option<Attachment>],
+    },
+    /// A VM begins to run.
+    Turn {
+        /// The VM.
+        vm: VmId,
+        /// What runs.
+        what: TurnKind,
+        /// Of an `op` or handler: the name of the instruction or event.
+        name: &'a str,
+    },
+    /// It stops.
+    Rest {
+        /// The VM.
+        vm: VmId,
+    },
+    /// The virtual clock has moved.
+    Clock(Nanos),
+    /// What each VM uses.
+    Usage(&'a [Usage]),
+    /// The run is over, with this exit code.
+    End(u8),
+}
+
+/// A VM, as it is introduced.
+#[derive(Debug)]
+pub struct VmSeen<'a> {
+    /// The VM.
+    pub vm: VmId,
+    /// Its name.
+    pub name: &'a str,
+    /// Tells VMs of one name apart.
+    pub index: u32,
+    /// What runs in it; `None`: the base itself.
+    pub kind: Option<VmKind>,
+    /// Memory quota in bytes.
+    pub memory_limit: u64,
+    /// The set that it executes.
+    pub executes: Option<&'a InstructionSet>,
+}
+
+/// A channel, as it is made.
+#[derive(Debug)]
+pub struct ChannelSeen<'a> {
+    /// The channel.
+    pub channel: u32,
+    /// Who sends.
+    pub sender: VmId,
+    /// Who executes.
+    pub receiver: VmId,
+    /// The sender's slot.
+    pub slot: u32,
+    /// What the sender calls it.
+    pub name: &'a str,
+    /// The set that is spoken.
+    pub set: Option<&'a InstructionSet>,
+    /// Instructions that may be sent.
+    pub ops: Mask,
+    /// Events that may come.
+    pub events: Mask,
+}
+
+/// What a turn runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TurnKind {
+    /// `main`.
+    Main,
+    /// An `op`.
+    Op,
+    /// A handler.
+    Handler,
+    /// Requests, in a VM written in Rust.
+    Service,
+    /// `wake`, in a VM written in Rust.
+    Wake,
+}
+
+/// What a VM uses, and what it does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Usage {
+    /// The VM.
+    pub vm: VmId,
+    /// Processor time since the observer came.
+    pub processor: Nanos,
+    /// Bytes in use.
+    pub memory: u64,
+    /// Bytes at most.
+    pub memory_limit: u64,
+    /// Packets that it sent since the observer came.
+    pub sent: u64,
+    /// Instructions that it executed for others.
+    pub executed: u64,
+    /// Packets and events in its inbox.
+    pub queued: usize,
+    /// What it is doing, in words.
+    pub state: String,
+}
+
+/// What a VM has used since the observer came.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Meter {
+    pub processor: Nanos,
+    pub sent: u64,
+}
+
+/// The observer and what it is told from.
+pub(super) struct Watch {
+    observer: Box<dyn Observer>,
+    /// Packets so far.
+    packets: u64,
+    /// Who runs, the innermost last, and since when.
+    running: Vec<VmId>,
+    since: Nanos,
+}
+
+impl System {
+    /// Tells `observer` of all that happens from here on; of the VMs and channels that there are, first.
+    pub fn observe(&mut self, observer: Box<dyn Observer>) {
+        self.watch = Some(Box::new(Watch { observer, packets: 0, running: Vec::new(), since: self.platform.now() }));
+        for at in 0..self.vms.len() {
+            self.saw_vm(VmId(at as u32));
+        }
+        for at in 0..self.channels.len() {
+            self.saw_channel(ChannelId(at as u32));
+        }
+    }
+
+    /// Tells the observer what each VM uses and how the run ended, and lets it go.
+    pub fn stop_observing(&mut self, code: u8) {
+        let usage = self.usage();
+        self.tell(Seen::Usage(&usage));
+        self.tell(Seen::End(code));
+        self.watch = None;
+    }
+
+    /// What each VM that has not ended uses. Processor time and packets are counted while there is an observer.
+    pub fn usage(&self) -> Vec<Usage> {
+        let alive = |info: &super::VmInfo| info.kind != VmKind::Ended;
+        let usage = |info: super::VmInfo| {
+            let vm = self.vm_ref(info.id);
+            Usage {
+                vm: info.id,
+                processor: vm.meter.processor,
+                memory: info.memory_used,
+                memory_limit: info.memory_limit,
+                sent: vm.meter.sent,
+                executed: info.executed,
+                queued: vm.inbox.len() + usize::from(vm.work.is_some()),
+                state: info.state,
+            }
+        };
+        self.list().into_iter().filter(alive).map(usage).collect()
+    }
+
+    fn tell(&mut self, what: Seen<'_>) {
+        if let Some(watch) = &mut self.watch {
+            let at = self.platform.now();
+            watch.observer.event(&Observed { at, what });
+        }
+    }
+
+    /// Tells what has to be looked up in the system.
+    fn tell_of(&mut self, what: impl for<'s> FnOnce(&'s System) -> Option<Seen<'s>>) {
+        let Some(mut watch) = self.watch.take() else { return };
+        let at = self.platform.now();
+        if let Some(what) = what(self) {
+            watch.observer.event(&Observed { at, what });
+        }
+        self.watch = Some(watch);
+    }
+
+    /// Tells of usage where that is wanted.
+    pub(super) fn saw_time_pass(&mut self) {
+        let at = self.platform.now();
+        if self.watch.as_mut().is_some_and(|watch| watch.observer.wants_usage(at)) {
+            let usage = self.usage();
+            self.tell(Seen::Usage(&usage));
+        }
+    }
+
+    pub(super) fn saw_vm(&mut self, id: VmId) {
+        self.tell_of(|system| {
+            let vm = system.vm_ref(id);
+            let kind = match vm.body {
+                Body::Base => None,
+                Body::Il(_) => Some(VmKind::Il),
+                Body::Rust(_) => Some(VmKind::Rust),
+                Body::External(_) => Some(VmKind::External),
+                Body::Gone => return None,
+            };
+            let executes = vm.executes.as_ref().map(|executes| &executes.set);
+            let memory_limit = vm.account.limit();
+            Some(Seen::Vm(VmSeen { vm: id, name: &vm.name, index: vm.index, kind, memory_limit, executes }))
+        });
+    }
+
+    pub(super) fn saw_end(&mut self, id: VmId) {
+        self.tell_of(|system| Some(Seen::Ended { vm: id, fate: system.vm_ref(id).fate.as_ref()? }));
+    }
+
+    pub(super) fn saw_channel(&mut self, id: ChannelId) {
+        self.tell_of(|system| {
+            let channel = system.channel_ref(id);
+            let wants = &system.vm_ref(channel.sender).session.wants;
+            let name = wants.get(channel.slot as usize).map_or("", |want| want.name.as_str());
+            let set = system.vm_ref(channel.receiver).executes.as_ref().map(|executes| &executes.set);
+            Some(Seen::Channel(ChannelSeen {
+                channel: id.0,
+                sender: channel.sender,
+                receiver: channel.receiver,
+                slot: channel.slot,
+                name,
+                set,
+                ops: channel.ops,
+                events: channel.events,
+            }))
+        });
+    }
+
+    pub(super) fn saw_close(&mut self, id: ChannelId, status: Status) {
+        self.tell(Seen::Closed { channel: id.0, status });
+    }
+
+    /// A packet is sent; returns its number, 0 if nobody looks.
+    pub(super) fn saw_sent(&mut self, link: Link, packet: &Packet) -> u64 {
+        let Some(watch) = &mut self.watch else { return 0 };
+        watch.packets += 1;
+        let number = watch.packets;
+        let Packet { words, attachments } = packet;
+        self.tell(Seen::Sent { packet: number, channel: link.channel.0, words, attachments });
+        let sender = self.channel_ref(link.channel).sender;
+        self.vm(sender).meter.sent += 1;
+        number
+    }
+
+    pub(super) fn saw_taken(&mut self, delivery: &Delivery) {
+        if let Delivery::Packet(work) = delivery {
+            self.saw_packet(Seen::Taken(work.number), work.number);
+        }
+    }
+
+    /// A packet that was sent before the observer came has no number.
+    fn saw_packet(&mut self, what: Seen<'_>, packet: u64) {
+        if packet != 0 {
+            self.tell(what);
+        }
+    }
+
+    pub(super) fn saw_done(&mut self, packet: u64) {
+        self.saw_packet(Seen::Done(packet), packet);
+    }
+
+    pub(super) fn saw_answer(&mut self, id: ChannelId, tag: u32, result: &Result<Reply, Status>) {
+        if tag != 0 || result.is_err() {
+            let result = result.as_ref().map_err(|status| *status);
+            self.tell(Seen::Answered { channel: id.0, tag, result });
+        }
+    }
+
+    pub(super) fn saw_raise(&mut self, id: ChannelId, event: u8, words: &[u64], attachments: &[Option<Attachment>]) {
+        self.tell(Seen::Raised { channel: id.0, event, words, attachments });
+    }
+
+    pub(super) fn saw_clock(&mut self, now: Nanos) {
+        self.tell(Seen::Clock(now));
+    }
+
+    /// Runs an IL VM to its next step, and acts on it.
+    pub(super) fn run_il(&mut self, id: VmId) {
+        if self.watch.is_none() {
+            return self.run_il_turn(id);
+        }
+        let (what, name) = self.il_turn(id);
+        self.watched(id, what, &name, |system| system.run_il_turn(id));
+    }
+
+    /// Executes all that waits in a Rust VM's inbox.
+    pub(super) fn run_service(&mut self, id: VmId) {
+        if self.watch.is_none() {
+            return self.run_service_turn(id);
+        }
+        self.watched(id, TurnKind::Service, "", |system| system.run_service_turn(id));
+    }
+
+    /// Runs a Rust VM's `wake`.
+    pub(super) fn wake_service(&mut self, id: VmId) {
+        if self.watch.is_none() {
+            return self.wake_service_turn(id);
+        }
+        self.watched(id, TurnKind::Wake, "", |system| system.wake_service_turn(id));
+    }
+
+    fn watched(&mut self, id: VmId, what: TurnKind, name: &str, turn: impl FnOnce(&mut System)) {
+        self.charge_watched();
+        if let Some(watch) = &mut self.watch {
+            watch.running.push(id);
+        }
+        self.tell(Seen::Turn { vm: id, what, name });
+        turn(self);
+        self.tell(Seen::Rest { vm: id });
+        self.charge_watched();
+        if let Some(watch) = &mut self.watch {
+            watch.running.pop();
+        }
+    }
+
+    /// Charges the time since the last change to the VM that was running.
+    fn charge_watched(&mut self) {
+        let now = self.platform.now();
+        let Some(watch) = &mut self.watch else { return };
+        let elapsed = now.saturating_sub(watch.since);
+        watch.since = now;
+        if let Some(id) = watch.running.last().copied()
+            && let Some(vm) = self.vms.get_mut(id.0)
+        {
+            vm.meter.processor += elapsed;
+        }
+    }
+
+    /// What an IL VM is about to run.
+    fn il_turn(&self, id: VmId) -> (TurnKind, String) {
+        let vm = self.vm_ref(id);
+        let Body::Il(il) = &vm.body else { return (TurnKind::Main, String::new()) };
+        let op = |opcode: u16| {
+            let instruction = vm.executes.as_ref().and_then(|executes| executes.instruction(opcode));
+            (TurnKind::Op, instruction.map_or_else(String::new, |instruction| instruction.name.to_string()))
+        };
+        if !matches!(il.next, Next::Dispatch) {
+            return match &il.turn {
+                Some(turn) => match turn.request {
+                    Some((_, open)) => op(open.opcode.into()),
+                    None => (TurnKind::Handler, String::new()),
+                },
+                None => (TurnKind::Main, String::new()),
+            };
+        }
+        if let Some(work) = &vm.work {
+            return op(work.words.get(work.at).map_or(0, |word| Head::unpack(*word).opcode));
+        }
+        match vm.inbox.front() {
+            Some(Delivery::Packet(work)) => op(work.words.first().map_or(0, |word| Head::unpack(*word).opcode)),
+            Some(Delivery::Event(event)) => {
+                let source = vm.link(event.slot as usize).map(|link| self.channel_ref(link.channel).receiver);
+                let executes = source.and_then(|source| self.vm_ref(source).executes.as_ref());
+                let name = executes.and_then(|executes| executes.set.event(event.number));
+                (TurnKind::Handler, name.map_or_else(String::new, |event| event.name.to_string()))
+            }
+            None if il.main == Main::Gone => (TurnKind::Op, String::new()),
+            None => (TurnKind::Main, String::new()),
+        }
+    }
+}
