@@ -89,7 +89,7 @@ impl System {
         let (sender, receiver) = (channel.sender, channel.receiver);
         let at_once = match &self.vm_ref(receiver).body {
             Body::Rust(rust) => rust.service.is_some() && self.vm_ref(receiver).is_ready(),
-            Body::Base => true,
+            Body::Base | Body::Builtin(_) => true,
             Body::Il(_) | Body::External(_) | Body::Gone => false,
         };
         let charge = match at_once {
@@ -104,6 +104,7 @@ impl System {
         match &self.vm_ref(receiver).body {
             Body::Rust(_) if at_once => self.run_service(receiver),
             Body::Base => self.run_base(),
+            Body::Builtin(_) => self.run_builtin(receiver),
             _ => self.notify(receiver),
         }
         Ok(())
@@ -112,7 +113,7 @@ impl System {
     /// Lets the receiver of a call run at once, if it is idle and nothing else waits for it.
     pub(super) fn hand_to_callee(&mut self, receiver: VmId) {
         let vm = self.vm(receiver);
-        let last = vm.scheduled && self.ready.back() == Some(&receiver);
+        let last = vm.scheduled && matches!(vm.body, Body::Il(_)) && self.ready.back() == Some(&receiver);
         if last && self.handoff.is_none() {
             self.ready.pop_back();
             self.handoff = Some(receiver);
@@ -183,7 +184,7 @@ impl System {
                 self.hand_off(sender);
             }
             Body::External(external) => external.answered(id, tag, result),
-            Body::Base | Body::Rust(_) | Body::Gone => {}
+            Body::Base | Body::Builtin(_) | Body::Rust(_) | Body::Gone => {}
         }
     }
 
@@ -245,7 +246,7 @@ impl System {
         let idle = match &vm.body {
             Body::Il(il) => il.is_idle(),
             Body::Rust(rust) => rust.service.is_some(),
-            Body::Base | Body::External(_) | Body::Gone => false,
+            Body::Base | Body::Builtin(_) | Body::External(_) | Body::Gone => false,
         };
         if idle && vm.is_ready() && vm.has_work() {
             self.make_ready(id);

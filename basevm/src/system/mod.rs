@@ -11,6 +11,7 @@
 
 mod base;
 mod bridge;
+mod builtin;
 mod channel;
 mod contained;
 mod deliver;
@@ -25,10 +26,12 @@ mod il_vm;
 mod loader;
 mod mask;
 mod observe;
+mod policy;
 mod reap;
 mod report;
 mod rust_vm;
 mod schedule;
+mod spawn;
 mod table;
 mod vm;
 
@@ -41,6 +44,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 pub use base::SET as BASE_SET;
+pub use builtin::Builtin;
 pub use channel::{CREDITS, MAX_UNANSWERED};
 pub use contained::Contained;
 pub use events::MAX_EVENTS;
@@ -50,6 +54,7 @@ pub use handshake::{HANDSHAKE_LIMIT, Refusal, Refused};
 pub use loader::{Compiling, Loader, Loading};
 pub use mask::Mask;
 pub use observe::{ChannelSeen, Observed, Observer, Seen, TurnKind, Usage, VmSeen};
+pub use policy::{Escalation, Priority, ProgramBounds, Restart, RestartPolicy};
 pub use reap::TableSizes;
 pub use report::{VmInfo, VmKind};
 pub use vm::Fate;
@@ -57,6 +62,7 @@ pub use vm::Fate;
 use channel::{Channel, ChannelId, Executes};
 use directory::Directory;
 use schedule::Timer;
+use spawn::Spawn;
 use table::Table;
 use vm::{Body, IlVm, Main, Next, RustVm, Vm};
 
@@ -99,6 +105,17 @@ pub struct VmOptions {
     pub turn_ms: Option<u64>,
     /// How long its calls wait for an answer; `None`: for ever.
     pub call_deadline: Option<Nanos>,
+    /// How often it runs when others can run too.
+    pub priority: Priority,
+    /// Which VMs it sees in the directory: names (`echo`), addresses (`echo/1`) and sets (`demo.echo@1`).
+    /// `None`: those that it is granted something of.
+    pub sees: Option<Vec<String>>,
+    /// On whose channels it stands: the names of VMs whose clients get this VM instead.
+    pub on: Vec<String>,
+    /// What happens after its end.
+    pub restart: RestartPolicy,
+    /// Bounds of the device programs that it sends.
+    pub programs: ProgramBounds,
     /// Whether the run ends with it.
     pub is_main: bool,
 }
@@ -112,6 +129,11 @@ impl Default for VmOptions {
             stack_bytes: DEFAULT_STACK_BYTES,
             turn_ms: Some(DEFAULT_TURN_MS),
             call_deadline: None,
+            priority: Priority::Normal,
+            sees: None,
+            on: Vec::new(),
+            restart: RestartPolicy::default(),
+            programs: ProgramBounds::default(),
             is_main: false,
         }
     }
@@ -232,6 +254,10 @@ pub struct System {
     /// VMs written in Rust, which wakers may wake.
     services: Vec<VmId>,
     directory: Directory,
+    /// The VM `directory`, which raises its events.
+    directory_vm: Option<VmId>,
+    /// VMs that are being spawned.
+    spawns: VecDeque<Spawn>,
     ready: VecDeque<VmId>,
     /// The VM that goes on at once, without a queue: the other end of a call.
     handoff: Option<VmId>,
@@ -276,6 +302,8 @@ impl System {
             ended: VecDeque::new(),
             services: Vec::new(),
             directory: Directory::default(),
+            directory_vm: None,
+            spawns: VecDeque::new(),
             ready: VecDeque::new(),
             handoff: None,
             timers: BTreeSet::new(),
@@ -345,11 +373,20 @@ impl System {
     /// # Errors
     /// If there is not enough memory, or the base refuses its introduction.
     pub fn add_program(&mut self, program: Arc<Program>, options: VmOptions) -> Result<VmId, Refused> {
+        let account = Account::new(options.memory_bytes);
+        self.add_program_paid_by(program, options, account)
+    }
+
+    fn add_program_paid_by(
+        &mut self,
+        program: Arc<Program>,
+        options: VmOptions,
+        account: Arc<Account>,
+    ) -> Result<VmId, Refused> {
         let module = program.module();
         let own = module.provides.as_ref().and_then(|provides| provides.name.as_ref()).unwrap_or(&module.name);
         let name = if options.name.is_empty() { own.clone() } else { options.name.clone() };
         let options = VmOptions { name, ..options };
-        let account = Account::new(options.memory_bytes);
         self.trace(format_args!(
             "start {}: IL, {} functions, {} bytes at most",
             options.name,

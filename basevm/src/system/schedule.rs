@@ -113,6 +113,7 @@ impl System {
         match &self.vm_ref(id).body {
             Body::Il(_) => self.run_il(id),
             Body::Rust(_) => self.run_service(id),
+            Body::Builtin(_) => self.run_builtin(id),
             Body::Base | Body::External(_) | Body::Gone => {}
         }
         Stretch::Busy

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use il::FuncId;
 use il::trap::Status;
 
+use super::builtin::Builtin;
 use super::channel::{ChannelId, Delivery, Executes, Link, Open, Work};
 use super::contained::{self, Contained};
 use super::directory::Item;
@@ -116,6 +117,10 @@ pub(crate) struct Vm {
     pub executed: u64,
     pub fate: Option<Fate>,
     pub meter: Meter,
+    /// Who has spawned it.
+    pub parent: Option<VmId>,
+    /// What it has spawned; it ends with it.
+    pub children: Vec<VmId>,
 }
 
 /// What runs in a VM.
@@ -126,6 +131,8 @@ pub(crate) enum Body {
     Il(Box<IlVm>),
     Rust(RustVm),
     External(External),
+    /// A part of the base that others see as a VM.
+    Builtin(Builtin),
     /// It has ended.
     Gone,
 }
@@ -275,6 +282,8 @@ impl Vm {
             executed: 0,
             fate: None,
             meter: Meter::default(),
+            parent: None,
+            children: Vec::new(),
         }
     }
 
