@@ -88,6 +88,7 @@ fn instruction(opcode: u8, name: &'static str, params: &[Type], results: Option<
         name: name.into(),
         params: Cow::Owned(fields(params)),
         results: results.map(|types| Cow::Owned(fields(types))),
+        touches: Cow::Borrowed(&[]),
         doc: "".into(),
     }
 }
