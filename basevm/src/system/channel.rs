@@ -15,6 +15,7 @@ use il::trap::Status;
 
 use super::forward::{Forwards, is_handed_on};
 use super::mask::Mask;
+use super::programs::Programs;
 use crate::attachment::Attachment;
 use crate::buf::Account;
 use crate::service::VmId;
@@ -80,6 +81,8 @@ pub(crate) struct Channel {
     pub handed_on: usize,
     /// What goes by this channel for others.
     pub forwards: Option<Box<Forwards>>,
+    /// What it knows of device programs, once one was sent.
+    pub programs: Option<Box<Programs>>,
     next_serial: u32,
     next_tag: u32,
 }
@@ -100,6 +103,7 @@ impl Channel {
             sticky: None,
             handed_on: 0,
             forwards: None,
+            programs: None,
             next_serial: 1,
             next_tag: 1,
         }
@@ -146,6 +150,20 @@ impl Channel {
     /// A streamed instruction failed; the first failure is kept.
     pub fn stick(&mut self, status: Status) {
         self.sticky.get_or_insert(status);
+    }
+
+    /// Instructions that may be sent whatever their operands are.
+    pub fn plain_ops(&self) -> Mask {
+        self.ops
+    }
+
+    /// The choke point for what concerns programs; what they do is admitted instruction by instruction.
+    pub fn admit_program(&self, generation: u32) -> Result<(), Status> {
+        match self.closed {
+            Some(status) => Err(status),
+            None if generation != self.generation => Err(Status::Revoked),
+            None => Ok(()),
+        }
     }
 
     /// The one choke point for what arrives: generation, opcode, right, operands. Everything
