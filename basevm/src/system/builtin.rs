@@ -204,7 +204,7 @@ impl System {
 
     /// A VM has become ready: whoever waits for it hears so.
     pub(super) fn raise_arrived(&mut self, id: VmId) {
-        if let Some(entry) = self.directory.open(id).cloned() {
+        for entry in self.directory.open(id) {
             self.raise_named("arrived", &entry);
         }
     }
@@ -227,7 +227,7 @@ impl System {
         for subscriber in self.directory.subscribers(entry.set()) {
             if self.sees(subscriber, entry) {
                 // The operands are those declared; what may fail is the copying of buffers, and there are none.
-                let _ = self.raise(source, Some(subscriber), number, &builder.words, Vec::new());
+                let _ = self.raise(source, Some(subscriber), (0, number), &builder.words, Vec::new());
             }
         }
     }

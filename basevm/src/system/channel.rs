@@ -65,6 +65,8 @@ pub(crate) struct Channel {
     pub receiver: VmId,
     /// Where it stands among those that end at its receiver.
     pub incoming_at: usize,
+    /// Which of the receiver's sets it speaks.
+    pub set: u8,
     pub generation: u32,
     /// Instructions that may be sent.
     pub ops: Mask,
@@ -97,6 +99,7 @@ impl Channel {
             slot,
             receiver,
             incoming_at: 0,
+            set: 0,
             generation: 1,
             ops,
             events,

@@ -195,11 +195,21 @@ impl Directory {
         self.entries.extract_if(.., |entry| entry.vm == vm).collect()
     }
 
-    /// The VM is ready: it can be found. Its own name's entry.
-    pub fn open(&mut self, vm: VmId) -> Option<&Entry> {
-        let entry = self.entries.iter_mut().find(|entry| entry.vm == vm && entry.own)?;
-        entry.live = true;
-        Some(entry)
+    /// A VM that has been announced executes a further set; it stands under the same name and index.
+    pub fn announce_set(&mut self, vm: VmId, set: String, items: Vec<Item>) {
+        let Some(own) = self.entries.iter().find(|entry| entry.vm == vm && entry.own) else { return };
+        let (name, index) = (own.name.clone(), own.index);
+        self.insert(vm, &name, index, Some(set), items.into());
+    }
+
+    /// The VM is ready: it can be found. The entries of its own name, one a set.
+    pub fn open(&mut self, vm: VmId) -> Vec<Entry> {
+        let own = self.entries.iter_mut().filter(|entry| entry.vm == vm && entry.own);
+        own.map(|entry| {
+            entry.live = true;
+            entry.clone()
+        })
+        .collect()
     }
 
     /// Keeps a name and index for a VM that will be restarted.

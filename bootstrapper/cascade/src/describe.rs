@@ -97,8 +97,10 @@ fn line(plan: &Plan, modules: &[Loaded], at: usize, vm: &Vm) -> VmLine {
 }
 
 fn provides(loaded: &Loaded) -> Option<String> {
-    let provides = loaded.module.provides.as_ref()?;
-    Some(loaded.module.isas.get(provides.isa.index())?.path())
+    let module = &loaded.module;
+    let sets = module.provides.iter().filter_map(|provides| module.isas.get(provides.isa.index()));
+    let paths: Vec<String> = sets.map(|set| set.path()).collect();
+    (!paths.is_empty()).then(|| paths.join(" "))
 }
 
 fn table(lines: &[VmLine]) -> String {

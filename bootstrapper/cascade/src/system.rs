@@ -163,10 +163,15 @@ fn check_grant(plan: &Plan, modules: &[Loaded], grant: &Grant) -> anyhow::Result
             if grant.what == What::All && grant.limits.is_empty() {
                 return Ok(());
             }
-            let Some(set) = module.provides.as_ref().and_then(|provides| module.isas.get(provides.isa.index())) else {
+            let sets = module.provides.iter().filter_map(|provides| module.isas.get(provides.isa.index()));
+            let mut checked = sets.map(|set| plan::check_grant(&target.name, set, grant));
+            let Some(first) = checked.next() else {
                 bail!("`{}` executes no instructions for others: its module has no `provides`", target.name);
             };
-            plan::check_grant(&target.name, set, grant)?;
+            // Of several sets, one that has them all is enough.
+            if first.is_err() && !checked.any(|other| other.is_ok()) {
+                first?;
+            }
         }
     }
     Ok(())

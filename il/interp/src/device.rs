@@ -10,10 +10,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use il::instr::Dests;
-use il::isa::{EVENT_BASE, Field, Instruction, InstructionSet};
+use il::isa::{Field, Instruction, InstructionSet, own_event};
 use il::packet::{Builder, Head, MAX_ATTACHMENTS, MAX_WORDS, Value as Word};
 use il::trap::{Status, TrapKind};
-use il::{FuncId, ProgramId, Type, TypeDef, TypeId, UseId};
+use il::{FuncId, ProgramId, ProvidedId, Type, TypeDef, TypeId, UseId};
 
 use crate::heap::{Handle, Object};
 use crate::machine::{Activation, Machine, Return};
@@ -66,6 +66,7 @@ impl Deliver<'_> {
 pub(crate) struct Sending<'m> {
     slot: usize,
     opcode: u16,
+    tag: u32,
     operands: Vec<Value>,
     /// For one that waits.
     answer: Option<Answer<'m>>,
@@ -185,16 +186,18 @@ impl<'m> Machine<'m> {
             to,
         });
         let forwards = matches!(to, Deliver::Caller);
-        self.pack(Sending { slot, opcode: u16::from(instruction.opcode), operands, answer, forwards })
+        self.pack(Sending { slot, opcode: u16::from(instruction.opcode), tag: 0, operands, answer, forwards })
     }
 
-    pub(crate) fn emit(&mut self, number: u8) -> Stopped<'m> {
+    /// An event of a provided set, for all or for the VM whose number lies above its operands.
+    pub(crate) fn emit(&mut self, provided: ProvidedId, number: u8, directed: bool) -> Stopped<'m> {
         let module = self.module;
-        let set = module.provides.as_ref().and_then(|provided| module.isas.get(provided.isa.index()));
+        let set = module.provided(provided);
         let event = set.and_then(|set| set.event(number)).ok_or_else(|| Trap::broken("an event"))?;
+        let tag = if directed { self.pop::<i32>()? as u32 } else { 0 };
         let operands = self.pop_values(event.params.len())?;
-        let (slot, opcode) = (module.uses.len(), EVENT_BASE + u16::from(number));
-        self.pack(Sending { slot, opcode, operands, answer: None, forwards: false })
+        let (slot, opcode) = (module.uses.len(), own_event(provided, number, directed));
+        self.pack(Sending { slot, opcode, tag, operands, answer: None, forwards: false })
     }
 
     /// An instruction of the set on which the program under way runs.
@@ -260,11 +263,11 @@ impl<'m> Machine<'m> {
     }
 
     fn append(&mut self, sending: Sending<'m>) -> Stopped<'m> {
-        let Sending { slot: index, opcode, operands, answer, forwards } = sending;
+        let Sending { slot: index, opcode, tag, operands, answer, forwards } = sending;
         let slot = self.slots.get_mut(index).ok_or_else(|| Trap::broken("a capability"))?;
         let head = slot.words.len();
         let mut builder = Builder::default();
-        builder.begin(opcode, 0);
+        builder.begin(opcode, tag);
         for operand in operands {
             builder.push(match operand {
                 Value::I32(value) => Word::I32(value),
