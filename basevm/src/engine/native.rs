@@ -256,6 +256,13 @@ impl Native {
         self.guest.slots.given().count()
     }
 
+    /// See [`super::Instance::release_slot`].
+    pub fn release_slot(&mut self, slot: usize) {
+        for address in self.guest.slots.release(slot) {
+            self.guest.free_buf(address);
+        }
+    }
+
     /// See [`super::Instance::unused_slots`].
     pub fn unused_slots(&self) -> Vec<usize> {
         self.guest.unused_slots()

@@ -179,10 +179,16 @@ impl System {
                 && query.fits(entry)
                 && self.sees(asker, entry)
         };
-        match self.directory.entries().any(|entry| fits(&entry)) {
-            true => Err(Status::NotSupported),
-            false => Ok(Reply::new(&[Value::OptRef(None)], Vec::new())),
-        }
+        let found = self.directory.entries().find(fits).map(|entry| (entry.vm, entry.name.clone()));
+        let Some((target, name)) = found else { return Ok(Reply::new(&[Value::OptRef(None)], Vec::new())) };
+        let Some(executes) = self.vm_ref(target).executes.clone() else { return Err(Status::PeerGone) };
+        let grants = &self.vm_ref(asker).options.grants;
+        let is_child = self.vm_ref(asker).children.contains(&target);
+        let instructions = executes.set.instructions.iter();
+        let permitted = instructions.filter(|one| is_child || grants.permits(&name, set, &one.name));
+        let ops = permitted.map(|one| one.opcode).collect();
+        let attachment = self.grant_attachment(target, ops)?;
+        Ok(Reply::new(&[Value::OptRef(Some(0))], alloc::vec![attachment]))
     }
 
     /// Whether a VM's manifest lets it see a name. It always sees itself and what it has spawned.

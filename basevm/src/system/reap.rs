@@ -1,6 +1,6 @@
 //! Forgetting: what ended VMs leave behind goes when nothing refers to it any more.
 //!
-//! A channel goes when its sender has ended and all that it sent was executed; an ended VM when the last channel of its
+//! A channel goes when its sender has ended, or given it up, and all that it sent was executed; an ended VM when the last channel of its
 //! own is gone. Both happen between steps only, so no operation meets a number that went out of date
 //! under it.
 
@@ -44,6 +44,8 @@ pub struct TableSizes {
     pub vms: usize,
     /// Channels.
     pub channels: usize,
+    /// Rights, those of which a capability is on its way included.
+    pub rights: usize,
     /// Timers.
     pub timers: usize,
 }
@@ -71,10 +73,13 @@ impl System {
         let Some(channel) = self.channels.get(id.0) else { return };
         let (sender, receiver, at) = (channel.sender, channel.receiver, channel.incoming_at);
         let is_over = channel.closed.is_some() || channel.is_executed();
-        if self.vm_ref(sender).fate.is_none() || !is_over {
+        let in_use = self.vm_ref(sender).fate.is_none() && !channel.abandoned;
+        if in_use || !is_over {
             return;
         }
+        let right = channel.right;
         self.channels.remove(id.0);
+        self.rights.remove_channel(right, id);
         let vm = self.vm(receiver);
         vm.incoming.swap_remove(at);
         if let Some(moved) = vm.incoming.get(at).copied() {
@@ -104,6 +109,7 @@ impl System {
     /// How full the tables are now.
     pub fn table_sizes(&mut self) -> TableSizes {
         self.reap();
-        TableSizes { vms: self.vms.len(), channels: self.channels.len(), timers: self.timers.len() }
+        let rights = self.rights.len();
+        TableSizes { vms: self.vms.len(), channels: self.channels.len(), rights, timers: self.timers.len() }
     }
 }
