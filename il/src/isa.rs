@@ -117,6 +117,45 @@ pub struct Field {
     pub ty: Type,
 }
 
+/// What an instruction means on a *grid*: rows of 32-bit cells that a VM lends to the programs that it runs. Compiled
+/// programs then have it as stores and loads of their own, with the same results as the instruction.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum GridMeaning {
+    /// `(x: i32, y: i32, value: i32)`, streamed: the cell becomes `value & mask`; outside the grid nothing happens.
+    Store {
+        /// Bits of the value that are kept.
+        mask: u32,
+    },
+    /// `(x: i32, y: i32) -> i32`: the cell; outside the grid it fails with `OutOfRange`.
+    Load,
+    /// `() -> (i32, i32)`: width and height of the grid.
+    Size,
+}
+
+/// An instruction that means something on a grid.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct GridInstruction {
+    /// Which instruction of the set.
+    pub opcode: u8,
+    /// What it means.
+    pub meaning: GridMeaning,
+}
+
+impl GridMeaning {
+    /// Whether an instruction has the operands and results that this meaning needs.
+    pub fn fits(self, instruction: &Instruction) -> bool {
+        let (params, results) = match self {
+            GridMeaning::Store { .. } => (3, None),
+            GridMeaning::Load => (2, Some(1)),
+            GridMeaning::Size => (0, Some(2)),
+        };
+        let fields = instruction.params.iter().chain(instruction.results.as_deref().unwrap_or_default());
+        instruction.params.len() == params
+            && instruction.results.as_deref().map(<[Field]>::len) == results
+            && fields.into_iter().all(|field| field.ty == Type::I32)
+    }
+}
+
 /// Opcodes at and above this are events.
 pub const EVENT_BASE: u16 = 0x8000;
 
@@ -146,13 +185,6 @@ impl InstructionSet {
         self.events.iter().find(|e| e.name == name)
     }
 
-    /// All operands and results of its instructions, and all operands of its events.
-    pub fn fields(&self) -> impl Iterator<Item = &Field> {
-        let instructions = self.instructions.iter();
-        let instructions = instructions.flat_map(|one| one.params.iter().chain(one.results.as_deref().unwrap_or(&[])));
-        instructions.chain(self.events.iter().flat_map(|one| one.params.iter()))
-    }
-
     /// The spaces in which its grants can be limited: name and number of axes, in order of appearance.
     pub fn spaces(&self) -> Vec<(&str, usize)> {
         let mut spaces: Vec<(&str, usize)> = Vec::new();
@@ -165,17 +197,26 @@ impl InstructionSet {
         spaces
     }
 
-    /// How many axes a limit of this name has: those of a space, or one if it is the name of an integer
-    /// operand of any instruction. `None` if it is neither.
+    /// How many axes a limit of this name has: those of a space, or one if it is the name of an operand that can be
+    /// limited. `None` if it is neither.
     pub fn limit_axes(&self, name: &str) -> Option<usize> {
         let space = self.spaces().into_iter().find(|(space, _)| *space == name).map(|(_, axes)| axes);
-        space.or_else(|| self.integer_operands().any(|operand| operand == name).then_some(1))
+        space.or_else(|| self.limited_operands().any(|operand| operand == name).then_some(1))
     }
 
-    /// The names of all operands of type `i32` and `i64`; one that several instructions have comes several times.
-    pub fn integer_operands(&self) -> impl Iterator<Item = &str> {
+    /// The names of all operands that can be limited: integers in their value, `buf` and `str` in their length. One
+    /// that several instructions have comes several times.
+    pub fn limited_operands(&self) -> impl Iterator<Item = &str> {
         let params = self.instructions.iter().flat_map(|instruction| instruction.params.iter());
-        params.filter(|param| matches!(param.ty, Type::I32 | Type::I64)).map(|param| param.name.as_ref())
+        let limited = |ty| matches!(ty, Type::I32 | Type::I64 | Type::Buf | Type::Str);
+        params.filter(move |param| limited(param.ty)).map(|param| param.name.as_ref())
+    }
+
+    /// All operands and results of its instructions, and all operands of its events.
+    pub fn fields(&self) -> impl Iterator<Item = &Field> {
+        let instructions = self.instructions.iter();
+        let instructions = instructions.flat_map(|one| one.params.iter().chain(one.results.as_deref().unwrap_or(&[])));
+        instructions.chain(self.events.iter().flat_map(|one| one.params.iter()))
     }
 
     /// BLAKE3 of set, number, name and types of an instruction (`il-grammar` rule 14). `shapes` are those of the module

@@ -439,6 +439,8 @@ impl System {
         let sender = self.channel_ref(work.link.channel).sender;
         let (head, result) = match arrived {
             Arrived::Refused { head, status } => (head, Err(status)),
+            // The base runs no programs: they are refused before.
+            Arrived::Parked => return,
             Arrived::Request { head, operands, position } => {
                 let params = &executes.set.instructions[position].params;
                 let mut reader = packet::Reader::new(&work.words[operands]);
@@ -498,7 +500,10 @@ impl System {
         let session = &mut self.vm(id).session;
         session.stage = Stage::Announced;
         let (name, set, items) = (session.name.clone(), session.set.clone(), session.provided.clone());
-        let index = self.directory.announce(id, &name, set.clone(), items);
+        let index = match self.vm(id).supervision.index.take() {
+            Some(index) => self.directory.announce_again(id, &name, index, set.clone(), items),
+            None => self.directory.announce(id, &name, set.clone(), items),
+        };
         let provides = set.map_or(String::new(), |set| format!(", executes {set}"));
         self.trace(format_args!("handshake {name}/{index}: hello{provides}"));
         for want in &self.vm_ref(id).session.wants {

@@ -48,6 +48,10 @@ pub struct TableSizes {
     pub rights: usize,
     /// Timers.
     pub timers: usize,
+    /// Names in the directory, those kept for VMs that are being restarted included.
+    pub names: usize,
+    /// Subscriptions to arrivals.
+    pub subscriptions: usize,
 }
 
 impl System {
@@ -71,22 +75,19 @@ impl System {
 
     fn reap_channel(&mut self, id: ChannelId) {
         let Some(channel) = self.channels.get(id.0) else { return };
-        let (sender, receiver, at) = (channel.sender, channel.receiver, channel.incoming_at);
+        let (sender, receiver) = (channel.sender, channel.receiver);
         let is_over = channel.closed.is_some() || channel.is_executed();
         let in_use = self.vm_ref(sender).fate.is_none() && !channel.abandoned;
         if in_use || !is_over {
             return;
         }
         let right = channel.right;
+        self.end_programs(id);
+        self.unlink_incoming(id);
         self.channels.remove(id.0);
         self.rights.remove_channel(right, id);
-        let vm = self.vm(receiver);
-        vm.incoming.swap_remove(at);
-        if let Some(moved) = vm.incoming.get(at).copied() {
-            self.channel(moved).incoming_at = at;
-        }
+        self.vm(sender).channels -= 1;
         for end in [sender, receiver] {
-            self.vm(end).channels -= 1;
             if self.vm_ref(end).fate.is_some() {
                 self.leftover.vm(end);
             }
@@ -109,7 +110,9 @@ impl System {
     /// How full the tables are now.
     pub fn table_sizes(&mut self) -> TableSizes {
         self.reap();
+        let [names, subscriptions] = self.directory.sizes();
+        let (vms, channels, timers) = (self.vms.len(), self.channels.len(), self.timers.len());
         let rights = self.rights.len();
-        TableSizes { vms: self.vms.len(), channels: self.channels.len(), rights, timers: self.timers.len() }
+        TableSizes { vms, channels, rights, timers, names, subscriptions }
     }
 }

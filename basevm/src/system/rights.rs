@@ -183,6 +183,17 @@ impl Rights {
         Some(right)
     }
 
+    /// Makes rights to a VM rights to its next incarnation.
+    fn retarget(&mut self, from: VmId, to: VmId) {
+        let moved = self.by_target.remove(&from).unwrap_or_default();
+        for right in &moved {
+            if let Some(right) = self.table.get_mut(right.0) {
+                right.target = to;
+            }
+        }
+        self.by_target.entry(to).or_default().extend(moved);
+    }
+
     /// Removes a right and all below it; the channels on them.
     fn cut(&mut self, id: RightId) -> Vec<ChannelId> {
         let (mut left, mut channels) = (Vec::from([id]), Vec::new());
@@ -307,10 +318,13 @@ impl System {
         }
     }
 
-    /// What a VM made, and what leads to it, ends with it.
-    pub(super) fn end_rights(&mut self, id: VmId) {
+    /// What a VM made ends with it, and so does what leads to it, unless it has an heir.
+    pub(super) fn end_rights(&mut self, id: VmId, heir: Option<VmId>) {
         while let Some(right) = self.rights.by_owner.get(&id).and_then(BTreeSet::first).copied() {
             self.kill_right(right, Status::Revoked);
+        }
+        if let Some(heir) = heir {
+            return self.rights.retarget(id, heir);
         }
         // The channels to it have been closed, with their own status.
         while let Some(right) = self.rights.by_target.get(&id).and_then(BTreeSet::first).copied() {

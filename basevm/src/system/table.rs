@@ -88,7 +88,7 @@ impl<T> Table<T> {
     }
 
     /// All entries with their numbers, by index.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> + Clone {
         let number = |(index, slot): (usize, &Slot<T>)| slot.generation << INDEX_BITS | index as u32;
         self.slots
             .iter()

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use basevm::system;
 use bootstrapper::plan::{Escalation, Limit, Programs, Restart, RestartWhen, What};
+use il::ranges;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// A size: a number of bytes, or text such as `16 MiB`.
@@ -159,6 +159,25 @@ impl<'de> Deserialize<'de> for Allow {
     }
 }
 
+/// The bounds of a limit, whose name is the key.
+struct Interval(Limit);
+
+impl<'de> Deserialize<'de> for Interval {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Interval, D::Error> {
+        struct Read;
+        impl Visitor<'_> for Read {
+            type Value = Interval;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a range such as \"0..4096\", or \"320x200\" for several axes")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Interval, E> {
+                ranges::Limit::parse("", text).map(|limit| Interval(limit.into())).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Read)
+    }
+}
+
 impl<'de> Deserialize<'de> for Grant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Grant, D::Error> {
         struct Read;
@@ -185,9 +204,8 @@ impl<'de> Deserialize<'de> for Grant {
                     if key == "allow" {
                         grant.what = map.next_value::<Allow>()?.0;
                     } else {
-                        let text: String = map.next_value()?;
-                        let limit = system::Limit::parse(&key, &text).map_err(de::Error::custom)?;
-                        grant.limits.push(limit.into());
+                        let limit: Interval = map.next_value()?;
+                        grant.limits.push(Limit { name: key, ..limit.0 });
                     }
                 }
                 Ok(grant)

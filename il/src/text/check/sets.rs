@@ -73,7 +73,7 @@ impl<'f> Context<'_, 'f, '_> {
                     name,
                     params,
                     results,
-                    touches: [].as_slice().into(),
+                    touches: Cow::Borrowed(&[]),
                     doc,
                 });
             }
@@ -117,7 +117,7 @@ impl<'f> Context<'_, 'f, '_> {
                     name,
                     params,
                     results,
-                    touches: [].as_slice().into(),
+                    touches: Cow::Borrowed(&[]),
                     doc: "".into(),
                 });
             }
