@@ -16,7 +16,7 @@ use super::channel::{ChannelId, Delivery, Executes, Work};
 use super::deliver::Arrived;
 use super::directory::{Attributes, Entry, Query};
 use super::vm::{Body, Vm};
-use super::{Refused, System, VmOptions};
+use super::{Mask, Refused, System, VmOptions};
 use crate::attachment::Attachment;
 use crate::buf::Account;
 use crate::service::{Reply, VmId};
@@ -184,15 +184,18 @@ impl System {
                 && query.fits(entry)
                 && self.sees(asker, entry)
         };
-        let found = self.directory.entries().find(fits).map(|entry| (entry.vm, entry.name.clone()));
-        let Some((target, name)) = found else { return Ok(Reply::new(&[Value::OptRef(None)], Vec::new())) };
-        let Some(executes) = self.vm_ref(target).executes.clone() else { return Err(Status::PeerGone) };
+        let Some(meant) = self.directory.entries().find(fits) else {
+            return Ok(Reply::new(&[Value::OptRef(None)], Vec::new()));
+        };
+        let target = self.stand_in(asker, meant).map_err(|_| Status::PeerGone)?.vm;
+        let executes = self.vm_ref(target).executes.clone().ok_or(Status::PeerGone)?;
         let grants = &self.vm_ref(asker).options.grants;
-        let is_child = self.vm_ref(asker).children.contains(&target);
+        let is_child = self.vm_ref(asker).children.contains(&meant.vm);
         let instructions = executes.set.instructions.iter();
-        let permitted = instructions.filter(|one| is_child || grants.permits(&name, set, &one.name));
-        let ops = permitted.map(|one| one.opcode).collect();
-        let attachment = self.grant_attachment(target, ops)?;
+        let permitted = instructions.filter(|one| is_child || grants.permits(&meant.name, set, &one.name));
+        let ops: Mask = permitted.map(|one| one.opcode).collect();
+        let ranges = self.limits(asker, meant, target, ops);
+        let attachment = self.grant_attachment(target, ops, ranges)?;
         Ok(Reply::new(&[Value::OptRef(Some(0))], alloc::vec![attachment]))
     }
 

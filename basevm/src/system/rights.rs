@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 
 use il::isa::InstructionSet;
 use il::packet::{MAX_OPERANDS, Reader, Value};
+use il::ranges::Ranges;
 use il::shape::Shapes;
 use il::trap::Status;
 use il::{CapDef, IsaId, Module, Type, TypeDef, TypeId};
@@ -45,6 +46,8 @@ pub(crate) struct Right {
     pub target: VmId,
     /// Instructions that may be sent.
     pub ops: Mask,
+    /// Which operands they may have.
+    ranges: Option<Arc<Ranges>>,
     parent: Option<RightId>,
     children: BTreeSet<RightId>,
     /// The VM that made it by `attenuate`.
@@ -98,11 +101,12 @@ impl Rights {
         &mut self,
         target: VmId,
         ops: Mask,
+        ranges: Option<Arc<Ranges>>,
         parent: Option<RightId>,
         owner: Option<VmId>,
     ) -> Result<RightId, Status> {
         let (children, channels) = (BTreeSet::new(), BTreeSet::new());
-        let right = Right { target, ops, parent, children, owner, channels, keep: Arc::default() };
+        let right = Right { target, ops, ranges, parent, children, owner, channels, keep: Arc::default() };
         let id = self.table.insert(right).map(RightId).map_err(|_| Status::Quota)?;
         self.by_target.entry(target).or_default().insert(id);
         if let Some(owner) = owner {
@@ -218,8 +222,13 @@ impl System {
     ///
     /// # Errors
     /// `PeerGone` if the VM has ended, `Quota` if there are too many rights.
-    pub(super) fn grant_attachment(&mut self, target: VmId, ops: Mask) -> Result<Attachment, Status> {
-        let right = self.new_right(target, ops)?;
+    pub(super) fn grant_attachment(
+        &mut self,
+        target: VmId,
+        ops: Mask,
+        ranges: Option<Arc<Ranges>>,
+    ) -> Result<Attachment, Status> {
+        let right = self.new_right(target, ops, ranges)?;
         let capability = self.rights.capability(right);
         // It has no channel yet, so it is looked at again later.
         self.rights.settle(right);
@@ -227,11 +236,16 @@ impl System {
     }
 
     /// A right of the base's making.
-    pub(super) fn new_right(&mut self, target: VmId, ops: Mask) -> Result<RightId, Status> {
+    pub(super) fn new_right(
+        &mut self,
+        target: VmId,
+        ops: Mask,
+        ranges: Option<Arc<Ranges>>,
+    ) -> Result<RightId, Status> {
         if self.vm_ref(target).fate.is_some() {
             return Err(Status::PeerGone);
         }
-        self.rights.add(target, ops, None, None)
+        self.rights.add(target, ops, ranges, None, None)
     }
 
     /// Makes a VM's channel on a right.
@@ -259,14 +273,14 @@ impl System {
         self.reclaim(id);
         let parent = self.right_of(id, slot)?;
         let right = self.rights.get(parent).ok_or(Status::Revoked)?;
-        let (target, has) = (right.target, right.ops);
+        let (target, has, ranges) = (right.target, right.ops, right.ranges.clone());
         let module = self.program_of(id).ok_or(Status::NotPermitted)?;
         let Some(TypeDef::Cap(def)) = module.module().type_def(def) else { return Err(Status::NotPermitted) };
         let ops: Mask = def.instructions.iter().copied().collect();
         if ops.intersect(has) != ops {
             return Err(Status::NotPermitted);
         }
-        let right = self.rights.add(target, ops, Some(parent), Some(id))?;
+        let right = self.rights.add(target, ops, ranges, Some(parent), Some(id))?;
         let slot = self.give(id, right);
         self.rights.settle(right);
         slot
@@ -398,18 +412,23 @@ impl System {
             |child: &&RightId| self.rights.get(**child).is_some_and(|child| child.owner.is_none() && child.ops == ops);
         match found.children.iter().find(same) {
             Some(child) => Ok(*child),
-            None => self.rights.add(target, ops, Some(right), None),
+            None => {
+                let ranges = found.ranges.clone();
+                self.rights.add(target, ops, ranges, Some(right), None)
+            }
         }
     }
 
     /// Makes a channel and a slot for a VM that has none on this right.
     fn give(&mut self, id: VmId, right: RightId) -> Result<usize, Status> {
         let found = self.rights.get(right).ok_or(Status::Revoked)?;
-        let (target, ops) = (found.target, found.ops);
+        let (target, ops, ranges) = (found.target, found.ops, found.ranges.clone());
         let capability = self.rights.capability(right);
         let program = self.program_of(id).ok_or(Status::NotSupported)?;
         let allowed = self.allowed(program.module(), target, ops, capability);
-        let channel = self.open_channel(Channel::new(id, u32::MAX, target, ops, Mask::NONE), right);
+        let mut channel = Channel::new(id, u32::MAX, target, ops, Mask::NONE);
+        channel.ranges = ranges;
+        let channel = self.open_channel(channel, right);
         let generation = self.channel_ref(channel).generation;
         let added = self.vm(id).il().and_then(|il| il.instance.add_slot(channel.0, generation, allowed));
         let Some(slot) = added else {
