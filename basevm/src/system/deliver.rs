@@ -8,7 +8,7 @@ use il::trap::Status;
 
 use super::channel::{CREDITS, ChannelId, Charge, Delivery, Executes, Link, Open, Work};
 use super::vm::{Block, Body, Next};
-use super::{System, events};
+use super::{System, events, programs};
 use crate::engine::Packet;
 use crate::service::{Reply, VmId};
 
@@ -18,6 +18,8 @@ pub(super) enum Arrived {
     Request { head: Head, operands: Range<usize>, position: usize },
     /// To be answered with this status, and not executed.
     Refused { head: Head, status: Status },
+    /// A program that has been started, or waits to be: the packet is to be parked.
+    Parked,
 }
 
 /// What became of an open packet.
@@ -120,22 +122,34 @@ impl System {
 
     /// The choke point: takes the next instruction out of a packet and decides whether it is executed.
     pub(super) fn arrive(&mut self, executes: &Executes, work: &mut Work) -> Option<Arrived> {
-        let (head, operands) = match work.next()? {
-            Ok(next) => next,
-            Err(status) => return Some(Arrived::Refused { head: Head { opcode: 0, words: 0, tag: 0 }, status }),
-        };
-        let channel = self.channel(work.link.channel);
-        if head.tag != 0
-            && let Some(status) = channel.sticky.take()
-        {
-            return Some(Arrived::Refused { head, status });
+        loop {
+            let (head, operands) = match work.next()? {
+                Ok(next) => next,
+                Err(status) => return Some(Arrived::Refused { head: Head { opcode: 0, words: 0, tag: 0 }, status }),
+            };
+            let channel = self.channel(work.link.channel);
+            if head.tag != 0
+                && let Some(status) = channel.sticky.take()
+            {
+                return Some(Arrived::Refused { head, status });
+            }
+            if !programs::concerns(head.opcode) {
+                return Some(self.arrive_request(executes, work, head, operands));
+            }
+            if let Some(arrived) = self.arrive_program(work, head, operands) {
+                return Some(arrived);
+            }
         }
+    }
+
+    fn arrive_request(&mut self, executes: &Executes, work: &Work, head: Head, operands: Range<usize>) -> Arrived {
+        let channel = self.channel(work.link.channel);
         let words = &work.words[operands.clone()];
         let admitted = channel.admit(executes, work.link.generation, head, words, &work.attachments);
-        Some(match admitted.and_then(|_| executes.position(head.opcode).ok_or(Status::NoSuchInstruction)) {
+        match admitted.and_then(|_| executes.position(head.opcode).ok_or(Status::NoSuchInstruction)) {
             Ok(position) => Arrived::Request { head, operands, position },
             Err(status) => Arrived::Refused { head, status },
-        })
+        }
     }
 
     /// Answers a request: by its tag if the sender still waits for it; a streamed one's failure sticks.
@@ -182,6 +196,7 @@ impl System {
         if self.channel(channel).finish(open.serial).is_some() {
             self.answer(channel, open.tag, result);
             self.check_drained(channel);
+            self.answered_all(channel);
         }
     }
 
@@ -239,7 +254,12 @@ impl System {
 
     /// The next delivery of a VM's inbox. Lost events are reported with the next one that comes.
     pub(super) fn next_delivery(&mut self, id: VmId) -> Option<Delivery> {
-        let delivery = self.vm(id).inbox.pop_front()?;
+        let delivery = loop {
+            let next = self.vm(id).inbox.pop_front()?;
+            if let Some(delivery) = self.unless_busy(next) {
+                break delivery;
+            }
+        };
         self.saw_taken(&delivery);
         if let Delivery::Event(event) = &delivery {
             self.vm(id).events_queued -= 1;

@@ -83,20 +83,20 @@ impl System {
         }
     }
 
-    fn take_service(&mut self, id: VmId) -> Option<Box<dyn Service>> {
+    pub(super) fn take_service(&mut self, id: VmId) -> Option<Box<dyn Service>> {
         match &mut self.vm(id).body {
             Body::Rust(rust) => rust.service.take(),
             _ => None,
         }
     }
 
-    fn put_service(&mut self, id: VmId, service: Box<dyn Service>) {
+    pub(super) fn put_service(&mut self, id: VmId, service: Box<dyn Service>) {
         if let Body::Rust(rust) = &mut self.vm(id).body {
             rust.service = Some(service);
         }
     }
 
-    fn forget(&mut self, id: VmId, service: Box<dyn Service>) {
+    pub(super) fn forget(&mut self, id: VmId, service: Box<dyn Service>) {
         core::mem::forget(service);
         let message = "its memory was dropped, unread".to_string();
         let report = TrapReport { kind: TrapKind::Panic, message, status: None, frames: Vec::new(), omitted: 0 };
@@ -119,8 +119,12 @@ impl System {
                     continue;
                 }
                 Arrived::Request { head, operands, .. } => (head, operands),
+                Arrived::Parked => {
+                    self.park(work);
+                    return Ok(());
+                }
             };
-            let caller = self.channel_ref(channel).sender;
+            let caller = self.acting_sender(channel);
             self.vm(id).executed += 1;
             let Work { words, attachments, .. } = &mut work;
             self.lend(id, attachments);
@@ -219,7 +223,7 @@ impl System {
     }
 
     /// Runs part of a Rust VM under the platform's guard.
-    fn guard<T>(
+    pub(super) fn guard<T>(
         &mut self,
         vm: VmId,
         current: Option<Current>,
@@ -258,7 +262,7 @@ fn let_go(attachment: &mut Attachment) {
 }
 
 /// The request that a service is executing.
-struct Current {
+pub(super) struct Current {
     channel: ChannelId,
     head: Head,
     caller: VmId,
