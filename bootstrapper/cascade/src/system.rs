@@ -247,10 +247,11 @@ mod tests {
 
     #[test]
     fn grants_narrow_the_default_and_widen_a_manifest() {
-        assert_eq!(grants_after(&[], false).len(), 5);
+        // All built-in VMs but `system`.
+        assert_eq!(grants_after(&[], false).len(), 6);
         let only = |names: &[&str]| What::Only(names.iter().map(|n| n.to_string()).collect());
         let narrowed = grants_after(&["disk=read", "disk=write", "console"], false);
         assert_eq!(narrowed, [("disk".into(), only(&["read", "write"])), ("console".into(), What::All)]);
-        assert_eq!(grants_after(&["disk=read"], true).len(), 5);
+        assert_eq!(grants_after(&["disk=read"], true).len(), 6);
     }
 }
