@@ -84,9 +84,10 @@ impl External {
         self.push(Incoming::Reply { slot, tag, result });
     }
 
-    /// All requests of a channel fail; how many there were.
-    pub fn fail_all(&mut self, channel: ChannelId, status: Status) -> usize {
-        let failed: Vec<_> = self.waiting.extract_if(.., |(c, _, _)| *c == channel).collect();
+    /// All requests of a channel fail, but those of these tags; how many there were.
+    pub fn fail_all(&mut self, channel: ChannelId, but: &[u32], status: Status) -> usize {
+        let fails = |(on, _, tag): &mut (ChannelId, usize, u32)| *on == channel && !but.contains(tag);
+        let failed: Vec<_> = self.waiting.extract_if(.., fails).collect();
         let count = failed.len();
         for (_, slot, tag) in failed {
             self.push(Incoming::Reply { slot, tag, result: Err(status) });

@@ -20,6 +20,7 @@ mod directory;
 mod end;
 mod events;
 mod external;
+mod forward;
 mod grants;
 mod handshake;
 mod il_vm;
