@@ -100,6 +100,8 @@ impl<'m> Pass<'m> {
         };
         Some(match instr {
             Instr::Send(cap, opcode) | Instr::Try(cap, opcode) => (Through::Use(cap), opcode),
+            Instr::Forward(cap, opcode) => (Through::Use(cap), opcode),
+            Instr::ForwardTo(ty, opcode) => (Through::Value(ty), opcode),
             Instr::SendSet(cap, opcode, _) | Instr::TrySet(cap, opcode, _) => (Through::Use(cap), opcode),
             Instr::SendTo(ty, opcode) | Instr::TryTo(ty, opcode) => (Through::Value(ty), opcode),
             Instr::SendToSet(ty, opcode, _) | Instr::TryToSet(ty, opcode, _) => (Through::Value(ty), opcode),
