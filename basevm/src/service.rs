@@ -23,7 +23,7 @@ pub struct Hello {
     pub provides: &'static InstructionSet,
 }
 
-/// A VM, unforgeably identified by the base.
+/// A VM, unforgeably identified by the base: its place and the generation of that place. It names one VM for ever.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct VmId(pub u32);
 

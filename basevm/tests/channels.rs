@@ -290,3 +290,29 @@ fn a_vm_that_does_not_complete_the_handshake_is_refused() {
     let bad = system.add_external(driver("two words")).unwrap_err();
     assert!(bad.to_string().contains("step `hello` of its handshake failed: bad operand"), "{bad}");
 }
+
+#[test]
+fn what_ended_vms_leave_behind_is_forgotten_and_their_numbers_name_nothing() {
+    let platform = TestPlatform::new(true);
+    let (mut system, _probe, _vm) = probe_and_driver(platform);
+    system.settle();
+    let before = system.table_sizes();
+    let mut numbers = Vec::new();
+    for turn in 0..5_000 {
+        let vm = system.add_external(driver("brief")).unwrap();
+        system.connect();
+        if turn % 3 == 0 {
+            system.send(vm, 0, one(1, 1, &[Value::Str("x")]), vec![]).unwrap();
+            system.settle();
+        }
+        numbers.push(vm);
+        system.stop_vm(vm);
+        assert_eq!(system.send(vm, 0, one(1, 1, &[Value::Str("x")]), vec![]), Err(Status::NotPermitted));
+        assert_eq!(system.table_sizes(), before);
+    }
+    numbers.sort();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 5_000, "a number names one VM for ever");
+    assert!(numbers.iter().all(|vm| system.account(*vm).is_none()));
+    assert!(system.fate(*numbers.last().unwrap()).is_some());
+}

@@ -14,7 +14,7 @@ use core::fmt;
 
 use basevm::engine::{PlatformRef, Program};
 use basevm::service::Service;
-use basevm::system::{EndReason, Fate, Grants, StopHandle, System, SystemOptions, VmInfo, VmOptions};
+use basevm::system::{EndReason, Fate, Grants, Loader, System, SystemOptions, VmInfo, VmOptions};
 use vm_clock::Clock as ClockVm;
 use vm_console::{Console, Terminal};
 use vm_disk::{BlockDevice, Disk};
@@ -24,7 +24,8 @@ use vm_keyboard::{KeySource, Keyboard};
 use crate::bundle::Run;
 use crate::control::RunEnd;
 use crate::inject::PanicOn;
-use crate::plan::{Clock, Device, Engine, Kind, Plan, Vm, What};
+use crate::load::ModuleLoader;
+use crate::plan::{Clock, Device, Kind, Plan, Vm, What};
 use crate::record::{Record, RecordedScreen, RecordedTerminal};
 
 /// The backends of the device VMs.
@@ -55,27 +56,26 @@ pub struct Ended {
 pub struct LoadError {
     /// The VM.
     pub vm: String,
-    /// At which step.
-    pub step: &'static str,
-    /// What went wrong.
+    /// At which step, and what went wrong.
     pub why: String,
 }
 
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VM `{}` cannot be started: {}: {}", self.vm, self.step, self.why)
+        write!(f, "VM `{}` cannot be started: {}", self.vm, self.why)
     }
 }
 
 impl core::error::Error for LoadError {}
 
-/// Runs one system to its end. `started` gets the handle that stops it from outside.
+/// Runs one system to its end. `started` gets the system while it is still empty: to take the handle that stops it from outside, to
+/// observe it.
 pub fn boot(
     platform: PlatformRef,
     devices: Devices,
     run: &Run,
     verbose: bool,
-    started: &mut dyn FnMut(StopHandle),
+    started: &mut dyn FnMut(&mut System),
 ) -> Ended {
     let plan = &run.plan;
     let options = SystemOptions {
@@ -84,7 +84,7 @@ pub fn boot(
         verbose,
     };
     let mut system = System::new(platform, options);
-    started(system.stop_handle());
+    started(&mut system);
     let record = Record::new(plan.display, plan.limits, system.stop_handle());
     let mut faults = Vec::new();
     let mut load_failed = false;
@@ -92,8 +92,10 @@ pub fn boot(
         platform.log(format_args!("{error}"));
         faults.push(error.to_string());
     };
-    match Loader::new(platform, run).load_all() {
+    let mut loader = ModuleLoader::new(platform, plan.engine);
+    match load_all(&mut loader, run) {
         Ok(programs) => {
+            system.set_loader(Box::new(loader));
             add_devices(&mut system, plan, devices, &record, &mut fail);
             load_failed |= add_programs(&mut system, plan, programs, &mut fail);
         }
@@ -103,6 +105,7 @@ pub fn boot(
         }
     }
     let reason = if load_failed { EndReason::Refused } else { system.run().reason };
+    system.stop_observing(reason.code());
     faults.extend(fates(&system));
     let (console_hash, console_bytes) = record.console();
     let (frames, frame_hash) = record.frames();
@@ -110,55 +113,18 @@ pub fn boot(
     Ended { reason, end, faults }
 }
 
-/// Turns the modules of a run into programs, each once.
-struct Loader<'a> {
-    platform: PlatformRef,
-    run: &'a Run,
-    compiler: compiler::Options,
-    programs: Vec<Option<Arc<Program>>>,
-}
-
-impl<'a> Loader<'a> {
-    fn new(platform: PlatformRef, run: &'a Run) -> Loader<'a> {
-        let programs = run.modules.iter().map(|_| None).collect();
-        Loader { platform, run, compiler: compiler::Options::detect(), programs }
+/// The programs of a run's modules, in the order of the plan: (index of the VM, its program).
+fn load_all(loader: &mut dyn Loader, run: &Run) -> Result<Vec<(usize, Arc<Program>)>, LoadError> {
+    let error = |why: String| LoadError { vm: String::new(), why };
+    run.plan.validate(run.modules.len()).map_err(|why| error(format!("plan: {why}")))?;
+    let mut list = Vec::new();
+    for (index, vm) in run.plan.vms.iter().enumerate() {
+        let Kind::Module(module) = vm.kind else { continue };
+        let at = |why: String| LoadError { vm: vm.name.clone(), why };
+        let bytes = run.modules.get(module as usize).ok_or_else(|| at("plan: its module is missing".to_string()))?;
+        list.push((index, loader.load(bytes).map_err(at)?));
     }
-
-    /// The plan's program VMs, in order: (index of the VM, its program).
-    fn load_all(mut self) -> Result<Vec<(usize, Arc<Program>)>, LoadError> {
-        let run = self.run;
-        let error = |why: String| LoadError { vm: String::new(), step: "plan", why };
-        run.plan.validate(run.modules.len()).map_err(|why| error(why.to_string()))?;
-        let mut list = Vec::new();
-        for (index, vm) in run.plan.vms.iter().enumerate() {
-            if let Kind::Module(module) = vm.kind {
-                list.push((index, self.load(vm, module as usize)?));
-            }
-        }
-        Ok(list)
-    }
-
-    fn load(&mut self, vm: &Vm, index: usize) -> Result<Arc<Program>, LoadError> {
-        if let Some(Some(program)) = self.programs.get(index) {
-            return Ok(program.clone());
-        }
-        let at = |step, why: &dyn fmt::Display| LoadError { vm: vm.name.clone(), step, why: why.to_string() };
-        let bytes = self.run.modules.get(index).ok_or_else(|| at("plan", &"its module is missing"))?;
-        let module = il::binary::decode(bytes).map_err(|why| at("its module is damaged", &why))?;
-        let module = il::verify::verify(module).map_err(|why| at("its module is refused by the verifier", &why))?;
-        let program = match self.run.plan.engine {
-            Engine::Jit => {
-                let code = compiler::compile(&module, &self.compiler).map_err(|why| at("it does not compile", &why))?;
-                Program::load(self.platform, module, code)
-            }
-            Engine::Interpreter => Program::interpreted(self.platform, module),
-        };
-        let program = program.map_err(|why| at("it does not load", &why))?;
-        if let Some(slot) = self.programs.get_mut(index) {
-            *slot = Some(program.clone());
-        }
-        Ok(program)
-    }
+    Ok(list)
 }
 
 /// What the plan says about a VM, for the base.

@@ -10,7 +10,9 @@ mod boot;
 pub mod bundle;
 pub mod control;
 mod inject;
+mod load;
 pub mod plan;
 mod record;
 
 pub use boot::{Devices, Ended, LoadError, boot};
+pub use load::{MAX_PROGRAMS, ModuleLoader};

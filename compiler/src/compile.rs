@@ -3,7 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::ops::Range;
+use core::ops::{Deref, Range};
 
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
@@ -14,6 +14,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use il::instr::{Instr, Reader};
 use il::op::Op;
 use il::trap::TrapKind;
+use il::verify::VerifiedModule;
 use il::{FuncId, Hierarchy, Module};
 
 use crate::entry;
@@ -26,9 +27,10 @@ use crate::options::{Opt, Options};
 /// Functions start at multiples of this.
 const FUNCTION_ALIGN: usize = 16;
 
-/// A compilation under way. Between steps the caller may do other things.
-pub struct Compilation<'m> {
-    module: &'m Module,
+/// A compilation under way, of a module that it borrows or shares. Between steps the caller may do
+/// other things.
+pub struct Compilation<M> {
+    module: M,
     hierarchy: Hierarchy,
     effects: Effects,
     /// Which globals each `Symbol::Init` initialises.
@@ -50,22 +52,18 @@ pub struct Compilation<'m> {
 ///
 /// # Errors
 /// See [`CompileError`]; with a verified module only its size can be at fault.
-pub fn compile(module: &il::verify::VerifiedModule, options: &Options) -> Result<Compiled, CompileError> {
+pub fn compile(module: &VerifiedModule, options: &Options) -> Result<Compiled, CompileError> {
     let mut compilation = Compilation::new(module, options)?;
     while compilation.step()? {}
     Ok(compilation.finish())
 }
 
-impl<'m> Compilation<'m> {
+impl<M: Deref<Target = VerifiedModule>> Compilation<M> {
     /// Prepares to compile a module; nothing is compiled yet.
     ///
     /// # Errors
     /// The code generator refuses the options.
-    pub fn new(module: &'m il::verify::VerifiedModule, options: &Options) -> Result<Self, CompileError> {
-        Self::of(module, options)
-    }
-
-    pub(crate) fn of(module: &'m Module, options: &Options) -> Result<Self, CompileError> {
+    pub fn new(module: M, options: &Options) -> Result<Self, CompileError> {
         let isa = options.target()?;
         let choices = Choices {
             bounds: options.bounds,
@@ -75,18 +73,19 @@ impl<'m> Compilation<'m> {
             frontend: isa.frontend_config(),
         };
         let hierarchy = Hierarchy::new(&module.types);
-        let effects = Effects::of(module, &hierarchy);
+        let effects = Effects::of(&module, &hierarchy);
         let out = Compiled { func_refs: effects.func_refs.clone(), ..Compiled::default() };
+        let (inits, entries) = (inits(&module), entries(&module));
         let mut compilation = Compilation {
             module,
             hierarchy,
             effects,
-            inits: inits(module),
+            inits,
             isa,
             choices,
             context: Context::new(),
             frontend: FunctionBuilderContext::new(),
-            entries: entries(module),
+            entries,
             stubs: BTreeSet::new(),
             next: None,
             maps: MapsBuilder::default(),
@@ -150,7 +149,7 @@ impl<'m> Compilation<'m> {
                 let sig = &self.module.funcs.get(id.index()).ok_or(unverified)?.sig;
                 func.name = UserFuncName::User(symbol.to_name());
                 func.signature = lower::clif_signature(sig);
-                let program = Program { module: self.module, hierarchy: &self.hierarchy, effects: &self.effects };
+                let program = Program { module: &self.module, hierarchy: &self.hierarchy, effects: &self.effects };
                 let builder = FunctionBuilder::new(func, &mut self.frontend);
                 let outcome = lower::lower(program, id, self.choices, builder);
                 self.lowered(outcome)?;
@@ -159,7 +158,7 @@ impl<'m> Compilation<'m> {
                 let globals = self.inits.get(number as usize).cloned().unwrap_or_default();
                 func.name = UserFuncName::User(symbol.to_name());
                 func.signature = lower::clif_signature(&il::Signature::default());
-                let program = Program { module: self.module, hierarchy: &self.hierarchy, effects: &self.effects };
+                let program = Program { module: &self.module, hierarchy: &self.hierarchy, effects: &self.effects };
                 let builder = FunctionBuilder::new(func, &mut self.frontend);
                 let outcome = lower::lower_inits(program, globals, self.choices, builder);
                 self.lowered(outcome)?;
@@ -264,11 +263,11 @@ impl<'m> Compilation<'m> {
         };
         let known = lines.iter().filter(|line| !line.loc.is_default());
         let mut places: Vec<(u32, u32)> = known.map(|line| (start + line.start, line.loc.bits())).collect();
-        let mut loads = Loads::of(self.module, symbol);
+        let mut loads = Loads::of(&self.module, symbol);
         for trap in compiled.buffer.traps() {
             let place = body(trap.offset).filter(|bits| *bits != u32::MAX);
             let at = start + trap.offset;
-            out.traps.push((at, trap_kind(self.module, symbol, trap.code, place)));
+            out.traps.push((at, trap_kind(&self.module, symbol, trap.code, place)));
             if trap.code == LOAD_OUTSIDE
                 && let Some(user) = place
                 && let Some(load) = loads.used_by(user)

@@ -29,8 +29,10 @@ const MAKER: u32 = 12;
 fn types() -> Vec<TypeDef> {
     let field = |storage| StructField { mutable: false, storage };
     let number = || vec![field(Storage::Value(Type::I32))];
-    let structure =
-        |parent: Option<u32>, frozen, fields| TypeDef::Struct(StructDef { parent: parent.map(TypeId), frozen, fields });
+    let structure = |parent: Option<u32>, frozen, fields| {
+        let name = if frozen { "Frozen".into() } else { String::new() };
+        TypeDef::Struct(StructDef { parent: parent.map(TypeId), frozen, name, fields })
+    };
     let array = |mutable, element| TypeDef::Array(ArrayDef { mutable, element });
     let cap = |instructions: &[u8]| TypeDef::Cap(CapDef { isa: IsaId(0), instructions: instructions.to_vec() });
     vec![

@@ -142,7 +142,7 @@ fn deep_references(bytes: usize) -> Module {
     let mut module = function(&[Type::Str], &[Type::Ref(TypeId(1))], body);
     let field = StructField { mutable: false, storage: any };
     module.types = vec![
-        TypeDef::Struct(StructDef { parent: None, frozen: false, fields: vec![field] }),
+        TypeDef::Struct(StructDef { parent: None, frozen: false, name: String::new(), fields: vec![field] }),
         TypeDef::Array(ArrayDef { mutable: false, element: any }),
     ];
     module
@@ -159,7 +159,11 @@ fn many_casts(bytes: usize) -> Module {
     let mut module = function(&[Type::Any], &[], body);
     let parent = |at: u32| (!at.is_multiple_of(16)).then(|| TypeId(at - 1));
     module.types = (0..count)
-        .map(|at| TypeDef::Struct(StructDef { parent: parent(at), frozen: at % 16 == 15, fields: vec![] }))
+        .map(|at| {
+            let frozen = at % 16 == 15;
+            let name = if frozen { format!("F{at}") } else { String::new() };
+            TypeDef::Struct(StructDef { parent: parent(at), frozen, name, fields: vec![] })
+        })
         .collect();
     module
 }

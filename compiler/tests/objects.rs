@@ -20,7 +20,7 @@ fn of(ty: Type) -> Storage {
 }
 
 fn structure(parent: Option<TypeId>, fields: &[StructField]) -> TypeDef {
-    TypeDef::Struct(StructDef { parent, frozen: false, fields: fields.to_vec() })
+    TypeDef::Struct(StructDef { parent, frozen: false, name: String::new(), fields: fields.to_vec() })
 }
 
 fn array(mutable: bool, element: Storage) -> TypeDef {

@@ -19,7 +19,7 @@ fn base() -> Build {
     let mut build = Build::new();
     let field = StructField { mutable: true, storage: Storage::Value(Type::I32) };
     build.module.types = vec![
-        TypeDef::Struct(StructDef { parent: None, frozen: false, fields: vec![field] }),
+        TypeDef::Struct(StructDef { parent: None, frozen: false, name: String::new(), fields: vec![field] }),
         TypeDef::Array(ArrayDef { mutable: true, element: Storage::Value(Type::Any) }),
         TypeDef::Array(ArrayDef { mutable: true, element: Storage::Value(Type::V128) }),
     ];

@@ -48,7 +48,12 @@ fn turn(w: &mut Writer, round: u32) {
 fn types() -> Vec<TypeDef> {
     let field = |mutable| StructField { mutable, storage: Storage::Value(I32) };
     vec![
-        TypeDef::Struct(StructDef { parent: None, frozen: false, fields: vec![field(true), field(false)] }),
+        TypeDef::Struct(StructDef {
+            parent: None,
+            frozen: false,
+            name: String::new(),
+            fields: vec![field(true), field(false)],
+        }),
         TypeDef::Array(ArrayDef { mutable: false, element: Storage::Value(Type::Ref(TypeId(0))) }),
     ]
 }

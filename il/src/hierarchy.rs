@@ -131,6 +131,15 @@ impl Hierarchy {
         }
     }
 
+    /// Whether a value of this type may be an operand or result of a device instruction: what can be in a frozen
+    /// graph, `any`, and, as operands themselves, `buf` and capabilities.
+    pub fn is_carried(&self, ty: Type) -> bool {
+        match ty.def() {
+            Some(id) => self.cap(id).is_some() || self.is_sendable_object(ty),
+            None => ty.is_sendable(),
+        }
+    }
+
     /// The table.
     pub fn defs(&self) -> &[TypeDef] {
         &self.defs

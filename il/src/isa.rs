@@ -5,6 +5,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt::Write;
 
+use crate::shape::Shapes;
 use crate::types::Type;
 
 /// A named, versioned set of device instructions that one kind of VM executes.
@@ -90,22 +91,38 @@ impl InstructionSet {
         self.events.iter().find(|e| e.name == name)
     }
 
-    /// BLAKE3 of set, number, name and types of an instruction (`il-grammar` rule 14).
-    pub fn instruction_hash(&self, instruction: &Instruction) -> [u8; 32] {
+    /// All operands and results of its instructions, and all operands of its events.
+    pub fn fields(&self) -> impl Iterator<Item = &Field> {
+        let instructions = self.instructions.iter();
+        let instructions = instructions.flat_map(|one| one.params.iter().chain(one.results.as_deref().unwrap_or(&[])));
+        instructions.chain(self.events.iter().flat_map(|one| one.params.iter()))
+    }
+
+    /// BLAKE3 of set, number, name and types of an instruction (`il-grammar` rule 14). `shapes` are those of the module
+    /// that the set stands in, [`Shapes::NONE`] for a built-in set.
+    pub fn instruction_hash(&self, instruction: &Instruction, shapes: &Shapes<'_>) -> [u8; 32] {
         let results = instruction.results.as_deref();
-        self.signature_hash(u16::from(instruction.opcode), &instruction.name, &instruction.params, results)
+        self.signature_hash(u16::from(instruction.opcode), &instruction.name, &instruction.params, results, shapes)
     }
 
     /// The same for an event, whose number is `0x8000 + number`.
-    pub fn event_hash(&self, event: &Event) -> [u8; 32] {
-        self.signature_hash(EVENT_BASE + u16::from(event.number), &event.name, &event.params, None)
+    pub fn event_hash(&self, event: &Event, shapes: &Shapes<'_>) -> [u8; 32] {
+        self.signature_hash(EVENT_BASE + u16::from(event.number), &event.name, &event.params, None, shapes)
     }
 
-    fn signature_hash(&self, number: u16, name: &str, params: &[Field], results: Option<&[Field]>) -> [u8; 32] {
+    fn signature_hash(
+        &self,
+        number: u16,
+        name: &str,
+        params: &[Field],
+        results: Option<&[Field]>,
+        shapes: &Shapes<'_>,
+    ) -> [u8; 32] {
         let mut text = String::new();
         let list = |text: &mut String, fields: &[Field]| {
             for field in fields {
-                let _ = write!(text, "{},", field.ty);
+                // The verifier refuses types that have no description.
+                let _ = write!(text, "{},", shapes.describe(field.ty).unwrap_or_default());
             }
         };
         let _ = write!(text, "{}@{} {number} {name}(", self.name, self.version);

@@ -8,6 +8,8 @@
 //! operands       one word each: integers zero-extended, floats by their bits, bool 0 or 1,
 //!                v128 = two words, the low half first,
 //!                buf = index into the packet's attachment list,
+//!                any, capability, frozen struct or array = the same,
+//!                ?T of these, ?str = 0 for null, else index + 1,
 //!                str = byte length, then the bytes, padded with zeros to a word
 //! reply          head with opcode 0, one word status, then the results if the status is 0
 //! ```
@@ -22,7 +24,7 @@ use crate::types::Type;
 
 /// A packet's greatest length in words: 64 KiB.
 pub const MAX_WORDS: usize = 8192;
-/// Most buffers that one packet can carry.
+/// Most attachments that one packet can carry.
 pub const MAX_ATTACHMENTS: usize = 64;
 /// Most operands or results of one instruction.
 pub const MAX_OPERANDS: usize = 16;
@@ -69,6 +71,33 @@ pub enum Value<'a> {
     Str(&'a str),
     /// `buf`: index into the attachment list
     Buf(u32),
+    /// `any`, a capability, a frozen struct or array: index into the attachment list
+    Ref(u32),
+    /// The same of a type that has null, and `?str`.
+    OptRef(Option<u32>),
+}
+
+impl Value<'_> {
+    /// The attachment that it names.
+    #[inline]
+    pub const fn attachment(&self) -> Option<u32> {
+        match self {
+            Value::Buf(index) | Value::Ref(index) => Some(*index),
+            Value::OptRef(index) => *index,
+            Value::I32(_) | Value::I64(_) | Value::F32(_) | Value::F64(_) | Value::V128(_) => None,
+            Value::Bool(_) | Value::Str(_) => None,
+        }
+    }
+
+    /// The same value, naming another attachment.
+    pub const fn renumbered(self, index: u32) -> Self {
+        match self {
+            Value::Buf(_) => Value::Buf(index),
+            Value::Ref(_) => Value::Ref(index),
+            Value::OptRef(Some(_)) => Value::OptRef(Some(index)),
+            other => other,
+        }
+    }
 }
 
 /// Splits a packet into its instructions: (head, operand words). Total: any words are accepted,
@@ -118,8 +147,11 @@ impl<'a> Reader<'a> {
             Type::Bool if word <= 1 => Value::Bool(word == 1),
             Type::Buf => Value::Buf(low.map_err(|_| Status::BadOperand)?),
             Type::Str => Value::Str(self.bytes(word)?),
-            Type::Bool | Type::BufRef | Type::OptBuf | Type::OptStr => return Err(Status::BadOperand),
-            Type::Any | Type::OptAny | Type::Ref(_) | Type::Opt(_) => return Err(Status::BadOperand),
+            Type::Any | Type::Ref(_) => Value::Ref(low.map_err(|_| Status::BadOperand)?),
+            Type::OptAny | Type::Opt(_) | Type::OptStr => {
+                Value::OptRef(low.map_err(|_| Status::BadOperand)?.checked_sub(1))
+            }
+            Type::Bool | Type::BufRef | Type::OptBuf => return Err(Status::BadOperand),
         })
     }
 
@@ -158,7 +190,7 @@ pub fn check(params: &[Field], words: &[u64], attachments: usize) -> Result<(), 
     let mut reader = Reader::new(words);
     let mut seen = 0u64;
     for param in params {
-        if let Value::Buf(index) = reader.next(param.ty)? {
+        if let Some(index) = reader.next(param.ty)?.attachment() {
             if index as usize >= attachments.min(MAX_ATTACHMENTS) || seen & 1 << index != 0 {
                 return Err(Status::BadOperand);
             }
@@ -193,7 +225,8 @@ impl Builder {
             Value::F64(value) => self.words.push(value.to_bits()),
             Value::V128(value) => self.words.extend([value as u64, (value >> 64) as u64]),
             Value::Bool(value) => self.words.push(u64::from(value)),
-            Value::Buf(index) => self.words.push(u64::from(index)),
+            Value::Buf(index) | Value::Ref(index) => self.words.push(u64::from(index)),
+            Value::OptRef(index) => self.words.push(index.map_or(0, |index| u64::from(index) + 1)),
             Value::Str(text) => {
                 self.words.push(text.len() as u64);
                 for chunk in text.as_bytes().chunks(8) {
@@ -241,5 +274,22 @@ mod tests {
         assert_eq!(Reader::new(&[2]).next(Type::Bool), Err(Status::BadOperand));
         assert_eq!(Reader::new(&[1, 0x4141]).next(Type::Str), Err(Status::BadOperand), "padding");
         assert_eq!(Reader::new(&[u64::MAX]).next(Type::Str), Err(Status::BadOperand));
+    }
+
+    #[test]
+    fn attachments_are_named_once_and_null_is_no_attachment() {
+        let field = |ty| Field { name: "".into(), ty };
+        let params = [Type::Any, Type::OptAny, Type::Buf, Type::OptStr].map(field);
+        let mut builder = Builder::default();
+        for value in [Value::Ref(1), Value::OptRef(Some(0)), Value::Buf(2), Value::OptRef(None)] {
+            builder.push(value);
+        }
+        assert_eq!(builder.words, [1, 1, 2, 0]);
+        assert_eq!(check(&params, &builder.words, 3), Ok(()));
+        let refused = |words: [u64; 4], attachments| check(&params, &words, attachments) == Err(Status::BadOperand);
+        assert!(refused([1, 1, 2, 0], 2), "not there");
+        assert!(refused([0, 1, 2, 0], 3), "twice");
+        assert!(refused([1, 1 << 32, 2, 0], 3) && refused([1 << 32, 1, 2, 0], 3), "too wide");
+        assert!(refused([1, u64::MAX, 2, 0], 3));
     }
 }

@@ -4,6 +4,7 @@
 //! type table ([`TypeDef`]): structs by declaration, arrays, function types and capability types by shape,
 //! each shape once. Subtyping is answered by [`crate::Hierarchy`].
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -167,10 +168,16 @@ impl Type {
         }
     }
 
-    /// Whether a value of this type may be an operand or result of a device instruction: numbers, `str`, `buf`.
-    /// Objects and capabilities in packets come with the channels that carry them.
+    /// Whether a value of this type may be an operand or result of a device instruction. What has a definition is
+    /// answered for by [`crate::Hierarchy::is_carried`], and not here.
     pub const fn is_sendable(self) -> bool {
-        self.is_number() || matches!(self, Type::Str | Type::Buf)
+        self.is_number() || matches!(self, Type::Str | Type::Buf | Type::Any | Type::OptAny | Type::OptStr)
+    }
+
+    /// Whether an operand of this type is a word that names an attachment of its packet, or null: a reference, but
+    /// for a `str`, whose bytes stand in the packet.
+    pub const fn is_attached(self) -> bool {
+        self.is_reference() && !matches!(self, Type::Str)
     }
 }
 
@@ -241,13 +248,16 @@ pub struct StructField {
     pub storage: Storage,
 }
 
-/// `[frozen] struct NAME [: PARENT] { .. }`; equal by declaration, not by shape.
+/// `[frozen] struct NAME [: PARENT] { .. }`; equal by declaration within a module. A frozen one of another module is the
+/// same if [`crate::shape`] says so.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StructDef {
     /// The struct that it extends; stands before it in the table.
     pub parent: Option<TypeId>,
     /// Whether all values can be sent: no field is mutable, all are sendable, and substructs are frozen too.
     pub frozen: bool,
+    /// Of a frozen struct, its name: part of what other modules know it by. Of any other, empty.
+    pub name: String,
     /// Its own fields, which follow the inherited ones.
     pub fields: Vec<StructField>,
 }

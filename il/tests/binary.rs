@@ -151,8 +151,12 @@ fn signature() -> impl Strategy<Value = Signature> + Clone {
 
 fn type_def() -> impl Strategy<Value = TypeDef> {
     let field = (any::<bool>(), storage()).prop_map(|(mutable, storage)| StructField { mutable, storage });
-    let structs = (option::of(any::<u32>().prop_map(TypeId)), any::<bool>(), vec(field, 0..4))
-        .prop_map(|(parent, frozen, fields)| TypeDef::Struct(StructDef { parent, frozen, fields }));
+    let structs = (option::of(any::<u32>().prop_map(TypeId)), any::<bool>(), vec(field, 0..4)).prop_map(
+        |(parent, frozen, fields)| {
+            let name = if frozen { "Name".into() } else { String::new() };
+            TypeDef::Struct(StructDef { parent, frozen, name, fields })
+        },
+    );
     let arrays =
         (any::<bool>(), storage()).prop_map(|(mutable, element)| TypeDef::Array(ArrayDef { mutable, element }));
     let caps = (any::<u32>(), vec(any::<u8>(), 0..4))

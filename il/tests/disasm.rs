@@ -138,8 +138,13 @@ fn objects() -> Module {
     let fields =
         vec![value(false, Type::I32), value(true, Type::I64), value(true, Type::OptBuf), field(true, Storage::U8)];
     module.types = vec![
-        TypeDef::Struct(StructDef { parent: None, frozen: false, fields }),
-        TypeDef::Struct(StructDef { parent: Some(def::POINT), frozen: false, fields: vec![value(false, Type::Str)] }),
+        TypeDef::Struct(StructDef { parent: None, frozen: false, name: String::new(), fields }),
+        TypeDef::Struct(StructDef {
+            parent: Some(def::POINT),
+            frozen: false,
+            name: String::new(),
+            fields: vec![value(false, Type::Str)],
+        }),
         array(false, Type::I32),
         array(true, Type::I32),
         array(true, Type::OptBuf),

@@ -162,7 +162,7 @@ pub enum Engine {
 #[derive(Debug)]
 pub struct Program {
     engine: Engine,
-    module: VerifiedModule,
+    module: Arc<VerifiedModule>,
     compiled: Compiled,
     code: Pages,
     code_bytes: u64,
@@ -177,22 +177,29 @@ impl Program {
     ///
     /// # Errors
     /// If the platform has no memory, or the code does not link.
-    pub fn load(platform: PlatformRef, module: VerifiedModule, compiled: Compiled) -> Result<Arc<Program>, LoadError> {
-        Program::place(platform, module, compiled, Engine::Jit)
+    pub fn load(
+        platform: PlatformRef,
+        module: impl Into<Arc<VerifiedModule>>,
+        compiled: Compiled,
+    ) -> Result<Arc<Program>, LoadError> {
+        Program::place(platform, module.into(), compiled, Engine::Jit)
     }
 
     /// A program without machine code: its VMs are interpreted.
     ///
     /// # Errors
     /// If the platform has no memory.
-    pub fn interpreted(platform: PlatformRef, module: VerifiedModule) -> Result<Arc<Program>, LoadError> {
-        Program::place(platform, module, Compiled::default(), Engine::Interpreter)
+    pub fn interpreted(
+        platform: PlatformRef,
+        module: impl Into<Arc<VerifiedModule>>,
+    ) -> Result<Arc<Program>, LoadError> {
+        Program::place(platform, module.into(), Compiled::default(), Engine::Interpreter)
     }
 
     #[allow(clippy::arc_with_non_send_sync)] // shared between VMs of one core now, of several later
     fn place(
         platform: PlatformRef,
-        module: VerifiedModule,
+        module: Arc<VerifiedModule>,
         mut compiled: Compiled,
         engine: Engine,
     ) -> Result<Arc<Program>, LoadError> {

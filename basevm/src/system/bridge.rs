@@ -66,6 +66,6 @@ impl System {
 
     /// The number of the channel behind a slot, as a stream has it.
     pub fn channel_number(&self, vm: VmId, slot: usize) -> Option<u32> {
-        Some(self.vms.get(vm.0 as usize)?.link(slot)?.channel.0)
+        Some(self.vms.get(vm.0)?.link(slot)?.channel.0)
     }
 }

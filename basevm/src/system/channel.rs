@@ -26,6 +26,11 @@ pub const MAX_UNANSWERED: usize = 64;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct ChannelId(pub u32);
 
+impl ChannelId {
+    /// Names no channel.
+    pub const NONE: ChannelId = ChannelId(u32::MAX);
+}
+
 /// Which channel, and since which revocation: what a slot holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Link {
@@ -49,6 +54,8 @@ pub(crate) struct Channel {
     /// The sender's slot.
     pub slot: u32,
     pub receiver: VmId,
+    /// Where it stands among those that end at its receiver.
+    pub incoming_at: usize,
     pub generation: u32,
     /// Instructions that may be sent.
     pub ops: Mask,
@@ -72,6 +79,7 @@ impl Channel {
             sender,
             slot,
             receiver,
+            incoming_at: 0,
             generation: 1,
             ops,
             events,
@@ -82,6 +90,12 @@ impl Channel {
             next_serial: 1,
             next_tag: 1,
         }
+    }
+
+    /// One that was forgotten.
+    pub fn gone() -> Channel {
+        let gone = VmId(u32::MAX);
+        Channel { closed: Some(Status::PeerGone), ..Channel::new(gone, 0, gone, Mask::NONE, Mask::NONE) }
     }
 
     /// A tag that no request under way has; never 0.

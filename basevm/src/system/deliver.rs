@@ -201,9 +201,13 @@ impl System {
 
     /// Wakes the sender if it waited for room, or for all to be executed.
     pub(super) fn check_drained(&mut self, id: ChannelId) {
-        let channel = &mut self.channels[id.0 as usize];
+        let Some(channel) = self.channels.get_mut(id.0) else { return };
         let sender = channel.sender;
-        let Body::Il(il) = &mut self.vms[sender.0 as usize].body else { return };
+        let Some(vm) = self.vms.get_mut(sender.0) else { return };
+        if vm.fate.is_some() {
+            return self.leftover.channel(id);
+        }
+        let Body::Il(il) = &mut vm.body else { return };
         match core::mem::replace(&mut il.next, Next::Running) {
             Next::Blocked(Block::Credit { channel: waited, step }) if waited == id && channel.queued < CREDITS => {
                 il.next = Next::Retry(step);

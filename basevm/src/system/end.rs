@@ -24,26 +24,29 @@ impl System {
         let held = (core::mem::take(&mut vm.inbox), vm.work.take());
         vm.events_queued = 0;
         vm.lost.clear();
-        let (incoming, slots) = (core::mem::take(&mut vm.incoming), core::mem::take(&mut vm.slots));
+        let (incoming, slots, base) = (vm.incoming.clone(), core::mem::take(&mut vm.slots), vm.base);
         self.cancel_timers(id);
         self.services.retain(|service| *service != id);
         self.directory.withdraw(id);
         for channel in incoming {
             self.close(channel, Status::PeerGone);
+            self.leftover.channel(channel);
         }
-        for link in slots.into_iter().flatten() {
+        for link in slots.into_iter().flatten().chain(base) {
             // Its answers find nobody; its events have no handler.
             self.channel(link.channel).events = Mask::NONE;
+            self.leftover.channel(link.channel);
         }
         self.saw_end(id);
         drop(held);
         drop(body);
         self.note_outcome(id);
+        self.leftover.vm(id);
     }
 
     /// Ends a VM by the supervisor's decision, as if its `main` had returned.
     pub fn stop_vm(&mut self, id: VmId) {
-        if (id.0 as usize) < self.vms.len() && !matches!(self.vm_ref(id).body, Body::Base) {
+        if self.vm_ref(id).fate.is_none() && !matches!(self.vm_ref(id).body, Body::Base) {
             let _ = self.submit_all(id, None, true);
             self.end(id, Fate::Returned);
         }
@@ -52,7 +55,7 @@ impl System {
     /// Takes away what a VM was given in a slot, at once: what is under way and what is sent later
     /// fails with status 5. Whether there was anything to take.
     pub fn revoke(&mut self, id: VmId, slot: usize) -> bool {
-        let Some(link) = self.vms.get(id.0 as usize).and_then(|vm| vm.link(slot)) else { return false };
+        let Some(link) = self.vms.get(id.0).and_then(|vm| vm.link(slot)) else { return false };
         let channel = self.channel(link.channel);
         if channel.generation != link.generation {
             return false;
@@ -66,7 +69,7 @@ impl System {
 
     /// Takes away all but these instructions and events of what a VM was given in a slot.
     pub fn narrow(&mut self, id: VmId, slot: usize, ops: Mask, events: Mask) -> bool {
-        let Some(Link { channel, .. }) = self.vms.get(id.0 as usize).and_then(|vm| vm.link(slot)) else { return false };
+        let Some(Link { channel, .. }) = self.vms.get(id.0).and_then(|vm| vm.link(slot)) else { return false };
         let channel = self.channel(channel);
         channel.ops = channel.ops.intersect(ops);
         channel.events = channel.events.intersect(events);

@@ -114,7 +114,7 @@ impl System {
         let ExternalOptions { vm, wants, silent } = options;
         let account = Account::new(vm.memory_bytes);
         let external = External { wants, silent, ..External::default() };
-        let id = self.insert(Vm::new(vm, account, Body::External(external)));
+        let id = self.insert(Vm::new(vm, account, Body::External(external)))?;
         self.introduce_external(id)?;
         Ok(id)
     }
@@ -126,7 +126,7 @@ impl System {
     /// `NotPermitted` without a capability in this slot, `Busy` if the channel is full, and what ended
     /// the channel if it is closed.
     pub fn send(&mut self, id: VmId, slot: usize, words: Vec<u64>, attachments: Vec<Attachment>) -> Result<(), Status> {
-        let link = self.vms.get(id.0 as usize).and_then(|vm| vm.link(slot)).ok_or(Status::NotPermitted)?;
+        let link = self.vms.get(id.0).and_then(|vm| vm.link(slot)).ok_or(Status::NotPermitted)?;
         let channel = self.channel_ref(link.channel);
         if let Some(status) = channel.closed {
             return Err(status);
@@ -148,7 +148,7 @@ impl System {
 
     /// The next thing that came for an external VM.
     pub fn receive(&mut self, id: VmId) -> Option<Incoming> {
-        match &mut self.vms.get_mut(id.0 as usize)?.body {
+        match &mut self.vms.get_mut(id.0)?.body {
             Body::External(external) => external.incoming.pop_front(),
             _ => None,
         }
@@ -156,14 +156,13 @@ impl System {
 
     /// The memory account of a VM, for those who send buffers on its behalf, or watch its quota.
     pub fn account(&self, id: VmId) -> Option<alloc::sync::Arc<Account>> {
-        Some(self.vms.get(id.0 as usize)?.account.clone())
+        Some(self.vms.get(id.0)?.account.clone())
     }
 
     /// The VM of this name, or `name/index`.
     pub fn find(&self, address: &str) -> Option<VmId> {
         let named = |vm: &&Vm| vm.address() == address || vm.name == address && vm.index == 0;
-        let at = self.vms.iter().position(|vm| named(&vm))?;
-        Some(VmId(at as u32))
+        self.vms.iter().find(|(_, vm)| named(vm)).map(|(number, _)| VmId(number))
     }
 }
 

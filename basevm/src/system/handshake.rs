@@ -98,6 +98,8 @@ pub enum Refusal {
     Panicked,
     /// It did not complete the handshake in time.
     Late,
+    /// The base has no room for another VM.
+    TooMany,
 }
 
 impl fmt::Display for Refused {
@@ -135,6 +137,7 @@ impl fmt::Display for Refusal {
                 )
             }
             Refusal::Start(status) => write!(f, "it could not start: {status}"),
+            Refusal::TooMany => write!(f, "there are {} VMs already", super::table::MAX_ENTRIES),
             Refusal::Panicked => f.write_str("it panicked while starting"),
             Refusal::Late => write!(f, "it did not complete the handshake within {} ms", HANDSHAKE_LIMIT / 1_000_000),
         }
@@ -283,7 +286,7 @@ impl System {
         let plans = loop {
             let announced = |vm: &super::vm::Vm| vm.fate.is_none() && vm.session.stage == Stage::Announced;
             let ids: Vec<VmId> =
-                (0..self.vms.len()).filter(|at| announced(&self.vms[*at])).map(|at| VmId(at as u32)).collect();
+                self.vms.iter().filter(|(_, vm)| announced(vm)).map(|(number, _)| VmId(number)).collect();
             let (mut plans, mut refused) = (Vec::new(), false);
             for id in ids {
                 match self.plan(id) {

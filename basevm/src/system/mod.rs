@@ -21,11 +21,14 @@ mod external;
 mod grants;
 mod handshake;
 mod il_vm;
+mod loader;
 mod mask;
 mod observe;
+mod reap;
 mod report;
 mod rust_vm;
 mod schedule;
+mod table;
 mod vm;
 
 use alloc::boxed::Box;
@@ -43,14 +46,17 @@ pub use events::MAX_EVENTS;
 pub use external::{ExternalOptions, Incoming, Wanted};
 pub use grants::{BadGrant, Grants};
 pub use handshake::{HANDSHAKE_LIMIT, Refusal, Refused};
+pub use loader::{Compiling, Loader, Loading};
 pub use mask::Mask;
 pub use observe::{ChannelSeen, Observed, Observer, Seen, TurnKind, Usage, VmSeen};
+pub use reap::TableSizes;
 pub use report::{VmInfo, VmKind};
 pub use vm::Fate;
 
 use channel::{Channel, ChannelId, Executes};
 use directory::Directory;
 use schedule::Timer;
+use table::Table;
 use vm::{Body, IlVm, Main, Next, RustVm, Vm};
 
 use crate::arena::{self, ArenaId};
@@ -210,10 +216,18 @@ impl StopHandle {
 pub struct System {
     platform: PlatformRef,
     options: SystemOptions,
-    /// By [`VmId`]; the base is the first. A number is never used twice.
-    vms: Vec<Vm>,
+    /// By [`VmId`]; the base is the first.
+    vms: Table<Vm>,
+    /// What a number names that is out of date: a VM that has ended.
+    gone: Box<Vm>,
     /// By [`ChannelId`].
-    channels: Vec<Channel>,
+    channels: Table<Channel>,
+    /// What a number names that is out of date: a closed channel.
+    closed: Box<Channel>,
+    /// Channels and ended VMs that may be forgotten, once no operation is under way that knows their numbers.
+    leftover: reap::Leftover,
+    /// The VMs that were forgotten last.
+    ended: VecDeque<(VmInfo, Fate)>,
     /// VMs written in Rust, which wakers may wake.
     services: Vec<VmId>,
     directory: Directory,
@@ -232,6 +246,7 @@ pub struct System {
     first_failure: Option<EndReason>,
     /// Who is told what happens.
     watch: Option<Box<observe::Watch>>,
+    loader: Option<Box<dyn Loader>>,
 }
 
 impl fmt::Debug for System {
@@ -247,11 +262,17 @@ impl System {
         let mut base = Vm::new(base, Account::new(DEFAULT_MEMORY_BYTES), Body::Base);
         base.executes = Some(Arc::new(Executes::new(base::SET.clone())));
         base.session.stage = vm::Stage::Ready;
+        let mut vms = Table::new();
+        let _ = vms.insert(base);
         System {
             platform,
             options,
-            vms: alloc::vec![base],
-            channels: Vec::new(),
+            vms,
+            gone: Box::new(Vm::gone()),
+            channels: Table::new(),
+            closed: Box::new(Channel::gone()),
+            leftover: reap::Leftover::default(),
+            ended: VecDeque::new(),
             services: Vec::new(),
             directory: Directory::default(),
             ready: VecDeque::new(),
@@ -264,6 +285,7 @@ impl System {
             outcome: None,
             first_failure: None,
             watch: None,
+            loader: None,
         }
     }
 
@@ -309,9 +331,9 @@ impl System {
         self.trace(format_args!("start {}: Rust, {} bytes at most", options.name, options.memory_bytes));
         let waker = Waker::new(self.platform.waker());
         let body = RustVm { service: Some(service), waker, arena, contained, wake_at: None, pending: false };
-        let id = self.insert(Vm::new(options, account, Body::Rust(body)));
+        let id = self.insert(Vm::new(options, account, Body::Rust(body)))?;
         self.services.push(id);
-        self.vms[id.0 as usize].executes = Some(Arc::new(Executes::new(hello.provides.clone())));
+        self.vm(id).executes = Some(Arc::new(Executes::new(hello.provides.clone())));
         self.introduce_service(id, hello.provides)?;
         Ok(id)
     }
@@ -335,39 +357,45 @@ impl System {
         ));
         let instance = Instance::new(self.platform, program.clone(), account.clone(), options.stack_bytes)
             .map_err(|error| Refused { vm: options.name.clone(), why: Refusal::Load(error) })?;
-        let id = self.insert(Vm::new(options, account, Body::Il(Box::new(IlVm::new(instance)))));
+        let id = self.insert(Vm::new(options, account, Body::Il(Box::new(IlVm::new(instance)))))?;
         self.introduce_program(id, &program)?;
         Ok(id)
     }
 
-    fn insert(&mut self, vm: Vm) -> VmId {
-        let id = VmId(self.vms.len() as u32);
-        self.vms.push(vm);
-        id
+    fn insert(&mut self, vm: Vm) -> Result<VmId, Refused> {
+        self.vms.insert(vm).map(VmId).map_err(|vm| Refused { vm: vm.name, why: Refusal::TooMany })
     }
 
+    #[inline]
     fn vm(&mut self, id: VmId) -> &mut Vm {
-        &mut self.vms[id.0 as usize]
+        self.vms.get_mut(id.0).unwrap_or(&mut self.gone)
     }
 
+    #[inline]
     fn vm_ref(&self, id: VmId) -> &Vm {
-        &self.vms[id.0 as usize]
+        self.vms.get(id.0).unwrap_or(&self.gone)
     }
 
+    #[inline]
     fn channel(&mut self, id: ChannelId) -> &mut Channel {
-        &mut self.channels[id.0 as usize]
+        self.channels.get_mut(id.0).unwrap_or(&mut self.closed)
     }
 
+    #[inline]
     fn channel_ref(&self, id: ChannelId) -> &Channel {
-        &self.channels[id.0 as usize]
+        self.channels.get(id.0).unwrap_or(&self.closed)
     }
 
+    /// Adds a channel; the number of a closed one if there are too many.
     fn add_channel(&mut self, channel: Channel) -> ChannelId {
-        let id = ChannelId(self.channels.len() as u32);
-        let receiver = channel.receiver;
-        self.channels.push(channel);
+        let (sender, receiver) = (channel.sender, channel.receiver);
+        let Ok(id) = self.channels.insert(channel).map(ChannelId) else { return ChannelId::NONE };
+        self.vm(sender).channels += 1;
+        self.vm(receiver).channels += 1;
+        let at = self.vm(receiver).incoming.len();
         self.vm(receiver).incoming.push(id);
         self.saw_channel(id);
+        self.channel(id).incoming_at = at;
         id
     }
 

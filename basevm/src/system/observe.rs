@@ -13,7 +13,7 @@ use il::packet::Head;
 use il::trap::Status;
 
 use super::channel::{ChannelId, Delivery, Link};
-use super::vm::{Body, Fate, Main, Next};
+use super::vm::{BASE, Body, Fate, Main, Next, Vm};
 use super::{Mask, System, VmKind};
 use crate::attachment::Attachment;
 use crate::engine::Packet;
@@ -215,12 +215,10 @@ impl System {
     /// Tells `observer` of all that happens from here on; of the VMs and channels that there are, first.
     pub fn observe(&mut self, observer: Box<dyn Observer>) {
         self.watch = Some(Box::new(Watch { observer, packets: 0, running: Vec::new(), since: self.platform.now() }));
-        for at in 0..self.vms.len() {
-            self.saw_vm(VmId(at as u32));
-        }
-        for at in 0..self.channels.len() {
-            self.saw_channel(ChannelId(at as u32));
-        }
+        let vms: Vec<VmId> = self.vms.iter().map(|(number, _)| VmId(number)).collect();
+        vms.into_iter().for_each(|id| self.saw_vm(id));
+        let channels: Vec<ChannelId> = self.channels.iter().map(|(number, _)| ChannelId(number)).collect();
+        channels.into_iter().for_each(|id| self.saw_channel(id));
     }
 
     /// Tells the observer what each VM uses and how the run ended, and lets it go.
@@ -233,21 +231,18 @@ impl System {
 
     /// What each VM that has not ended uses. Processor time and packets are counted while there is an observer.
     pub fn usage(&self) -> Vec<Usage> {
-        let alive = |info: &super::VmInfo| info.kind != VmKind::Ended;
-        let usage = |info: super::VmInfo| {
-            let vm = self.vm_ref(info.id);
-            Usage {
-                vm: info.id,
-                processor: vm.meter.processor,
-                memory: info.memory_used,
-                memory_limit: info.memory_limit,
-                sent: vm.meter.sent,
-                executed: info.executed,
-                queued: vm.inbox.len() + usize::from(vm.work.is_some()),
-                state: info.state,
-            }
+        let alive = self.vms.iter().filter(|(number, vm)| VmId(*number) != BASE && vm.fate.is_none());
+        let usage = |(number, vm): (u32, &Vm)| Usage {
+            vm: VmId(number),
+            processor: vm.meter.processor,
+            memory: vm.account.used() + self.arena_bytes(vm),
+            memory_limit: vm.account.limit(),
+            sent: vm.meter.sent,
+            executed: vm.executed,
+            queued: vm.inbox.len() + usize::from(vm.work.is_some()),
+            state: self.state(vm),
         };
-        self.list().into_iter().filter(alive).map(usage).collect()
+        alive.map(usage).collect()
     }
 
     fn tell(&mut self, what: Seen<'_>) {
@@ -409,7 +404,7 @@ impl System {
         let elapsed = now.saturating_sub(watch.since);
         watch.since = now;
         if let Some(id) = watch.running.last().copied()
-            && let Some(vm) = self.vms.get_mut(id.0 as usize)
+            && let Some(vm) = self.vms.get_mut(id.0)
         {
             vm.meter.processor += elapsed;
         }

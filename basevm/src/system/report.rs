@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::System;
-use super::vm::{Block, Body, Fate, Main, Next, Stage, Vm};
+use super::vm::{BASE, Block, Body, Fate, Main, Next, Stage, Vm};
 use crate::arena::{self, ArenaId};
 use crate::service::VmId;
 
@@ -46,12 +46,14 @@ pub struct VmInfo {
 }
 
 impl System {
-    /// All VMs but the base, also those that have ended.
+    /// All VMs but the base: first those that have ended and were forgotten (the last of them), then the others.
     pub fn list(&self) -> Vec<VmInfo> {
-        self.vms.iter().enumerate().skip(1).map(|(at, vm)| self.info(VmId(at as u32), vm)).collect()
+        let others = self.vms.iter().map(|(number, vm)| (VmId(number), vm)).filter(|(id, _)| *id != BASE);
+        let ended = self.ended.iter().map(|(info, _)| info.clone());
+        ended.chain(others.map(|(id, vm)| self.info(id, vm))).collect()
     }
 
-    fn info(&self, id: VmId, vm: &Vm) -> VmInfo {
+    pub(super) fn info(&self, id: VmId, vm: &Vm) -> VmInfo {
         VmInfo {
             id,
             address: vm.address(),
@@ -71,7 +73,7 @@ impl System {
     }
 
     /// What a Rust VM has allocated for itself.
-    fn arena_bytes(&self, vm: &Vm) -> u64 {
+    pub(super) fn arena_bytes(&self, vm: &Vm) -> u64 {
         match &vm.body {
             Body::Rust(rust) if rust.arena != ArenaId::BASE => arena::bytes(rust.arena) as u64,
             _ => 0,
@@ -90,7 +92,7 @@ impl System {
         Some(format!("{name} -> {} {{{rights}}}", target.address()))
     }
 
-    fn state(&self, vm: &Vm) -> String {
+    pub(super) fn state(&self, vm: &Vm) -> String {
         if let Some(fate) = &vm.fate {
             return match fate {
                 Fate::Returned => "ended".to_string(),
@@ -120,7 +122,8 @@ impl System {
 
     /// How a VM ended, once it has.
     pub fn fate(&self, id: VmId) -> Option<&Fate> {
-        self.vms.get(id.0 as usize)?.fate.as_ref()
+        let ended = || self.ended.iter().rev().find(|(info, _)| info.id == id).map(|(_, fate)| fate);
+        self.vms.get(id.0).map_or_else(ended, |vm| vm.fate.as_ref())
     }
 
     /// Logs a fault with its stack.

@@ -178,7 +178,7 @@ impl System {
 
     /// Answers a request of earlier, if the right is this VM's and the request still open.
     fn complete(&mut self, id: VmId, right: ReplyRight, result: Result<Reply, Status>) {
-        let Some(channel) = self.channels.get(right.channel as usize) else { return };
+        let Some(channel) = self.channels.get(right.channel) else { return };
         if channel.receiver != id {
             return; // Not this VM's to answer.
         }

@@ -95,6 +95,7 @@ impl System {
     }
 
     fn step(&mut self) -> Stretch {
+        self.reap();
         if self.platform.interrupt_word().load(Ordering::Relaxed) != 0 {
             self.tick();
         }
@@ -253,7 +254,7 @@ impl System {
             return None;
         }
         let pending = |body: &Body| matches!(body, Body::Rust(rust) if rust.pending);
-        let device_pending = self.vms.iter().any(|vm| pending(&vm.body));
+        let device_pending = self.services.iter().any(|id| pending(&self.vm_ref(*id).body));
         let virtual_clock = self.options.virtual_clock;
         self.saw_time_pass();
         let answer = self.platform.idle(Idle { now, next_timer, device_pending, virtual_clock, limit });
@@ -277,7 +278,9 @@ impl System {
         // A VM that only serves is drained with the channels that lead to it.
         let serves = |id: VmId| matches!(&self.vm_ref(id).body, Body::Il(il) if il.main == super::vm::Main::Gone);
         let counts = |id: VmId| ended_main(id) || serves(id);
-        self.channels.iter().all(|channel| channel.is_executed() || channel.closed.is_some() || !counts(channel.sender))
+        self.channels
+            .iter()
+            .all(|(_, channel)| channel.is_executed() || channel.closed.is_some() || !counts(channel.sender))
     }
 
     /// Notes how a main program ended; the run ends with the last one.
@@ -294,7 +297,7 @@ impl System {
         if reason != EndReason::Returned {
             self.first_failure.get_or_insert(reason);
         }
-        let alive = self.vms.iter().any(|vm| vm.options.is_main && vm.fate.is_none());
+        let alive = self.vms.iter().any(|(_, vm)| vm.options.is_main && vm.fate.is_none());
         if !alive {
             self.outcome = Some(worst);
         }

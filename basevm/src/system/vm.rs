@@ -100,6 +100,8 @@ pub(crate) struct Vm {
     pub slots: Vec<Option<Link>>,
     /// Channels that end here.
     pub incoming: Vec<ChannelId>,
+    /// How many channels begin or end here.
+    pub channels: usize,
     pub inbox: VecDeque<Delivery>,
     /// Events in the inbox.
     pub events_queued: usize,
@@ -263,6 +265,7 @@ impl Vm {
             base: None,
             slots: Vec::new(),
             incoming: Vec::new(),
+            channels: 0,
             inbox: VecDeque::new(),
             events_queued: 0,
             lost: BTreeMap::new(),
@@ -273,6 +276,12 @@ impl Vm {
             fate: None,
             meter: Meter::default(),
         }
+    }
+
+    /// A VM that has ended and was forgotten.
+    pub fn gone() -> Vm {
+        let options = VmOptions { name: "gone".into(), ..VmOptions::default() };
+        Vm { fate: Some(Fate::Returned), ..Vm::new(options, Account::new(0), Body::Gone) }
     }
 
     /// `name/index`, as the directory has it.

@@ -201,7 +201,8 @@ fn value(field: &Field, reader: &mut Reader<'_>, attachments: &[Attached]) -> Op
         Value::V128(number) => format!("{number:#034x}"),
         Value::Bool(truth) => truth.to_string(),
         Value::Str(text) => quoted(text),
-        Value::Buf(index) => attached(attachments.get(index as usize)),
+        Value::Buf(index) | Value::Ref(index) => attached(attachments.get(index as usize)),
+        Value::OptRef(index) => index.map_or_else(|| "null".to_owned(), |at| attached(attachments.get(at as usize))),
     })
 }
 

@@ -86,6 +86,7 @@ impl Packet {
                     }
                     Datum::Buf(core::mem::take(&mut self.attachments[index as usize]))
                 }
+                Word::Ref(_) | Word::OptRef(_) => return Err(Status::BadOperand),
             });
         }
         reader.finish()?;

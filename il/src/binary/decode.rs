@@ -203,12 +203,16 @@ fn struct_def(c: &mut Cursor<'_>, fields_left: &mut usize) -> Result<StructDef> 
         false => None,
     };
     let frozen = c.flag("whether a struct is frozen")?;
+    let name = match frozen {
+        true => c.text("a frozen struct's name", limits::NAME_BYTES)?,
+        false => String::new(),
+    };
     let fields = c.list("the number of fields", limits::FIELDS.min(*fields_left), |c| {
         let mutable = c.flag("whether a field is mutable")?;
         Ok(StructField { mutable, storage: c.storage("a field's type")? })
     })?;
     *fields_left -= fields.len();
-    Ok(StructDef { parent, frozen, fields })
+    Ok(StructDef { parent, frozen, name, fields })
 }
 
 fn signature(c: &mut Cursor<'_>) -> Result<Signature> {

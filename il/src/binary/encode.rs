@@ -181,6 +181,9 @@ fn struct_def(out: &mut Vec<u8>, found: &StructDef) {
         index(out, parent.0);
     }
     out.push(u8::from(found.frozen));
+    if found.frozen {
+        text(out, &found.name);
+    }
     list(out, &found.fields, |out, field| {
         out.push(u8::from(field.mutable));
         storage(out, field.storage);

@@ -32,7 +32,7 @@ pub use error::{BinaryError, Problem};
 /// The first four bytes of a module.
 pub const MAGIC: [u8; 4] = [0, b'i', b'l', b'b'];
 /// The format version that this crate reads and writes.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Bits of the required features that this crate knows: none as yet.
 pub const KNOWN_FEATURES: u64 = 0;
 /// Set in the kind of an optional section.

@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use super::diag::{Diagnostics, Sink, Span};
 use super::outline::{Item, ItemKind, outline};
 use super::{Options, Source, check, checked, load};
+use crate::Type;
 use crate::isa::{Event, Field, Instruction, InstructionSet};
 use crate::op::{Form, Op, OpInfo};
 
@@ -143,28 +144,29 @@ impl Notes {
     }
 
     /// An instruction set.
-    pub fn set(&mut self, span: Span, set: &InstructionSet) {
+    pub fn set(&mut self, span: Span, set: &InstructionSet, text: TypeText<'_>) {
         self.undeclared(span, set.path(), Meaning::InstructionSet, &set.doc, || {
             let (instructions, events) = (set.instructions.iter(), set.events.iter());
-            let lines = instructions.map(instruction_text).chain(events.map(event_text));
+            let lines =
+                instructions.map(|one| instruction_text(one, text)).chain(events.map(|one| event_text(one, text)));
             format!("isa {} {{\n{}}}", set.path(), lines.map(|line| format!("  {line}\n")).collect::<String>())
         });
     }
 
     /// An instruction of a set.
-    pub fn instruction(&mut self, span: Span, set: &InstructionSet, one: &Instruction) {
+    pub fn instruction(&mut self, span: Span, set: &InstructionSet, one: &Instruction, text: TypeText<'_>) {
         let name = format!("{}.{}", set.path(), one.name);
         self.undeclared(span, name, Meaning::Instruction, &one.doc, || {
-            format!("isa {} {{ {} }}", set.path(), instruction_text(one))
+            format!("isa {} {{ {} }}", set.path(), instruction_text(one, text))
         });
     }
 
     /// An event of a set.
-    pub fn event(&mut self, span: Span, set: &InstructionSet, one: &Event) {
+    pub fn event(&mut self, span: Span, set: &InstructionSet, one: &Event, text: TypeText<'_>) {
         // An instruction may have the same name.
         let name = format!("{}.event {}", set.path(), one.name);
         self.undeclared(span, name, Meaning::Event, &one.doc, || {
-            format!("isa {} {{ {} }}", set.path(), event_text(one))
+            format!("isa {} {{ {} }}", set.path(), event_text(one, text))
         });
     }
 
@@ -246,23 +248,26 @@ fn is_called(info: &OpInfo) -> bool {
     !matches!(info.form, Form::Infix | Form::Prefix | Form::Index | Form::IndexSet)
 }
 
-fn fields_text(fields: &[Field]) -> String {
+/// How a type is written.
+type TypeText<'a> = &'a dyn Fn(Type) -> String;
+
+fn fields_text(fields: &[Field], text: TypeText<'_>) -> String {
     let one = |field: &Field| match &*field.name {
-        "" => format!("{}", field.ty),
-        name => format!("{name}: {}", field.ty),
+        "" => text(field.ty),
+        name => format!("{name}: {}", text(field.ty)),
     };
     fields.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-fn instruction_text(instruction: &Instruction) -> String {
-    let results = instruction.results.as_deref().map(|results| format!(" -> ({})", fields_text(results)));
+fn instruction_text(instruction: &Instruction, text: TypeText<'_>) -> String {
+    let results = instruction.results.as_deref().map(|results| format!(" -> ({})", fields_text(results, text)));
     let Instruction { opcode, name, params, .. } = instruction;
-    format!("{opcode} {name}({}){}", fields_text(params), results.unwrap_or_default())
+    format!("{opcode} {name}({}){}", fields_text(params, text), results.unwrap_or_default())
 }
 
-fn event_text(event: &Event) -> String {
+fn event_text(event: &Event, text: TypeText<'_>) -> String {
     let coalesced = if event.coalesced { "coalesced " } else { "" };
-    format!("{coalesced}event {} {}({})", event.number, event.name, fields_text(&event.params))
+    format!("{coalesced}event {} {}({})", event.number, event.name, fields_text(&event.params, text))
 }
 
 /// `i32_u(f64) -> i32  // traps: ..`

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use super::error::Violation;
 use crate::instr::DecodeError;
 use crate::leb::LebError;
-use crate::{FieldId, FuncId, IsaId, LocalId, Module, Type, TypeDef, TypeId};
+use crate::{FieldId, FuncId, IsaId, LocalId, Module, Type, TypeDef, TypeId, limits};
 
 impl Violation {
     /// What is wrong and how to repair it.
@@ -37,7 +37,20 @@ impl Violation {
                 format!("`{}` cannot be the type of {place}; use another", text(ty))
             }
             Violation::NotCarried(ty) => {
-                format!("`{}` is not carried by packets yet; pass numbers, `str` or `buf`", text(ty))
+                format!(
+                    "`{}` cannot be an operand; numbers, `str`, `buf`, `any`, capabilities and frozen structs can",
+                    text(ty)
+                )
+            }
+            Violation::ShapeTooLarge(ty) => {
+                format!(
+                    "the description of `{}` has more than {} parts; send something smaller",
+                    text(ty),
+                    limits::SHAPE_PARTS
+                )
+            }
+            Violation::NamedStruct(id) => {
+                format!("`{}` is not frozen, so its name belongs into the names section", def(id))
             }
             Violation::ParentAfter { child, parent } => {
                 format!("`{}` extends `{}`, which must stand before it in the type table", def(child), def(parent))

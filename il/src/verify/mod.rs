@@ -16,6 +16,10 @@
 //!   or impure function; a program sends its own set's instructions only;
 //! - all of [`crate::limits`] hold.
 //!
+//! A module need not have `main`: one whose only entry is a `program` is a whole module too, and what a device VM is
+//! sent to run ([`crate::program`]). It wants and provides nothing, has neither memory nor `mut` globals, and the rules
+//! for programs above leave it no authority but the instructions of its set.
+//!
 //! Memory is proportional to the largest function and the type table; nothing here panics or recurses.
 
 mod body;

@@ -10,6 +10,7 @@ use super::error::Violation;
 use super::rule::{Result, ensure, some};
 use super::{Role, names, types};
 use crate::isa::{Field, InstructionSet};
+use crate::shape::Shapes;
 use crate::{Func, FuncId, Hierarchy, IsaId, Module, Names, Signature, Type, limits};
 
 /// Checks all tables; returns what bodies are checked against: the types' hierarchy and every function's role.
@@ -18,6 +19,8 @@ pub(super) fn check(module: &Module) -> Result<(Hierarchy, Vec<Role>)> {
     strings(module)?;
     module.isas.iter().try_for_each(isa)?;
     let hierarchy = types::check(module)?;
+    let (mut described, mut bytes) = (BTreeSet::new(), 0);
+    module.isas.iter().try_for_each(|set| carried(module, &hierarchy, set, &mut described, &mut bytes))?;
     uses(module)?;
     globals(module)?;
     memory(module)?;
@@ -58,7 +61,7 @@ fn sizes(module: &Module) -> Result {
 }
 
 #[cfg_attr(test, track_caller)]
-fn named(what: &'static str, name: &str, legal: fn(&str) -> bool) -> Result {
+pub(super) fn named(what: &'static str, name: &str, legal: fn(&str) -> bool) -> Result {
     limit("bytes of a name", name.len(), limits::NAME_BYTES)?;
     ensure!(legal(name), Violation::BadName { what, name: shortened(name) });
     Ok(())
@@ -124,7 +127,27 @@ fn fields(what: &'static str, most: usize, fields: &[Field]) -> Result {
         if !field.name.is_empty() {
             named("an operand", &field.name, names::is_identifier)?;
         }
-        ensure!(field.ty.is_sendable(), Violation::NotCarried(field.ty));
+    }
+    Ok(())
+}
+
+/// What operands are of can leave a VM, and other modules can know it again.
+fn carried(
+    module: &Module,
+    hierarchy: &Hierarchy,
+    set: &InstructionSet,
+    described: &mut BTreeSet<Type>,
+    bytes: &mut usize,
+) -> Result {
+    let shapes = Shapes::new(module);
+    for field in set.fields() {
+        types::known(module, field.ty)?;
+        ensure!(hierarchy.is_carried(field.ty), Violation::NotCarried(field.ty));
+        if field.ty.def().is_some() && described.insert(field.ty.non_null()) {
+            let text = some!(shapes.describe(field.ty.non_null()), Violation::ShapeTooLarge(field.ty));
+            *bytes += text.len();
+            limit("bytes of the descriptions of operands' types", *bytes, limits::SHAPE_BYTES)?;
+        }
     }
     Ok(())
 }

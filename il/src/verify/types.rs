@@ -168,8 +168,10 @@ fn frozen(hierarchy: &Hierarchy, id: TypeId, def: &StructDef) -> Result {
         ensure!(def.frozen, Violation::ThawsParent { child: id, parent });
     }
     if !def.frozen {
+        ensure!(def.name.is_empty(), Violation::NamedStruct(id));
         return Ok(());
     }
+    super::tables::named("a frozen struct", &def.name, super::names::is_identifier)?;
     for (at, field) in hierarchy.fields(id).iter().enumerate() {
         let field_id = crate::FieldId(at as u32);
         ensure!(!field.mutable, Violation::FrozenMut(id, field_id));

@@ -322,7 +322,12 @@ fn definitions(random: &mut Random) -> Vec<TypeDef> {
             Some(TypeDef::Struct(def)) => def.frozen,
             _ => random.percent(35),
         };
-        defs.push(TypeDef::Struct(StructDef { parent, frozen, fields: Vec::new() }));
+        defs.push(TypeDef::Struct(StructDef {
+            parent,
+            frozen,
+            name: if frozen { format!("F{}", defs.len()) } else { String::new() },
+            fields: Vec::new(),
+        }));
     }
     let push = |defs: &mut Vec<TypeDef>, def: TypeDef| {
         if !defs.contains(&def) {

@@ -32,6 +32,10 @@ pub enum Str {}
 #[derive(Clone, Copy, Debug)]
 pub enum Buf {}
 
+/// Operand type `?any`: its value is an index into the packet's attachment list, or null.
+#[derive(Clone, Copy, Debug)]
+pub enum OptAny {}
+
 /// Index into a packet's attachment list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Attachment(pub u32);
@@ -74,4 +78,21 @@ operand! {
     bool, Bool, bool, it => it, it;
     Str, Str, &'a str, it => it, it;
     Buf, Buf, Attachment, it => Attachment(it), it.0;
+}
+
+impl sealed::Sealed for OptAny {}
+impl Operand for OptAny {
+    const TYPE: Type = Type::OptAny;
+    type Value<'a> = Option<Attachment>;
+    /// The word is 0 for null, else the index plus 1.
+    #[inline]
+    fn read<'a>(reader: &mut Reader<'a>) -> Result<Option<Attachment>, Status> {
+        match reader.next(Type::I32)? {
+            Value::I32(word) => Ok((word as u32).checked_sub(1).map(Attachment)),
+            _ => Err(Status::BadOperand),
+        }
+    }
+    fn value(value: Self::Value<'_>) -> Value<'_> {
+        Value::I32(value.map_or(0, |Attachment(index)| index.wrapping_add(1)) as i32)
+    }
 }

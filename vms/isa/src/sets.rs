@@ -1,4 +1,4 @@
-//! The five device sets that every Cascade system has. The signatures are promises to programs.
+//! The sets of the five devices and of the base's two VMs. The signatures are promises to programs.
 
 use crate::instruction_set;
 
@@ -98,5 +98,53 @@ instruction_set! {
             /// is the time that it was due.
             1 tick = TICK { timer: i32, now: i64 };
         }
+    }
+}
+
+instruction_set! {
+    /// Who is there. A VM sees what its manifest lets it see (`sees`), and itself; what it does not see is
+    /// not there for it: not in a list, not in an event, not by its name.
+    pub mod directory = "cascade.directory" @ 1 {
+        /// Announces the caller under a further name; the index tells it from others of that name.
+        /// `attributes` are `key=value` pairs, separated by commas, or nothing. Status 1 (bad operand) if either
+        /// is malformed, 8 (quota) beyond 16 names. A VM is under its own name from its start.
+        1 announce = Announce { name: Str, attributes: Str } -> (index: i32);
+        /// Takes back all that the caller has announced. It stays under its own name.
+        2 withdraw = Withdraw -> ();
+        /// A capability to a visible VM that executes the set `isa`: of name `name`, or of any name if that is
+        /// empty; of index `index`, or the first that fits if that is negative. A `name` may end in attributes
+        /// that it must have, as in `echo?room=kitchen`. What comes can do what the caller's grants allow of
+        /// the set; it is null if there is no such VM, or nothing of it is granted.
+        3 lookup = Lookup { isa: Str, name: Str, index: i32 } -> (found: OptAny);
+        /// The visible VMs that execute the set `isa`, or any if that is empty; it may end in attributes as
+        /// in `demo.echo@1?room=kitchen`. One line a name: `name/index isa key=value,..`.
+        4 list = List { isa: Str } -> (vms: Str);
+        /// From now on `arrived` and `left` are raised at the caller for visible VMs that execute the set `isa`,
+        /// or for all if that is empty. Status 8 (quota) beyond 16 sets.
+        5 subscribe = Subscribe { isa: Str } -> ();
+        events {
+            /// A VM has announced itself, or was restarted.
+            1 arrived = ARRIVED { name: Str, index: i32, isa: Str };
+            /// A name is there no more.
+            2 left = LEFT { name: Str, index: i32, isa: Str };
+        }
+    }
+}
+
+instruction_set! {
+    /// VMs come and go. For supervisors and shells: without a manifest no program is granted it.
+    pub mod system = "cascade.system" @ 1 {
+        /// Starts a VM from the bytes of a module (`.ilb`) under this name, or the module's own if it is empty.
+        /// It is granted what `grants` lists, as far as the caller was granted it:
+        /// `display=fill_rect,present;disk=read;clock`. Its memory counts as the caller's too, and it ends
+        /// when the caller ends. Answers when it runs. Status 1 (bad operand): these bytes are no module, the name no
+        /// name or the grants no grants; 4 (not permitted): the caller does not have what it would be granted,
+        /// or it wants more; 8 (quota): there is no room for it. The log says more.
+        1 spawn = Spawn { module: Buf, name: Str, grants: Str } -> (vm: i32);
+        /// Ends a VM that the caller sees. Status 6 (peer gone) if there is no such VM, 4 (not permitted) if it is
+        /// a part of the base.
+        2 stop = Stop { vm: i32 } -> ();
+        /// The VMs that the caller sees, one line each: `number name/index isa: what it is doing`.
+        3 list = List -> (vms: Str);
     }
 }

@@ -48,7 +48,7 @@ macro_rules! instruction_set {
         $(#[doc = $set_doc])*
         pub mod $set {
             #[allow(unused_imports)]
-            use $crate::{Buf, Operand, Str};
+            use $crate::{Buf, Operand, OptAny, Str};
             #[allow(unused_imports)]
             use $crate::private::{
                 Builder, Cow, Event, Field, Infallible, Instruction, InstructionSet, PhantomData, Reader, Status,
@@ -133,14 +133,14 @@ macro_rules! instruction_set {
             /// The results of each waiting instruction, as values for its reply.
             pub mod reply {
                 #[allow(unused_imports)]
-                use $crate::{Buf, Operand, Str};
+                use $crate::{Buf, Operand, OptAny, Str};
                 $($crate::instruction_set!{@reply $name $(($($result: $result_ty),*))?})*
             }
 
             /// The events' numbers, and what they carry as values.
             pub mod event {
                 #[allow(unused_imports)]
-                use $crate::{Buf, Operand, Str};
+                use $crate::{Buf, Operand, OptAny, Str};
                 $($(
                     $(#[doc = $event_doc])*
                     pub const $EVENT: u8 = $number;

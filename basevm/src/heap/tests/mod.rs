@@ -32,7 +32,10 @@ fn field(ty: Type) -> StructField {
 }
 
 fn hierarchy() -> Hierarchy {
-    let structure = |frozen, fields: Vec<StructField>| TypeDef::Struct(StructDef { parent: None, frozen, fields });
+    let structure = |frozen, fields: Vec<StructField>| {
+        let name = if frozen { "Frozen".into() } else { String::new() };
+        TypeDef::Struct(StructDef { parent: None, frozen, name, fields })
+    };
     let array = |mutable, ty| TypeDef::Array(ArrayDef { mutable, element: Storage::Value(ty) });
     let fixed = |ty| StructField { mutable: false, storage: Storage::Value(ty) };
     let flag = StructField { mutable: false, storage: Storage::U8 };

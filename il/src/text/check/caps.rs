@@ -10,7 +10,7 @@ use super::super::ast::{Arg, Expr, ExprKind, Name};
 use super::super::diag::{Code, Report, Span, counted};
 use super::body::{Body, Found};
 use super::call::result_type;
-use super::sets::{signature_text, unknown_member};
+use super::sets::unknown_member;
 use super::typed::{Callee, Kind, Ty, Typed};
 use super::{Context, Entry, FuncKind};
 use crate::instr::Instr;
@@ -105,8 +105,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
 
     fn operands(&mut self, instruction: &Instruction, args: &'f [Arg<'f>], span: Span) -> Option<Vec<Typed>> {
         let params: Vec<Ty> = instruction.params.iter().map(|field| Ty::Of(field.ty)).collect();
-        self.args(args, &params, span, |_| {
-            let sig = signature_text(&instruction.params, instruction.results.as_deref());
+        self.args(args, &params, span, |body| {
+            let sig = body.cx.signature_text(&instruction.params, instruction.results.as_deref());
             let message =
                 format!("`{}` takes {}, not {}", instruction.name, counted(params.len(), "operand"), args.len());
             Report::new(Code::Count, span, message).hint(format!("it is declared as `{}{sig}`", instruction.name))

@@ -8,12 +8,12 @@ use super::super::ast::File;
 use super::super::diag::Span;
 use super::body::Body;
 use super::typed::Ty;
-use super::{Context, FuncKind, link};
+use super::{Context, FuncKind};
 use crate::instr::{Instr, Writer};
 use crate::isa::{Event, Instruction, InstructionSet};
-use crate::limits;
 use crate::types::{FuncId, IsaId, Type, TypeDef};
 use crate::{Export, Global, Module, Names, Program, Provides, TypeNames, Use};
+use crate::{limits, link};
 
 impl<'f> Context<'_, 'f, '_> {
     /// The module, from everything that was declared and emitted.

@@ -23,6 +23,7 @@ impl<'f> Context<'_, 'f, '_> {
         self.items(Self::declare_names);
         self.items(Self::resolve_import);
         self.declare_structs();
+        self.items(Self::declare_operands);
         self.items(Self::declare_types);
         self.signatures();
         self.items(Self::declare_duties);
@@ -145,30 +146,31 @@ impl<'f> Context<'_, 'f, '_> {
         }
     }
 
-    /// What enters and leaves a program travels in packets.
+    /// What enters and leaves a program travels in packets; capabilities stay outside.
     fn check_program_types(&mut self, func: &'f ast::Func<'f>, params: &[Ty], results: &[Ty]) {
         let declared = func.sig.params.iter().chain(func.sig.results.iter().flatten());
         for (param, ty) in declared.zip(params.iter().chain(results)) {
-            self.check_carried(*ty, param.ty.span);
+            let Ty::Of(ty) = *ty else { continue };
+            if ty != Type::Buf && !self.types.is_sendable(ty) {
+                self.not_sendable(ty, param.ty.span);
+            }
         }
     }
 
     /// Refuses what packets do not carry.
     pub(super) fn check_carried(&mut self, ty: Ty, span: Span) -> bool {
         let Ty::Of(ty) = ty else { return true };
-        let carried = ty.is_sendable();
+        let carried = self.types.is_carried(ty);
         if !carried {
-            let text = self.type_text(ty);
-            let report = if self.types.is_sendable(ty) || matches!(ty, Type::Ref(id) if self.types.cap(id).is_some()) {
-                Report::new(Code::NotSupported, span, format!("`{text}` is not carried by packets yet"))
-                    .hint("numbers, `bool`, `str` and `buf` are")
-            } else {
-                Report::new(Code::NotSendable, span, format!("`{text}` cannot leave the VM that holds it"))
-                    .hint("numbers, `bool`, `str` and `buf` can")
-            };
-            self.report(report);
+            self.not_sendable(ty, span);
         }
         carried
+    }
+
+    fn not_sendable(&mut self, ty: Type, span: Span) {
+        let text = self.type_text(ty);
+        let report = Report::new(Code::NotSendable, span, format!("`{text}` cannot leave the VM that holds it"));
+        self.report(report.hint("numbers, `bool`, `str`, `buf`, frozen structs, and `[T]` and `?T` of such can"));
     }
 
     fn push_const(&mut self, name: Name<'f>, source: ConstSource<'f>) {

@@ -18,7 +18,6 @@ mod flow;
 mod imports;
 mod infer;
 mod items;
-mod link;
 mod note;
 mod overload;
 mod pattern;

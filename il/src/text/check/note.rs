@@ -16,10 +16,16 @@ use crate::isa::{Event, Instruction, InstructionSet};
 use crate::types::{LocalId, Storage, StructField};
 
 /// What is described once all is known.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Noted {
     Item(Entry),
     Member(usize),
+    /// A set, by its path.
+    Set(String),
+    /// An instruction of a set, by its opcode.
+    Instruction(String, u8),
+    /// An event of a set, by its number.
+    Event(String, u8),
 }
 
 impl Context<'_, '_, '_> {
@@ -53,21 +59,22 @@ impl Context<'_, '_, '_> {
         self.notes = Some(notes);
     }
 
+    /// Sets and their parts are described by what is known of them in the end: the types of operands come late.
     pub(super) fn note_set(&mut self, span: Span, set: &InstructionSet) {
-        if let Some(notes) = &mut self.notes {
-            notes.set(span, set);
+        if self.notes.is_some() {
+            self.noted.push((span, Noted::Set(set.path())));
         }
     }
 
     pub(super) fn note_instruction(&mut self, span: Span, set: &InstructionSet, instruction: &Instruction) {
-        if let Some(notes) = &mut self.notes {
-            notes.instruction(span, set, instruction);
+        if self.notes.is_some() {
+            self.noted.push((span, Noted::Instruction(set.path(), instruction.opcode)));
         }
     }
 
     pub(super) fn note_event(&mut self, span: Span, set: &InstructionSet, event: &Event) {
-        if let Some(notes) = &mut self.notes {
-            notes.event(span, set, event);
+        if self.notes.is_some() {
+            self.noted.push((span, Noted::Event(set.path(), event.number)));
         }
     }
 
@@ -126,6 +133,25 @@ impl Context<'_, '_, '_> {
                     notes.declared(span, definition, Meaning::Enum, String::new);
                 }
                 Noted::Item(Entry::Unknown) => {}
+                Noted::Set(path) => {
+                    if let Some(set) = self.set_of_path(&path) {
+                        notes.set(span, &set, &|ty| self.type_text(ty));
+                    }
+                }
+                Noted::Instruction(path, opcode) => {
+                    if let Some(set) = self.set_of_path(&path)
+                        && let Some(one) = set.instruction(opcode)
+                    {
+                        notes.instruction(span, &set, one, &|ty| self.type_text(ty));
+                    }
+                }
+                Noted::Event(path, number) => {
+                    if let Some(set) = self.set_of_path(&path)
+                        && let Some(one) = set.event(number)
+                    {
+                        notes.event(span, &set, one, &|ty| self.type_text(ty));
+                    }
+                }
             }
         }
         self.notes = Some(notes);
@@ -164,11 +190,8 @@ impl Body<'_, '_, '_, '_> {
             Found::Local(id) => self.note_local(span, *id),
             Found::Item(entry) => self.cx.note_item(span, *entry),
             Found::Own(opcode) => {
-                let Some(mut notes) = self.cx.notes.take() else { return };
-                if let Some((set, one)) = self.own_set().and_then(|set| Some((set, set.instruction(*opcode)?))) {
-                    notes.instruction(span, set, one);
-                }
-                self.cx.notes = Some(notes);
+                let path = self.own_set().map(InstructionSet::path);
+                self.cx.noted.extend(path.map(|path| (span, Noted::Instruction(path, *opcode))));
             }
             Found::Nothing => {}
         }

@@ -16,23 +16,62 @@ use crate::limits;
 use crate::types::{FuncId, IsaId, Type, UseId};
 
 impl<'f> Context<'_, 'f, '_> {
-    /// A set that a text declares. All texts of a build see it.
+    /// A set that a text declares. All texts of a build see it. The types of its operands come later, when structs and
+    /// other sets are known: [`Context::declare_operands`].
     pub(super) fn declare_set(&mut self, item: &'f Item<'f>) {
         let Item::Isa { isa, entries } = item else { return };
         if self.sets.len() >= limits::ISAS {
             return self.limit(self.sets.len() + 1, limits::ISAS, "embedded instruction sets", isa.span);
         }
         let set = self.declared_set(isa, entries);
-        let Some((module, old)) = self.sets.iter().find(|(_, old)| old.path() == path_text(isa)) else {
+        let Some((module, _)) = self.sets.iter().find(|(_, old)| old.path() == path_text(isa)) else {
             return self.sets.push((self.module, Rc::new(set)));
         };
         // Modules that know nothing of each other may repeat the same declaration.
         if *module == self.module {
             self.error(Code::Duplicate, isa.span, format!("`{}` is declared twice", path_text(isa)));
-        } else if !same_set(old, &set) {
-            let message = format!("`{}` is declared otherwise in another module", path_text(isa));
-            self.error(Code::Duplicate, isa.span, message);
         }
+    }
+
+    /// The types of a declared set's operands.
+    pub(super) fn declare_operands(&mut self, item: &'f Item<'f>) {
+        let Item::Isa { isa, entries } = item else { return };
+        let path = path_text(isa);
+        let Some(at) = self.sets.iter().position(|(_, set)| set.path() == path) else { return };
+        let old = self.sets[at].1.clone();
+        let set = Rc::new(self.with_operands(isa, entries));
+        if self.sets[at].0 != self.module {
+            if !same_set(&old, &set) {
+                let message = format!("`{path}` is declared otherwise in another module");
+                self.error(Code::Duplicate, isa.span, message);
+            }
+            return;
+        }
+        self.sets[at].1 = set.clone();
+        let known = self.uses.iter_mut().filter_map(|info| info.set.as_mut());
+        for known in known.chain(self.shared.iter_mut().map(|shared| &mut shared.set)) {
+            if Rc::ptr_eq(known, &old) {
+                *known = set.clone();
+            }
+        }
+    }
+
+    /// A set with the types of its operands; all else of it has been checked.
+    fn with_operands(&mut self, isa: &IsaPath<'f>, entries: &[IsaEntry<'f>]) -> InstructionSet {
+        let (mut instructions, mut events) = (Vec::new(), Vec::new());
+        for entry in entries {
+            let number = u8::try_from(entry.number.0).ok().filter(|number| *number > 0).unwrap_or(1);
+            let params = self.fields(&entry.sig.params).into();
+            let name = Cow::Owned(entry.name.text.to_string());
+            let doc = self.doc_text(entry.doc).into();
+            if entry.event {
+                events.push(Event { number, name, params, coalesced: entry.coalesced, doc });
+            } else {
+                let results = entry.sig.results.as_ref().map(|results| Cow::Owned(self.fields(results)));
+                instructions.push(Instruction { opcode: number, name, params, results, doc });
+            }
+        }
+        set_of(isa, instructions, events)
     }
 
     /// The one embedding of a set that capability types, programs and capabilities as values refer to.
@@ -45,6 +84,7 @@ impl<'f> Context<'_, 'f, '_> {
         IsaId(at as u32)
     }
 
+    /// A set with the names and numbers of its parts only.
     fn declared_set(&mut self, isa: &IsaPath<'f>, entries: &[IsaEntry<'f>]) -> InstructionSet {
         let (mut instructions, mut events) = (Vec::new(), Vec::new());
         let mut seen = BTreeSet::new();
@@ -55,32 +95,20 @@ impl<'f> Context<'_, 'f, '_> {
             } else if !seen.insert((entry.event, Err(entry.name.text))) {
                 self.error(Code::Duplicate, entry.name.span, format!("`{}` is declared twice", entry.name.text));
             }
-            let params = self.fields(&entry.sig.params).into();
             self.limit(entry.sig.params.len(), limits::PARAMS, "operands", entry.sig.span);
-            let name = Cow::Owned(entry.name.text.to_string());
+            let (name, params) = (Cow::Owned(entry.name.text.to_string()), Cow::Borrowed(&[][..]));
             if entry.event {
                 if entry.sig.results.is_some() {
                     self.error(Code::Signature, entry.sig.span, "an event has no results");
                 }
-                let doc = self.doc_text(entry.doc).into();
-                events.push(Event { number, name, params, coalesced: entry.coalesced, doc });
+                events.push(Event { number, name, params, coalesced: entry.coalesced, doc: "".into() });
             } else {
-                let results = entry.sig.results.as_ref().map(|results| self.fields(results));
-                self.limit(results.as_ref().map_or(0, Vec::len), limits::RESULTS, "results", entry.sig.span);
-                let results = results.map(Cow::Owned);
-                let doc = self.doc_text(entry.doc).into();
-                instructions.push(Instruction { opcode: number, name, params, results, doc });
+                let results = entry.sig.results.as_ref().map(|_| Cow::Borrowed(&[][..]));
+                self.limit(entry.sig.results.as_ref().map_or(0, Vec::len), limits::RESULTS, "results", entry.sig.span);
+                instructions.push(Instruction { opcode: number, name, params, results, doc: "".into() });
             }
         }
-        instructions.sort_by_key(|instruction| instruction.opcode);
-        events.sort_by_key(|event| event.number);
-        InstructionSet {
-            name: isa.path.text().into(),
-            version: isa.version,
-            instructions: instructions.into(),
-            events: events.into(),
-            doc: "".into(),
-        }
+        set_of(isa, instructions, events)
     }
 
     /// What `///` lines say.
@@ -126,9 +154,7 @@ impl<'f> Context<'_, 'f, '_> {
     /// The set that a path names: declared here, or built in.
     pub(super) fn set(&mut self, isa: &IsaPath<'f>) -> Option<Rc<InstructionSet>> {
         let path = path_text(isa);
-        let own = self.sets.iter().find(|(_, set)| set.path() == path).map(|(_, set)| set.clone());
-        let known = || self.build.known.iter().find(|set| set.path() == path).map(|set| Rc::new((*set).clone()));
-        if let Some(set) = own.or_else(known) {
+        if let Some(set) = self.set_of_path(&path) {
             self.note_set(isa.span, &set);
             return Some(set);
         }
@@ -147,6 +173,12 @@ impl<'f> Context<'_, 'f, '_> {
             None => report.hint(format!("declare it: `isa {path} {{ 1 name(x: i32) -> i32 }}`")),
         });
         None
+    }
+
+    /// The same by its path as text.
+    pub(super) fn set_of_path(&self, path: &str) -> Option<Rc<InstructionSet>> {
+        let own = self.sets.iter().find(|(_, set)| set.path() == path).map(|(_, set)| set.clone());
+        own.or_else(|| self.build.known.iter().find(|set| set.path() == path).map(|set| Rc::new((*set).clone())))
     }
 
     pub(super) fn declare_use(&mut self, name: Name<'f>, isa: &IsaPath<'f>, wants: Option<&'f [Name<'f>]>) {
@@ -254,7 +286,7 @@ impl<'f> Context<'_, 'f, '_> {
         if same(&info.params, params) && same_results {
             return;
         }
-        let sig = signature_text(params, declared);
+        let sig = self.signature_text(params, declared);
         let message = format!("this is not how the {what} `{}` is declared", func.name.text);
         self.report(
             Report::new(Code::Signature, func.sig.span, message).hint(format!("write `{}{sig}`", func.name.text)),
@@ -304,6 +336,18 @@ impl<'f> Context<'_, 'f, '_> {
     }
 }
 
+fn set_of(isa: &IsaPath<'_>, mut instructions: Vec<Instruction>, mut events: Vec<Event>) -> InstructionSet {
+    instructions.sort_by_key(|instruction| instruction.opcode);
+    events.sort_by_key(|event| event.number);
+    InstructionSet {
+        name: isa.path.text().into(),
+        version: isa.version,
+        instructions: instructions.into(),
+        events: events.into(),
+        doc: "".into(),
+    }
+}
+
 /// Whether two declarations say the same, documentation aside.
 fn same_set(one: &InstructionSet, other: &InstructionSet) -> bool {
     let bare = |set: &InstructionSet| {
@@ -335,18 +379,20 @@ pub(super) fn unknown_member(set: &InstructionSet, name: &str, span: Span, what:
     }
 }
 
-/// `(a: i32) -> str`, as it would be written.
-pub(super) fn signature_text(params: &[Field], results: Option<&[Field]>) -> String {
-    let list = |fields: &[Field]| {
-        let one = |(at, field): (usize, &Field)| match &*field.name {
-            "" => format!("p{at}: {}", field.ty),
-            name => format!("{name}: {}", field.ty),
+impl Context<'_, '_, '_> {
+    /// `(a: i32) -> str`, as it would be written.
+    pub(super) fn signature_text(&self, params: &[Field], results: Option<&[Field]>) -> String {
+        let list = |fields: &[Field]| {
+            let one = |(at, field): (usize, &Field)| match &*field.name {
+                "" => format!("p{at}: {}", self.type_text(field.ty)),
+                name => format!("{name}: {}", self.type_text(field.ty)),
+            };
+            fields.iter().enumerate().map(one).collect::<Vec<_>>().join(", ")
         };
-        fields.iter().enumerate().map(one).collect::<Vec<_>>().join(", ")
-    };
-    match results {
-        None => format!("({})", list(params)),
-        Some([one]) if one.name.is_empty() => format!("({}) -> {}", list(params), one.ty),
-        Some(results) => format!("({}) -> ({})", list(params), list(results)),
+        match results {
+            None => format!("({})", list(params)),
+            Some([one]) if one.name.is_empty() => format!("({}) -> {}", list(params), self.type_text(one.ty)),
+            Some(results) => format!("({}) -> ({})", list(params), list(results)),
+        }
     }
 }

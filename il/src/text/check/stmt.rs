@@ -8,7 +8,7 @@ use super::super::diag::{Code, Report, Span, counted};
 use super::FuncKind;
 use super::body::Body;
 use super::flow::State;
-use super::sets::{signature_text, unknown_member};
+use super::sets::unknown_member;
 use super::target::Target;
 use super::typed::{Callee, Kind, Ty, Typed, Value};
 use crate::instr::Instr;
@@ -156,7 +156,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         if args.len() != event.params.len() {
             let message =
                 format!("`{}` carries {}, not {}", name.text, counted(event.params.len(), "value"), args.len());
-            let sig = signature_text(&event.params, None);
+            let sig = self.cx.signature_text(&event.params, None);
             self.cx.report(
                 Report::new(Code::Count, span, message).hint(format!("it is declared as `{}{sig}`", name.text)),
             );

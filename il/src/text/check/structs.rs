@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::ast::Struct;
@@ -32,7 +33,9 @@ impl<'f> StructInfo<'f> {
 
     /// Its line of the table.
     pub fn def(&self) -> StructDef {
-        StructDef { parent: self.parent, frozen: self.decl.frozen, fields: self.fields.clone() }
+        let frozen = self.decl.frozen;
+        let name = if frozen { self.decl.name.text.into() } else { String::new() };
+        StructDef { parent: self.parent, frozen, name, fields: self.fields.clone() }
     }
 }
 

@@ -183,6 +183,16 @@ impl<'f> Types<'f> {
     }
 }
 
+impl<'f> Types<'f> {
+    /// Whether values of this type can be operands.
+    pub fn is_carried(&self, ty: Type) -> bool {
+        match ty.def() {
+            Some(id) => self.cap(id).is_some() || self.is_sendable(ty),
+            None => ty.is_sendable(),
+        }
+    }
+}
+
 impl<'f> Context<'_, 'f, '_> {
     /// The number of a structural type.
     fn intern_type(&mut self, shape: Shape, span: Span) -> Option<TypeId> {

@@ -47,7 +47,7 @@ pub const POINTS: TypeId = TypeId(16);
 /// A struct with these fields.
 pub fn structure(parent: Option<TypeId>, fields: &[(bool, Storage)]) -> StructDef {
     let fields = fields.iter().map(|&(mutable, storage)| StructField { mutable, storage }).collect();
-    StructDef { parent, frozen: false, fields }
+    StructDef { parent, frozen: false, name: String::new(), fields }
 }
 
 pub fn array(mutable: bool, element: Type) -> TypeDef {
@@ -64,7 +64,7 @@ pub fn cap(isa: u32, instructions: &[u8]) -> TypeDef {
 
 fn types() -> Vec<TypeDef> {
     let int = Storage::Value(Type::I32);
-    let point = StructDef { frozen: true, ..structure(None, &[(false, int)]) };
+    let point = StructDef { frozen: true, name: "Point".into(), ..structure(None, &[(false, int)]) };
     vec![
         TypeDef::Struct(structure(None, &[(false, int), (true, int)])),
         TypeDef::Struct(structure(Some(SHAPE), &[(false, Storage::Value(Type::F64))])),

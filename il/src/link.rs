@@ -1,17 +1,20 @@
 //! Drops what nothing reaches, and numbers what is left in the order in which a reader of the module meets it:
 //! structural types, literals and locals by first use. So equal texts give equal bytes, however they were checked.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use crate::instr::{Dests, Instr, Reader, Writer};
+use crate::isa::{Field, InstructionSet};
 use crate::types::{
     ArrayDef, CapDef, FuncId, GlobalId, IsaId, LocalId, ProgramId, Signature, Storage, StrId, StructDef, StructField,
     Type, TypeDef, TypeId, UseId,
 };
 use crate::{Func, Module};
 
-/// What stays even if nothing refers to it, by number.
-pub(super) struct Kept {
+/// What stays even if nothing refers to it, by number. Shorter lists keep nothing more.
+#[derive(Default)]
+pub(crate) struct Kept {
     pub funcs: Vec<bool>,
     pub globals: Vec<bool>,
     pub uses: Vec<bool>,
@@ -21,7 +24,7 @@ pub(super) struct Kept {
 }
 
 /// The module without what is not kept and not reached.
-pub(super) fn link(module: Module, kept: &Kept) -> Module {
+pub(crate) fn link(module: Module, kept: &Kept) -> Module {
     let mut marks = Marks::new(&module);
     marks.start(kept);
     while let Some(next) = marks.waiting.pop() {
@@ -32,7 +35,7 @@ pub(super) fn link(module: Module, kept: &Kept) -> Module {
 }
 
 /// What an instruction refers to, replaced.
-trait Map {
+pub(crate) trait Map {
     fn def(&mut self, id: TypeId) -> TypeId;
     fn func(&mut self, id: FuncId) -> FuncId;
     fn global(&mut self, id: GlobalId) -> GlobalId;
@@ -40,6 +43,16 @@ trait Map {
     fn program(&mut self, id: ProgramId) -> ProgramId;
     fn string(&mut self, id: StrId) -> StrId;
     fn local(&mut self, id: LocalId) -> LocalId;
+
+    /// A function that is named, not called.
+    fn func_ref(&mut self, id: FuncId) -> FuncId {
+        self.func(id)
+    }
+
+    /// An instruction of the program's own set.
+    fn own(&mut self, opcode: u8) -> u8 {
+        opcode
+    }
 
     fn ty(&mut self, ty: Type) -> Type {
         match ty {
@@ -79,7 +92,7 @@ trait Map {
             Instr::Get(local) => Instr::Get(self.local(local)),
             Instr::Take(local) => Instr::Take(self.local(local)),
             Instr::Cond(ty) => Instr::Cond(self.ty(ty)),
-            Instr::FuncRef(func, ty) => Instr::FuncRef(self.func(func), self.def(ty)),
+            Instr::FuncRef(func, ty) => Instr::FuncRef(self.func_ref(func), self.def(ty)),
             Instr::Call(id) => Instr::Call(self.func(id)),
             Instr::CallSet(id, dests) => Instr::CallSet(self.func(id), dests),
             Instr::ReturnCall(id) => Instr::ReturnCall(self.func(id)),
@@ -99,6 +112,10 @@ trait Map {
             Instr::RunSet(id, program, dests) => Instr::RunSet(self.capability(id), self.program(program), dests),
             Instr::RunTrySet(id, program, dests) => Instr::RunTrySet(self.capability(id), self.program(program), dests),
             Instr::RunSend(id, program) => Instr::RunSend(self.capability(id), self.program(program)),
+            Instr::Own(opcode) => Instr::Own(self.own(opcode)),
+            Instr::OwnTry(opcode) => Instr::OwnTry(self.own(opcode)),
+            Instr::OwnSet(opcode, dests) => Instr::OwnSet(self.own(opcode), dests),
+            Instr::OwnTrySet(opcode, dests) => Instr::OwnTrySet(self.own(opcode), dests),
             Instr::Flush(id) => Instr::Flush(self.capability(id)),
             Instr::Trap(id) => Instr::Trap(self.string(id)),
             Instr::Assert(id) => Instr::Assert(self.string(id)),
@@ -113,10 +130,6 @@ trait Map {
             | Instr::Freeze
             | Instr::Caller
             | Instr::Shuffle(_)
-            | Instr::Own(_)
-            | Instr::OwnTry(_)
-            | Instr::OwnSet(..)
-            | Instr::OwnTrySet(..)
             | Instr::Test
             | Instr::Op(..)
             | Instr::Set(_)
@@ -145,6 +158,7 @@ trait Map {
 #[derive(Clone, Copy)]
 enum Item {
     Def(TypeId),
+    Isa(IsaId),
     Func(FuncId),
     Global(GlobalId),
     Program(ProgramId),
@@ -153,6 +167,7 @@ enum Item {
 #[derive(Default)]
 struct Reached {
     defs: Vec<bool>,
+    isas: Vec<bool>,
     funcs: Vec<bool>,
     globals: Vec<bool>,
     uses: Vec<bool>,
@@ -176,6 +191,7 @@ impl<'m> Marks<'m> {
         let none = |count: usize| alloc::vec![false; count];
         let reached = Reached {
             defs: none(module.types.len()),
+            isas: none(module.isas.len()),
             funcs: none(module.funcs.len()),
             globals: none(module.globals.len()),
             uses: none(module.uses.len()),
@@ -193,6 +209,7 @@ impl<'m> Marks<'m> {
         each(&kept.globals).into_iter().for_each(|at| _ = self.global(GlobalId(at)));
         each(&kept.uses).into_iter().for_each(|at| _ = self.capability(UseId(at)));
         each(&kept.programs).into_iter().for_each(|at| _ = self.program(ProgramId(at)));
+        self.module.provides.iter().for_each(|provides| self.isa(provides.isa));
     }
 
     fn visit(&mut self, item: Item) {
@@ -204,8 +221,13 @@ impl<'m> Marks<'m> {
                 }
                 Some(TypeDef::Array(def)) => _ = self.storage(def.element),
                 Some(TypeDef::Func(sig)) => self.types(sig.params.iter().chain(&sig.results)),
-                Some(TypeDef::Cap(_)) | None => {}
+                Some(TypeDef::Cap(def)) => self.isa(def.isa),
+                None => {}
             },
+            Item::Isa(id) => {
+                let Some(set) = self.module.isas.get(id.index()) else { return };
+                set.fields().for_each(|field| _ = self.ty(field.ty));
+            }
             Item::Func(id) => {
                 let Some(func) = self.module.funcs.get(id.index()) else { return };
                 self.types(func.sig.params.iter().chain(&func.sig.results).chain(&func.locals));
@@ -218,8 +240,15 @@ impl<'m> Marks<'m> {
             }
             Item::Program(id) => {
                 let Some(program) = self.module.programs.get(id.index()) else { return };
+                self.isa(program.isa);
                 self.func(program.func);
             }
+        }
+    }
+
+    fn isa(&mut self, id: IsaId) {
+        if mark(&mut self.reached.isas, id.index()) {
+            self.waiting.push(Item::Isa(id));
         }
     }
 
@@ -255,7 +284,11 @@ impl Map for Marks<'_> {
         id
     }
     fn capability(&mut self, id: UseId) -> UseId {
-        mark(&mut self.reached.uses, id.index());
+        if mark(&mut self.reached.uses, id.index())
+            && let Some(wanted) = self.module.uses.get(id.index())
+        {
+            self.isa(wanted.isa);
+        }
         id
     }
     fn program(&mut self, id: ProgramId) -> ProgramId {
@@ -318,7 +351,7 @@ impl<'m> Linker<'m> {
         let is_struct = |def: &TypeDef| matches!(def, TypeDef::Struct(_));
         let structs: Vec<bool> =
             module.types.iter().zip(&reached.defs).map(|(def, reached)| *reached && is_struct(def)).collect();
-        let mut linker = Linker {
+        Linker {
             old_types: &module.types,
             old_strings: &module.strings,
             defs: numbers(&structs),
@@ -327,29 +360,13 @@ impl<'m> Linker<'m> {
             uses: numbers(&reached.uses),
             programs: numbers(&reached.programs),
             strings: alloc::vec![None; module.strings.len()],
-            isas: Vec::new(),
+            isas: numbers(&reached.isas),
             types: Vec::new(),
             type_sources: Vec::new(),
             new_strings: Vec::new(),
             locals: Vec::new(),
             local_sources: Vec::new(),
-        };
-        linker.isas = linker.wanted_isas(module, reached);
-        linker
-    }
-
-    /// Sets that something left refers to.
-    fn wanted_isas(&self, module: &Module, reached: &Reached) -> Vec<Option<u32>> {
-        let mut wanted = alloc::vec![false; module.isas.len()];
-        let caps = module.types.iter().zip(&reached.defs).filter(|(_, reached)| **reached);
-        let caps = caps.filter_map(|(def, _)| if let TypeDef::Cap(def) = def { Some(def.isa) } else { None });
-        let uses = only(&module.uses, &self.uses).into_iter().map(|one| one.isa);
-        let programs = only(&module.programs, &self.programs).into_iter().map(|one| one.isa);
-        let provides = module.provides.iter().map(|provides| provides.isa);
-        for isa in caps.chain(uses).chain(programs).chain(provides) {
-            mark(&mut wanted, isa.index());
         }
-        numbers(&wanted)
     }
 
     fn isa(&self, id: IsaId) -> IsaId {
@@ -375,6 +392,7 @@ impl<'m> Linker<'m> {
             self.rewrite(func, lines, locals);
         }
         module.isas = only(&old.isas, &self.isas);
+        module.isas.iter_mut().for_each(|set| self.operands(set));
         module.uses = only(&old.uses, &self.uses);
         module.uses.iter_mut().for_each(|one| one.isa = self.isa(one.isa));
         module.provides = old.provides.clone();
@@ -407,6 +425,20 @@ impl<'m> Linker<'m> {
         module
     }
 
+    /// Gives the types of a set's operands their numbers.
+    fn operands(&mut self, set: &mut InstructionSet) {
+        let mut map = |fields: &mut Cow<'static, [Field]>| {
+            if fields.iter().any(|field| field.ty.def().is_some()) {
+                fields.to_mut().iter_mut().for_each(|field| field.ty = self.ty(field.ty));
+            }
+        };
+        for instruction in set.instructions.to_mut() {
+            map(&mut instruction.params);
+            instruction.results.as_mut().map(&mut map);
+        }
+        set.events.to_mut().iter_mut().for_each(|event| map(&mut event.params));
+    }
+
     fn names(&self, names: &mut crate::Names) {
         names.funcs = only(&names.funcs, &self.funcs);
         names.func_files = only(&names.func_files, &self.funcs);
@@ -434,7 +466,7 @@ impl<'m> Linker<'m> {
             let parent = def.parent.map(|parent| self.def(parent));
             let field = |field: &StructField| StructField { storage: self.storage(field.storage), ..*field };
             let fields = def.fields.iter().map(field).collect();
-            self.types[new] = TypeDef::Struct(StructDef { parent, frozen: def.frozen, fields });
+            self.types[new] = TypeDef::Struct(StructDef { parent, frozen: def.frozen, name: def.name.clone(), fields });
         }
     }
 

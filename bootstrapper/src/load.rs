@@ -1,0 +1,121 @@
+//! From bytes to programs: decode, verify, compile (unless modules are interpreted), and remember.
+//!
+//! Invariants: what is compiled was verified; a module that is in use is never compiled a second
+//! time while the cache has room; the cache is bounded, and what it drops lives on in its users.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use core::fmt::Display;
+
+use basevm::engine::{PlatformRef, Program};
+use basevm::system::{Compiling, Loader, Loading};
+use compiler::{Compilation, Options};
+use il::verify::VerifiedModule;
+use spin::Mutex;
+
+use crate::plan::Engine;
+
+/// Most programs that are remembered.
+pub const MAX_PROGRAMS: usize = 64;
+
+/// Turns bytes into programs; equal modules become one program.
+pub struct ModuleLoader {
+    platform: PlatformRef,
+    engine: Engine,
+    options: Options,
+    cache: Arc<Mutex<Cache>>,
+}
+
+/// Programs by the identity of their module, with the time of their last use.
+#[derive(Default)]
+struct Cache {
+    programs: BTreeMap<[u8; 32], (u64, Arc<Program>)>,
+    time: u64,
+}
+
+impl Cache {
+    fn find(&mut self, identity: &[u8; 32]) -> Option<Arc<Program>> {
+        self.time += 1;
+        let (used, program) = self.programs.get_mut(identity)?;
+        *used = self.time;
+        Some(program.clone())
+    }
+
+    /// Remembers a program; the one that was not used for longest makes room for it.
+    fn keep(&mut self, identity: [u8; 32], program: &Arc<Program>) {
+        self.time += 1;
+        self.programs.insert(identity, (self.time, program.clone()));
+        if self.programs.len() > MAX_PROGRAMS
+            && let Some((oldest, _)) = self.programs.iter().min_by_key(|(_, (used, _))| *used)
+        {
+            let oldest = *oldest;
+            self.programs.remove(&oldest);
+        }
+    }
+}
+
+impl ModuleLoader {
+    /// A loader for the processor that it runs on.
+    pub fn new(platform: PlatformRef, engine: Engine) -> ModuleLoader {
+        ModuleLoader { platform, engine, options: Options::detect(), cache: Arc::default() }
+    }
+}
+
+impl Loader for ModuleLoader {
+    fn begin(&mut self, bytes: &[u8]) -> Result<Loading, String> {
+        let module = il::binary::decode(bytes).map_err(|why| said("its module is damaged", &why))?;
+        let identity = il::binary::identity(&module);
+        if let Some(program) = self.cache.lock().find(&identity) {
+            return Ok(Loading::Ready(program));
+        }
+        let module = il::verify::verify(module).map_err(|why| said("its module is refused by the verifier", &why))?;
+        let module = Arc::new(module);
+        if self.engine == Engine::Interpreter {
+            let program = Program::interpreted(self.platform, module).map_err(not_loaded)?;
+            self.cache.lock().keep(identity, &program);
+            return Ok(Loading::Ready(program));
+        }
+        let compilation = Compilation::new(module.clone(), &self.options).map_err(not_compiled)?;
+        let (platform, cache) = (self.platform, self.cache.clone());
+        Ok(Loading::Compiling(Box::new(Job { platform, identity, module, compilation: Some(compilation), cache })))
+    }
+}
+
+/// A module that is being compiled, function by function.
+struct Job {
+    platform: PlatformRef,
+    identity: [u8; 32],
+    module: Arc<VerifiedModule>,
+    compilation: Option<Compilation<Arc<VerifiedModule>>>,
+    cache: Arc<Mutex<Cache>>,
+}
+
+impl Compiling for Job {
+    fn step(&mut self) -> Result<Option<Arc<Program>>, String> {
+        let Some(compilation) = &mut self.compilation else {
+            return self.cache.lock().find(&self.identity).map(Some).ok_or_else(|| "it was loaded before".to_string());
+        };
+        if compilation.step().map_err(not_compiled)? {
+            return Ok(None);
+        }
+        let code = self.compilation.take().map(Compilation::finish).unwrap_or_default();
+        let program = Program::load(self.platform, self.module.clone(), code).map_err(not_loaded)?;
+        self.cache.lock().keep(self.identity, &program);
+        Ok(Some(program))
+    }
+}
+
+fn said(step: &str, why: &dyn Display) -> String {
+    format!("{step}: {why}")
+}
+
+fn not_compiled(why: compiler::CompileError) -> String {
+    said("it does not compile", &why)
+}
+
+fn not_loaded(why: basevm::engine::LoadError) -> String {
+    said("it does not load", &why)
+}
