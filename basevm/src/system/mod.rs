@@ -23,8 +23,8 @@ mod handshake;
 mod il_vm;
 mod loader;
 mod mask;
-mod observe;
 mod reap;
+mod observe;
 mod report;
 mod rust_vm;
 mod schedule;
@@ -48,8 +48,8 @@ pub use grants::{BadGrant, Grants};
 pub use handshake::{HANDSHAKE_LIMIT, Refusal, Refused};
 pub use loader::{Compiling, Loader, Loading};
 pub use mask::Mask;
-pub use observe::{ChannelSeen, Observed, Observer, Seen, TurnKind, Usage, VmSeen};
 pub use reap::TableSizes;
+pub use observe::{ChannelSeen, Observed, Observer, Seen, TurnKind, Usage, VmSeen};
 pub use report::{VmInfo, VmKind};
 pub use vm::Fate;
 
@@ -244,9 +244,9 @@ pub struct System {
     /// How the main program ended, once it has.
     outcome: Option<EndReason>,
     first_failure: Option<EndReason>,
+    loader: Option<Box<dyn Loader>>,
     /// Who is told what happens.
     watch: Option<Box<observe::Watch>>,
-    loader: Option<Box<dyn Loader>>,
 }
 
 impl fmt::Debug for System {
@@ -284,8 +284,8 @@ impl System {
             stop: StopHandle { wish: Arc::new(AtomicU32::new(StopHandle::RUN)), wake: platform.waker() },
             outcome: None,
             first_failure: None,
-            watch: None,
             loader: None,
+            watch: None,
         }
     }
 
@@ -394,8 +394,8 @@ impl System {
         self.vm(receiver).channels += 1;
         let at = self.vm(receiver).incoming.len();
         self.vm(receiver).incoming.push(id);
-        self.saw_channel(id);
         self.channel(id).incoming_at = at;
+        self.saw_channel(id);
         id
     }
 
