@@ -14,6 +14,7 @@ Examples:
   cascade run samples/paint.il --keys samples/keys/paint.keys --clock virtual
   cascade run samples/thermometer.il --plug thermometer=samples/vms/thermometer.il
   cascade describe display                        the instructions of a device
+  cascade run samples/life.il --record life.rec   what VMs say to each other: cascade trace life.rec
   cascade doctor                                  what is missing here, and how to fix it
 
 Exit codes: 0 the program ended, 1 it trapped, 2 it could not be started, 124 timeout.";
@@ -28,6 +29,8 @@ Examples:
   cascade run app.il --grant console --grant disk=read
                                                   may use the console, and read the disk: no more
   cascade run app.il --system system.toml -v      a system of your own; log every handshake
+  cascade run life.il --trace out.json            where time goes: open it at https://ui.perfetto.dev
+  cascade run life.il --record life.rec           what is sent: print it by `cascade trace life.rec`
 
 Exit codes: 0 the program ended, 1 it trapped, 2 it could not be started, 124 timeout.";
 
@@ -40,6 +43,16 @@ Examples:
   cascade boot hello.il --json                    one line of JSON for scripts
 
 Exit codes: 0 the program ended, 1 it trapped, 2 it could not be started, 124 timeout.";
+
+const TRACE_EXAMPLES: &str = "\
+Examples:
+  cascade run paint.il --record paint.rec         record a run; `cascade boot` does the same on a machine
+  cascade trace paint.rec                         every instruction: when, from whom, to whom, with what
+  cascade trace paint.rec --vm disk               only what the disk gets and answers
+  cascade trace paint.rec --json                  one JSON object a line, for scripts
+  cascade trace paint.rec --perfetto out.json     open out.json at https://ui.perfetto.dev
+  mkfifo live; cascade trace live & cascade run paint.il --record live
+                                                  watch it while it runs";
 
 /// Run IL programs on this computer, or boot them on a bare machine.
 #[derive(Parser, Debug)]
@@ -59,6 +72,9 @@ pub enum Command {
     /// Boot a program on a bare machine (QEMU)
     #[command(after_help = BOOT_EXAMPLES, arg_required_else_help = true)]
     Boot(BootOptions),
+    /// Print a recording: the device bytecode that VMs sent each other, as text
+    #[command(after_help = TRACE_EXAMPLES, arg_required_else_help = true)]
+    Trace(TraceOptions),
     /// List the VMs of a system, their quotas, and who may send what to whom
     Vms(VmsOptions),
     /// Explain an instruction set; without a name, list them
@@ -130,6 +146,9 @@ pub struct CommonOptions {
     /// Log start-up and every handshake
     #[arg(short, long)]
     pub verbose: bool,
+    /// What is to be seen of it.
+    #[command(flatten)]
+    pub seeing: SeeingOptions,
     /// Print one line of JSON instead: {exit, console, console_hash, frames, frame_hash, module_hash}
     #[arg(long)]
     pub json: bool,
@@ -137,6 +156,37 @@ pub struct CommonOptions {
     /// boot); prints one line a run
     #[arg(long, value_name = "LISTFILE", conflicts_with_all = ["file", "keys", "disk"], value_hint = ValueHint::FilePath)]
     pub batch: Option<PathBuf>,
+}
+
+/// What `run` and `boot` let one see afterwards.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SeeingOptions {
+    /// Record every packet, event and turn; `cascade trace FILE` prints it
+    #[arg(long, value_name = "FILE", conflicts_with = "batch", value_hint = ValueHint::FilePath)]
+    pub record: Option<PathBuf>,
+    /// Write a trace for https://ui.perfetto.dev: VMs as tracks, packets as arrows
+    #[arg(long, value_name = "out.json", conflicts_with = "batch", value_hint = ValueHint::FilePath)]
+    pub trace: Option<PathBuf>,
+}
+
+/// `cascade trace`.
+#[derive(Args, Clone, Debug)]
+pub struct TraceOptions {
+    /// A recording, as `--record` writes it; `-` is standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Only what this VM sends and gets
+    #[arg(long, value_name = "NAME")]
+    pub vm: Option<String>,
+    /// Also the handshakes: what each VM says to the base
+    #[arg(long)]
+    pub handshakes: bool,
+    /// Print one JSON object a line: {ms, from, to, kind, name, values}
+    #[arg(long)]
+    pub json: bool,
+    /// Write a trace for https://ui.perfetto.dev instead
+    #[arg(long, value_name = "out.json", conflicts_with_all = ["vm", "json", "handshakes"], value_hint = ValueHint::FilePath)]
+    pub perfetto: Option<PathBuf>,
 }
 
 /// `cascade run`.

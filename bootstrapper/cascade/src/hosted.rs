@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, anyhow};
-use basevm::system::StopHandle;
+use basevm::system::{Observer, StopHandle, System};
 use bootstrapper::bundle::Run;
 use bootstrapper::plan::{Clock, Device, DisplaySize};
 use bootstrapper::{Devices, Ended, boot};
@@ -25,6 +25,7 @@ use crate::cli::{CommonOptions, Display, RunOptions};
 use crate::keys::TimedKey;
 use crate::platform::{HostedOptions, HostedPlatform, ScriptedInput};
 use crate::report::{self, Summary};
+use crate::seeing::{Recordings, Watching};
 use crate::system::{self, Prepared};
 use crate::{interrupt, output};
 
@@ -46,11 +47,16 @@ pub fn run(options: &RunOptions) -> anyhow::Result<u8> {
     let prepared = system::prepare_all(common)?;
     let mut summaries = Vec::new();
     let mut shared = None;
+    let seen = Recordings::begin(&common.seeing)?;
+    let watching = seen.as_ref().map(|(_, watching)| watching);
     for one in prepared {
-        summaries.push(run_one(common, one, &mut shared)?);
+        summaries.push(run_one(common, one, &mut shared, watching)?);
         if interrupt::asked() {
             break;
         }
+    }
+    if let Some((recordings, _)) = seen {
+        recordings.finish()?;
     }
     output::print(common, &summaries)
 }
@@ -60,6 +66,7 @@ fn run_one(
     common: &CommonOptions,
     prepared: Prepared,
     shared: &mut Option<&'static HostedPlatform>,
+    watching: Option<&Watching>,
 ) -> anyhow::Result<Summary> {
     let plan = &prepared.run.plan;
     let console = Console::new(common)?;
@@ -73,7 +80,8 @@ fn run_one(
     });
     let block = disk(common.disk.as_deref())?;
     let devices = Devices { screen: front.screen, keys: Box::new(front.keys), block, terminal: console.terminal };
-    let core = Core { platform, run: prepared.run.clone(), verbose: common.verbose };
+    let observer = watching.map(|watching| watching.observer(plan));
+    let core = Core { platform, run: prepared.run.clone(), verbose: common.verbose, observer };
     let ended = match front.shown {
         Shown::Window(window, handle) => core.behind(*window, handle, devices)?,
         Shown::File(frame, file) => {
@@ -210,6 +218,7 @@ struct Core {
     platform: &'static HostedPlatform,
     run: Run,
     verbose: bool,
+    observer: Option<Box<dyn Observer>>,
 }
 
 impl Core {
@@ -221,7 +230,14 @@ impl Core {
         ended: impl FnOnce() + Send + 'static,
     ) -> anyhow::Result<JoinHandle<Ended>> {
         let core = thread::Builder::new().name("core".into()).stack_size(CORE_STACK_BYTES).spawn(move || {
-            let result = boot(self.platform, devices, &self.run, self.verbose, &mut started);
+            let mut observer = self.observer;
+            let mut began = |system: &mut System| {
+                if let Some(observer) = observer.take() {
+                    system.observe(observer);
+                }
+                started(system.stop_handle());
+            };
+            let result = boot(self.platform, devices, &self.run, self.verbose, &mut began);
             ended();
             result
         })?;

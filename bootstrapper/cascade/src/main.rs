@@ -18,6 +18,7 @@ mod output;
 mod qemu;
 mod report;
 mod screen;
+mod seeing;
 mod system;
 
 use cascade::platform;
@@ -51,6 +52,7 @@ fn execute(cli: Cli) -> anyhow::Result<u8> {
             interrupt::listen()?;
             metal::boot(&options)
         }
+        Command::Trace(options) => seeing::trace(&options),
         Command::Vms(options) => print(&describe::vms(&options)?),
         Command::Describe { set } => print(&describe::set(set.as_deref())?),
         Command::Doctor => Ok(doctor::doctor()),
