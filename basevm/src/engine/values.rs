@@ -57,7 +57,8 @@ fn store_one(guest: &mut Guest, at: usize, value: Option<Value<'_>>, attachments
             value as u64
         }
         Some(Value::Bool(value)) => u64::from(value),
-        Some(Value::Str(_)) | None => return,
+        Some(Value::Str(_) | Value::Ref(_)) | None => return,
+        Some(Value::OptRef(_)) => 0,
         Some(Value::Buf(index)) => {
             let attachment = attachments.get_mut(index as usize).and_then(Option::take);
             match attachment.map(Attachment::buf) {
@@ -96,6 +97,9 @@ fn decode<'a>(
     let mut count = 0;
     for ty in types {
         let value = reader.next(ty)?;
+        if matches!(value, Value::Ref(_) | Value::OptRef(Some(_))) {
+            return Err(Status::NotSupported);
+        }
         if let Value::Buf(index) = value {
             let present = matches!(attachments.get(index as usize), Some(Some(Attachment::Buf(_))));
             if !present || values[..count].contains(&Some(value)) {

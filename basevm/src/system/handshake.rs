@@ -13,6 +13,7 @@ use core::fmt;
 
 use il::isa::{EVENT_BASE, InstructionSet};
 use il::packet::{self, Builder, MAX_WORDS, Value};
+use il::shape::Shapes;
 use il::trap::Status;
 
 use super::base::{self, event, op};
@@ -157,7 +158,7 @@ impl System {
     /// Introduces a VM written in Rust, starts it, and completes its handshake.
     pub(super) fn introduce_service(&mut self, id: VmId, provides: &'static InstructionSet) -> Result<(), Refused> {
         let since = self.platform.now();
-        self.introduce(id, Some(provides), &[])?;
+        self.introduce(id, Some(provides), &[], &Shapes::NONE)?;
         let granted = self.grant(id, Vec::new());
         self.accept(id, &granted);
         if let Err(status) = self.start_service(id) {
@@ -184,16 +185,22 @@ impl System {
                 Some(Wanted { name: wanted.name.clone(), set: module.isas.get(wanted.isa.index())?.clone() })
             })
             .collect();
-        self.introduce(id, provides, &wants)
+        self.introduce(id, provides, &wants, &Shapes::new(module))
     }
 
     pub(super) fn introduce_external(&mut self, id: VmId) -> Result<(), Refused> {
         let Body::External(external) = &self.vm_ref(id).body else { return Ok(()) };
         let wants = external.wants.clone();
-        self.introduce(id, None, &wants)
+        self.introduce(id, None, &wants, &Shapes::NONE)
     }
 
-    fn introduce(&mut self, id: VmId, provides: Option<&InstructionSet>, wants: &[Wanted]) -> Result<(), Refused> {
+    fn introduce(
+        &mut self,
+        id: VmId,
+        provides: Option<&InstructionSet>,
+        wants: &[Wanted],
+        shapes: &Shapes<'_>,
+    ) -> Result<(), Refused> {
         self.saw_vm(id);
         let channel = self.add_channel(Channel::new(id, u32::MAX, BASE, Mask::ALL, Mask::ALL));
         self.vm(id).base = Some(Link { channel, generation: self.channel_ref(channel).generation });
@@ -201,11 +208,11 @@ impl System {
         speech.say(op::HELLO, &[Value::Str(&self.vm_ref(id).name)]);
         if let Some(set) = provides {
             speech.say(op::PROVIDES, &[Value::Str(&set.path())]);
-            speech.items(op::PROVIDED, set);
+            speech.items(op::PROVIDED, set, shapes);
         }
         for want in wants {
             speech.say(op::WANTS, &[Value::Str(&want.name), Value::Str(&want.set.path())]);
-            speech.items(op::WANTED, &want.set);
+            speech.items(op::WANTED, &want.set, shapes);
         }
         for words in speech.finish(op::DONE) {
             if let Err(status) = self.speak(id, words) {
@@ -552,12 +559,17 @@ impl Speech {
     }
 
     /// The instructions and events of a set, with their hashes.
-    fn items(&mut self, opcode: u8, set: &InstructionSet) {
+    fn items(&mut self, opcode: u8, set: &InstructionSet, shapes: &Shapes<'_>) {
         for instruction in set.instructions.iter() {
-            self.item(opcode, u16::from(instruction.opcode), &instruction.name, set.instruction_hash(instruction));
+            self.item(
+                opcode,
+                u16::from(instruction.opcode),
+                &instruction.name,
+                set.instruction_hash(instruction, shapes),
+            );
         }
         for event in set.events.iter() {
-            self.item(opcode, EVENT_BASE + u16::from(event.number), &event.name, set.event_hash(event));
+            self.item(opcode, EVENT_BASE + u16::from(event.number), &event.name, set.event_hash(event, shapes));
         }
     }
 

@@ -33,7 +33,7 @@ fn field(ty: Type) -> StructField {
 
 fn hierarchy() -> Hierarchy {
     let structure = |frozen, fields: Vec<StructField>| {
-        let name = if frozen { "Frozen".into() } else { String::new() };
+        let name = if frozen { "Frozen".into() } else { alloc::string::String::new() };
         TypeDef::Struct(StructDef { parent: None, frozen, name, fields })
     };
     let array = |mutable, ty| TypeDef::Array(ArrayDef { mutable, element: Storage::Value(ty) });
