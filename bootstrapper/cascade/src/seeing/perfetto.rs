@@ -8,13 +8,15 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{Read, Write};
 
 use basevm::platform::Nanos;
-use basevm::wire::{End, Frame, Kind, Packet, Turn, Vm, Way};
+use basevm::wire::{End, Frame, Kind, Packet, Said, Turn, Vm, Way, What};
 use serde_json::{Value, json};
 
 use super::recording::Recording;
 
 /// Instructions of one packet that its slice lists in full.
 const MAX_LISTED: usize = 20;
+/// Different instructions that a packet's title names.
+const MAX_NAMED: usize = 4;
 
 /// The packets of a recording that were taken by their receivers: those have arrows.
 ///
@@ -35,7 +37,15 @@ pub fn taken<R: Read>(mut recording: Recording<R>) -> anyhow::Result<HashSet<u64
 /// # Errors
 /// As [`Recording::next_frame`], and what keeps `out` from being written.
 pub fn write<R: Read>(mut recording: Recording<R>, taken: HashSet<u64>, out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut trace = Trace { out, first: true, open: BTreeMap::new(), sent: BTreeMap::new(), taken, at: 0 };
+    let mut trace = Trace {
+        out,
+        first: true,
+        open: BTreeMap::new(),
+        sent: BTreeMap::new(),
+        taken,
+        introduced: BTreeMap::new(),
+        at: 0,
+    };
     trace.out.write_all(b"{\"displayTimeUnit\":\"ns\",\"traceEvents\":[")?;
     while let Some(frame) = recording.next_frame()? {
         trace.at = recording.at;
@@ -69,6 +79,8 @@ struct Trace<'o> {
     open: BTreeMap<u32, Vec<Open>>,
     sent: BTreeMap<u64, Sent>,
     taken: HashSet<u64>,
+    /// VMs that have a track, and its name.
+    introduced: BTreeMap<u32, String>,
     at: Nanos,
 }
 
@@ -123,6 +135,10 @@ impl Trace<'_> {
             Kind::Program => "device program",
         };
         let name = if vm.index == 0 { vm.name.clone() } else { format!("{}/{}", vm.name, vm.index) };
+        // A VM is introduced again when more is known of it.
+        if self.introduced.insert(vm.vm, name.clone()).as_ref() == Some(&name) {
+            return Ok(());
+        }
         self.put(json!({
             "ph": "M", "name": "thread_name", "pid": 1, "tid": track(vm.vm), "args": { "name": format!("{name} ({kind})") }
         }))?;
@@ -138,14 +154,7 @@ impl Trace<'_> {
         if !self.taken.contains(&number) {
             return Ok(());
         }
-        let title = match said.as_slice() {
-            [] => "nothing".to_string(),
-            [one] => one.name.clone(),
-            [first, rest @ ..] if rest.iter().all(|other| other.name == first.name) => {
-                format!("{} x{}", first.name, said.len())
-            }
-            [first, ..] => format!("{} and {} more", first.name, said.len() - 1),
-        };
+        let title = title(&said);
         let list = said.iter().take(MAX_LISTED).map(ToString::to_string).collect();
         let (sender, receiver) = (channel.sender, channel.receiver);
         self.sent.insert(number, Sent { receiver, sender, title, list, words: packet.words.len() });
@@ -190,7 +199,7 @@ impl Trace<'_> {
         let said = recording.names.read(packet);
         let Some(channel) = recording.names.channel(packet.channel) else { return Ok(()) };
         let (from, to) = (channel.receiver, channel.sender);
-        for one in said.iter().filter(|one| one.what == basevm::wire::What::Event) {
+        for one in said.iter().filter(|one| one.what == What::Event) {
             let args = json!({ "to": recording.names.address(to), "event": one.to_string() });
             self.event("i", from, json!({ "name": one.name, "cat": "event", "s": "t", "args": args }))?;
         }
@@ -217,6 +226,25 @@ impl Trace<'_> {
         self.out.write_all(comma.as_bytes())?;
         Ok(serde_json::to_writer(&mut *self.out, &event)?)
     }
+}
+
+/// The names of a packet's instructions, in the order in which they first appear: `fill_rect x217, text, present`.
+fn title(said: &[Said]) -> String {
+    let mut names: Vec<(&str, usize)> = Vec::new();
+    for one in said {
+        match names.iter_mut().find(|(name, _)| *name == one.name) {
+            Some((_, count)) => *count += 1,
+            None => names.push((&one.name, 1)),
+        }
+    }
+    let more = names.len().saturating_sub(MAX_NAMED);
+    let named = names.into_iter().take(MAX_NAMED);
+    let shown = named.map(|(name, count)| if count == 1 { name.to_string() } else { format!("{name} x{count}") });
+    let mut title = shown.collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        title.push_str(&format!(", {more} more"));
+    }
+    title
 }
 
 /// A VM's track: trace viewers treat 0 as nobody.
