@@ -44,6 +44,13 @@ Examples:
 
 Exit codes: 0 the program ended, 1 it trapped, 2 it could not be started, 124 timeout.";
 
+const GRAPH_EXAMPLES: &str = "\
+Examples:
+  cascade graph paint.il -o paint.svg             what the program may send to whom
+  cascade graph --system system.toml -o all.svg   the same of a whole system
+  cascade run paint.il --record paint.rec
+  cascade graph paint.rec -o paint.svg            with what was really sent, and how often";
+
 const TRACE_EXAMPLES: &str = "\
 Examples:
   cascade run paint.il --record paint.rec         record a run; `cascade boot` does the same on a machine
@@ -75,6 +82,9 @@ pub enum Command {
     /// Print a recording: the device bytecode that VMs sent each other, as text
     #[command(after_help = TRACE_EXAMPLES, arg_required_else_help = true)]
     Trace(TraceOptions),
+    /// Draw a system, or a run that was recorded: VMs, channels, rights, traffic (SVG)
+    #[command(after_help = GRAPH_EXAMPLES, arg_required_else_help = true)]
+    Graph(GraphOptions),
     /// List the VMs of a system, their quotas, and who may send what to whom
     Vms(VmsOptions),
     /// Explain an instruction set; without a name, list them
@@ -187,6 +197,20 @@ pub struct TraceOptions {
     /// Write a trace for https://ui.perfetto.dev instead
     #[arg(long, value_name = "out.json", conflicts_with_all = ["vm", "json", "handshakes"], value_hint = ValueHint::FilePath)]
     pub perfetto: Option<PathBuf>,
+}
+
+/// `cascade graph`.
+#[derive(Args, Clone, Debug)]
+pub struct GraphOptions {
+    /// What is drawn: a program with its system, or a recording.
+    #[command(flatten)]
+    pub system: SystemOptions,
+    /// Where the picture goes [default: standard output]
+    #[arg(short, long, value_name = "out.svg", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Also VMs that nobody has a channel to
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// `cascade run`.

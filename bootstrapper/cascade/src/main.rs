@@ -53,6 +53,7 @@ fn execute(cli: Cli) -> anyhow::Result<u8> {
             metal::boot(&options)
         }
         Command::Trace(options) => seeing::trace(&options),
+        Command::Graph(options) => seeing::draw(&options),
         Command::Vms(options) => print(&describe::vms(&options)?),
         Command::Describe { set } => print(&describe::set(set.as_deref())?),
         Command::Doctor => Ok(doctor::doctor()),

@@ -3,12 +3,14 @@
 //! A hosted run and a booted one give the same stream of frames ([`basevm::wire`]): the hosted one through an
 //! observer, the machine as lines on its second serial port. All that follows works on the stream.
 
+mod graph;
 mod perfetto;
 mod recording;
+mod svg;
 mod text;
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,7 +24,8 @@ use bootstrapper::plan::Plan;
 
 pub use recording::Recording;
 
-use crate::cli::{SeeingOptions, TraceOptions};
+use crate::cli::{GraphOptions, SeeingOptions, TraceOptions};
+use crate::system;
 
 /// How much of one buffer a recording keeps.
 const BUFFER_BYTES: u32 = 64 << 10;
@@ -178,6 +181,33 @@ pub fn trace(options: &TraceOptions) -> anyhow::Result<u8> {
         Err(why) if why.downcast_ref::<std::io::Error>().is_some_and(is_gone) => Ok(0),
         result => result.map(|()| 0),
     }
+}
+
+/// `cascade graph`: a system, or a run that was recorded, as a picture.
+///
+/// # Errors
+/// A file that is neither a program nor a recording, or a picture that cannot be written.
+pub fn draw(options: &GraphOptions) -> anyhow::Result<u8> {
+    let graph = match options.system.file.as_deref().filter(|file| is_recording(file)) {
+        Some(file) => graph::of_recording(Recording::open(file)?)?,
+        None => {
+            let (plan, modules) = system::assemble(&options.system)?;
+            graph::of_plan(&plan, &modules)
+        }
+    };
+    let graph = if options.all { graph } else { graph.connected() };
+    let svg = svg::draw(&graph);
+    match &options.output {
+        Some(file) => create(file)?.write_all(svg.as_bytes()).with_context(|| format!("`{}`", file.display()))?,
+        // A reader that has gone away is not an error.
+        None => _ = std::io::stdout().write_all(svg.as_bytes()),
+    }
+    Ok(0)
+}
+
+fn is_recording(file: &Path) -> bool {
+    let mut start = [0; MAGIC.len()];
+    File::open(file).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == MAGIC
 }
 
 fn is_gone(why: &std::io::Error) -> bool {
