@@ -15,18 +15,37 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use compiler::abi::{BUF_DATA, BufHeader};
 
 use crate::engine::LINKS_BYTES;
+use crate::holder;
 
 /// Who pays for memory: a byte quota and what is used of it.
 #[derive(Debug)]
 pub struct Account {
     used: AtomicU64,
     limit: u64,
+    /// Who pays too.
+    whole: Option<Arc<Account>>,
 }
 
 impl Account {
     /// An account of `limit` bytes.
     pub fn new(limit: u64) -> Arc<Account> {
-        Arc::new(Account { used: AtomicU64::new(0), limit })
+        Arc::new(Account { used: AtomicU64::new(0), limit, whole: None })
+    }
+
+    /// An account whose memory counts in `whole` too, and is limited by it alone.
+    pub fn part_of(whole: &Arc<Account>) -> Arc<Account> {
+        Arc::new(Account { used: AtomicU64::new(0), limit: whole.limit, whole: Some(whole.clone()) })
+    }
+
+    /// The same, with a limit of its own besides.
+    pub fn bounded_part_of(whole: &Arc<Account>, limit: u64) -> Arc<Account> {
+        let limit = limit.min(whole.limit);
+        Arc::new(Account { used: AtomicU64::new(0), limit, whole: Some(whole.clone()) })
+    }
+
+    /// The account that pays too.
+    pub fn whole(&self) -> Option<&Arc<Account>> {
+        self.whole.as_ref()
     }
 
     /// Bytes in use.
@@ -42,22 +61,36 @@ impl Account {
     /// Charges `bytes`; false (and nothing charged) if that exceeds the limit.
     pub fn charge(&self, bytes: u64) -> bool {
         let grow = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
-        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow).is_ok()
+        if self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow).is_err() {
+            return false;
+        }
+        let Some(whole) = &self.whole else { return true };
+        let paid = whole.charge(bytes);
+        if !paid {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        paid
     }
 
     /// Charges `bytes` whatever the limit: for what is there already.
     pub fn overcharge(&self, bytes: u64) {
         self.used.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(whole) = &self.whole {
+            whole.overcharge(bytes);
+        }
     }
 
     /// Whether more is in use than the limit allows.
     pub fn is_over(&self) -> bool {
-        self.used() > self.limit
+        self.used() > self.limit || self.whole.as_ref().is_some_and(|whole| whole.is_over())
     }
 
     /// Gives back `bytes`.
     pub fn release(&self, bytes: u64) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(whole) = &self.whole {
+            whole.release(bytes);
+        }
     }
 }
 
@@ -93,11 +126,35 @@ impl Buf {
         Some(Buf { header })
     }
 
+    /// Lets another account pay, whatever its limit.
+    pub fn charge_to(&mut self, account: &Arc<Account>) {
+        let bytes = self.len() as u64;
+        account.overcharge(bytes);
+        let owner = Arc::into_raw(account.clone()) as u64;
+        // SAFETY: the header is this buffer's alone, and its owner came from `Arc::into_raw`.
+        let before = unsafe {
+            let before = core::mem::replace(&mut self.header.as_mut().owner, owner);
+            Arc::from_raw(before as *const Account)
+        };
+        before.release(bytes);
+    }
+
     /// The address that JIT code knows it by; ownership goes with it.
-    pub fn into_raw(self) -> u64 {
+    pub fn into_raw(mut self) -> u64 {
+        self.let_go();
         let address = self.header.as_ptr() as u64;
         core::mem::forget(self);
         address
+    }
+
+    /// Takes it away from the VM written in Rust that holds it, if one does: to be called before a VM hands it to a
+    /// backend or a thread. What a VM holds is freed with it if it panics.
+    pub fn let_go(&mut self) {
+        holder::let_go(self.header.as_ptr());
+    }
+
+    pub(crate) fn header(&mut self) -> *mut BufHeader {
+        self.header.as_ptr()
     }
 
     /// Takes ownership back.
@@ -132,6 +189,7 @@ impl DerefMut for Buf {
 
 impl Drop for Buf {
     fn drop(&mut self) {
+        self.let_go();
         let bytes = self.len();
         // SAFETY: `owner` came from `Arc::into_raw`; the memory from `alloc_zeroed` with this layout.
         unsafe {

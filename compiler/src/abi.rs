@@ -36,7 +36,9 @@ pub struct VmCtx {
     /// Bytes of the nursery.
     pub nursery_bytes: u64,
     /// Array of [`CapSlot`]: one a `use`, then the VM's own events, if it provides a set, then those that
-    /// it received or made. A capability as a value is `slot << 1 | 1`. The array never moves: room for all is reserved.
+    /// it received or made. A capability as a value is `slot << 1 | 1`. The array moves only in a VM whose module may gain
+    /// capabilities ([`il::Module::gains_capabilities`]), and then only when a slot is added: when an operand, a result or
+    /// what `Attenuate` made comes in.
     pub caps: u64,
     /// Array of addresses of objects: one `str` a literal (`Module::strings`), then one function reference a
     /// (function, type) pair that `func.ref` names, in the compiler's order; all immortal.
@@ -47,6 +49,13 @@ pub struct VmCtx {
     pub empty_buf: u64,
     /// Who sent the request under way (`i32`, zero-extended), set by the base before it enters an `op`.
     pub caller: u64,
+    /// Address of the grid that a program's VM has lent it: rows of 32-bit cells. Another one, or another size, may be
+    /// there after each exit.
+    pub grid_cells: u64,
+    /// Its cells a row.
+    pub grid_width: u64,
+    /// Its rows.
+    pub grid_height: u64,
     /// Arguments of the exit under way. Those that [`Exit::info`] calls references are roots meanwhile.
     pub exit_args: [u64; 8],
     /// Arguments and results of an entry; status and results of a device instruction.
@@ -62,7 +71,8 @@ pub struct CapSlot {
     pub cursor: u64,
     /// End of the open packet's space; equals `cursor` when null, revoked or blocked.
     pub end: u64,
-    /// Address of the open packet's attachment list: addresses of [`BufHeader`]s.
+    /// Address of the open packet's attachment list: addresses of [`BufHeader`]s, and odd words for what [`Exit::Attach`]
+    /// put there.
     pub attachments: u64,
     /// How many attachments the open packet has; at most [`il::packet::MAX_ATTACHMENTS`].
     pub attached: u64,
@@ -98,6 +108,8 @@ pub const OBJECT_DATA: i32 = size_of::<ObjectHeader>() as i32;
 pub const INLINE_BYTES: u64 = 1 << 10;
 /// Stands for the set of the VM that a program runs in, where a slot is named.
 pub const OWN_SLOT: u64 = 0xffff_ffff;
+/// Stands for the first of the module's programs where an opcode is named, for each further one add 1.
+pub const RUN_OPCODE: u64 = 0x100;
 /// Bytes from one global's slot to the next.
 pub const GLOBAL_BYTES: u64 = 16;
 
@@ -116,6 +128,16 @@ pub fn holds_bufs(hierarchy: &Hierarchy, id: TypeId) -> bool {
     let is_buf = |storage: Storage| storage == Storage::Value(Type::OptBuf);
     hierarchy.array(id).is_some_and(|array| is_buf(array.element))
         || hierarchy.fields(id).iter().any(|field| is_buf(field.storage))
+}
+
+/// How [`Exit::Attach`] takes its value.
+pub mod attach {
+    /// A reference that is not null.
+    pub const REFERENCE: u64 = 0;
+    /// A reference or null.
+    pub const NULLABLE: u64 = 1;
+    /// A `buf`, which moves.
+    pub const BUF: u64 = 2;
 }
 
 /// A `buf` in memory: this header, then the bytes.
@@ -218,7 +240,7 @@ exits! {
     /// End the VM: `kind` is a `TrapKind`, `message` a `str` or 0.
     9 Trap(kind, message: Reference);
     /// End the VM: a device instruction outside `try` failed with `status`. `slot` is [`OWN_SLOT`] for one of the
-    /// program's own set.
+    /// program's own set; `opcode` from [`RUN_OPCODE`] on is a program that was run.
     10 DeviceTrap(slot, opcode, status);
     /// Returns the address of a zeroed `buf` of `len` bytes (i32, unsigned); traps on quota.
     11 BufNew(len) -> Word [collects];
@@ -273,6 +295,12 @@ exits! {
     /// Execute instruction `opcode` of the set `isa` (an index of the module's sets) in the VM that this program runs in.
     /// Its operands stand in `values` from 0, status and results as for `Call`. Returns the status.
     34 Own(isa, opcode) -> Word [collects];
+    /// The value as it leaves the VM: null, a capability, or what `Freeze` gives of an object. Traps (`Cast`) if it cannot
+    /// leave.
+    35 Share(value: Reference) -> Reference [collects];
+    /// Adds to the attachments of the slot's open packet: what `Share` gave, or a `buf`, as `kind` says ([`attach`]).
+    /// There is room. Returns the operand's word.
+    36 Attach(slot, value: Reference, kind) -> Word;
 }
 
 macro_rules! offsets {
@@ -318,6 +346,12 @@ offsets! {
     EMPTY_STR = VmCtx.empty_str;
     /// [`VmCtx::empty_buf`]
     EMPTY_BUF = VmCtx.empty_buf;
+    /// [`VmCtx::grid_cells`]
+    GRID_CELLS = VmCtx.grid_cells;
+    /// [`VmCtx::grid_width`]
+    GRID_WIDTH = VmCtx.grid_width;
+    /// [`VmCtx::grid_height`]
+    GRID_HEIGHT = VmCtx.grid_height;
     /// [`VmCtx::exit_args`]
     EXIT_ARGS = VmCtx.exit_args;
     /// [`VmCtx::values`]

@@ -2,24 +2,25 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use compiler::abi::Exit;
+use compiler::abi::{Exit, OWN_SLOT, RUN_OPCODE};
 use il::isa::Instruction;
 use il::packet::{Head, MAX_OPERANDS, MAX_WORDS};
 use il::trap::{Status, TrapKind};
 use il::{FuncId, Module, Type, TypeId};
 
 use super::guest::{Go, Guest, Stopped};
+use super::slots::Allowed;
 use super::trace::{self, Place};
 use super::{LoadError, Packet, PlatformRef, Program, Step, TrapReport, exits, values};
-use crate::attachment::Attachment;
+use crate::attachment::{Attachment, Capability};
 use crate::buf::Account;
 use crate::heap::{Config, Statistics};
 use crate::platform::Nanos;
-use crate::service::Reply;
+use crate::service::{Grid, Reply};
 
 /// Most activations on one stack: `main` in a wait, and a handler or `op` above it.
 const MAX_ACTIVATIONS: usize = 2;
@@ -140,6 +141,17 @@ impl Native {
         self.guest.set_caller(caller);
     }
 
+    /// See [`super::Instance::on_grid`]: the caller takes it back before it ends.
+    pub fn lend(&mut self, grid: Option<&mut Grid<'_>>) {
+        match grid {
+            Some(grid) => {
+                let (width, height) = (grid.width(), grid.height());
+                self.guest.lend(grid.cells().as_mut_ptr() as u64, width, height);
+            }
+            None => self.guest.lend(0, 0, 0),
+        }
+    }
+
     /// See [`super::Instance::enter`].
     pub fn enter(
         &mut self,
@@ -158,7 +170,8 @@ impl Native {
         );
         let entry = self.program.entry(func).ok_or(Status::NoSuchInstruction)?;
         let signature = &self.program.module().funcs.get(func.index()).ok_or(Status::NoSuchInstruction)?.sig;
-        if !signature.params.iter().chain(&signature.results).all(|ty| ty.is_sendable()) {
+        let hierarchy = self.program.types().hierarchy();
+        if !signature.params.iter().chain(&signature.results).all(|ty| hierarchy.is_carried(*ty)) {
             return Err(Status::NotSupported);
         }
         values::store(&mut self.guest, 0, signature.params.iter().copied(), words, attachments)?;
@@ -180,10 +193,12 @@ impl Native {
                 }
                 self.run(Go::Resume(0))
             }
-            Some(Pending::Yield | Pending::Wait | Pending::Fail | Pending::RunSend) => self.run(Go::Resume(0)),
+            Some(Pending::Yield | Pending::Wait | Pending::Fail | Pending::RunSend | Pending::Revoke) => {
+                self.run(Go::Resume(0))
+            }
             Some(Pending::Flush) => self.run(Go::Resume(value)),
             Some(Pending::Call { .. } | Pending::Run { .. } | Pending::Own { .. } | Pending::WaitForever)
-            | Some(Pending::Attenuate | Pending::Revoke)
+            | Some(Pending::Attenuate)
             | None => {
                 panic!("resume: the VM is not stopped in a step that resumes: {pending:?}")
             }
@@ -197,7 +212,7 @@ impl Native {
         }
         let pending = self.activations.last_mut().and_then(|activation| activation.pending.take());
         let types = match pending {
-            Some(Pending::Call { slot, opcode, .. }) => field_types(instruction(self.program.module(), slot, opcode)),
+            Some(Pending::Call { slot, opcode, .. }) => field_types(self.instruction(slot, opcode)),
             Some(Pending::Own { isa, opcode }) => field_types(own_instruction(self.program.module(), isa, opcode)),
             Some(Pending::Run { program }) => types_of(program_signature(self.program.module(), program).1),
             pending => panic!("resume_call: the VM is not stopped in a call: {pending:?}"),
@@ -214,6 +229,47 @@ impl Native {
         }
         self.guest.set_value(0, status);
         self.run(Go::Resume(status))
+    }
+
+    /// See [`super::Instance::awaited`].
+    pub fn awaited(&self) -> Vec<Type> {
+        let types = match self.activations.last().and_then(|activation| activation.pending) {
+            Some(Pending::Call { slot, opcode, .. }) => field_types(self.instruction(slot, opcode)),
+            Some(Pending::Own { isa, opcode }) => field_types(own_instruction(self.program.module(), isa, opcode)),
+            Some(Pending::Run { program }) => types_of(program_signature(self.program.module(), program).1),
+            _ => return Vec::new(),
+        };
+        types.into_iter().map_while(|ty| ty).collect()
+    }
+
+    /// See [`super::Instance::resume_capability`].
+    pub fn resume_capability(&mut self, slot: usize) -> Step {
+        if let Some(report) = &self.dead {
+            return Step::Trap(report.clone());
+        }
+        let pending = self.activations.last_mut().and_then(|activation| activation.pending.take());
+        assert!(pending == Some(Pending::Attenuate), "resume_capability: the VM is not stopped in `Attenuate`");
+        self.run(Go::Resume((slot as u64) << 1 | 1))
+    }
+
+    /// See [`super::Instance::add_slot`].
+    pub fn add_slot(&mut self, channel: u32, generation: u32, allowed: Allowed) -> Option<usize> {
+        self.guest.add_slot(channel, generation, allowed)
+    }
+
+    /// See [`super::Instance::set_capability`].
+    pub fn set_capability(&mut self, slot: usize, capability: Capability) {
+        self.guest.slots.set_capability(slot, capability);
+    }
+
+    /// See [`super::Instance::given_slots`].
+    pub fn given_slots(&self) -> usize {
+        self.guest.slots.given().count()
+    }
+
+    /// See [`super::Instance::unused_slots`].
+    pub fn unused_slots(&self) -> Vec<usize> {
+        self.guest.unused_slots()
     }
 
     /// See [`super::Instance::refuse`].
@@ -268,8 +324,15 @@ impl Native {
     /// See [`super::Instance::take_packet`].
     pub fn take_packet(&mut self, slot: usize) -> Packet {
         let (words, addresses) = self.guest.slots.take(slot);
-        let bufs = addresses.into_iter().filter_map(|address| self.guest.release(address));
-        let attachments = bufs.map(Attachment::from).collect();
+        if addresses.is_empty() {
+            return Packet { words, attachments: Vec::new() };
+        }
+        let mut objects: Vec<_> = self.guest.slots.take_objects(slot).into_iter().map(Some).collect();
+        let attachment = |address: u64| match address & 1 {
+            0 => self.guest.release(address).map(Attachment::from),
+            _ => objects.get_mut((address >> 1) as usize).and_then(Option::take),
+        };
+        let attachments = addresses.into_iter().filter_map(attachment).collect();
         Packet { words, attachments }
     }
 
@@ -316,9 +379,9 @@ impl Native {
         let [first, second, third] = [0, 1, 2].map(|index| self.guest.exit_arg(index));
         let (slot, words, attachments) = (first as usize, second as usize, third as usize);
         match exit {
-            Exit::Done => return Ok(Next::Stop(self.done())),
+            Exit::Done => return Ok(Next::Stop(self.done()?)),
             Exit::Trap => return Err(self.explicit_trap(first, second)),
-            Exit::DeviceTrap => return Err(device_trap(self.program.module(), slot, second as u8, third as u16)),
+            Exit::DeviceTrap => return Err(self.device_trap(first, second, third as u16)),
             Exit::Room if words > MAX_WORDS => return Err(too_long(words)),
             Exit::Room if self.guest.slots.is_open(slot) && self.guest.slots.make_room(slot, words, attachments) => {
                 return Ok(Next::Resume(0));
@@ -337,9 +400,9 @@ impl Native {
             Exit::Fail => (Pending::Fail, Step::Fail(failure(first))),
             Exit::Attenuate => (Pending::Attenuate, Step::Attenuate { slot: (first >> 1) as usize, def }),
             Exit::Revoke => (Pending::Revoke, Step::Revoke { slot: (first >> 1) as usize }),
-            Exit::Run => (Pending::Run { program: words }, Step::Run { slot, program: words, args: self.args(words) }),
-            Exit::RunSend => (Pending::RunSend, Step::RunSend { slot, program: words, args: self.args(words) }),
-            Exit::Own => self.own(slot, second as u8),
+            Exit::Run => (Pending::Run { program: words }, Step::Run { slot, program: words, args: self.args(words)? }),
+            Exit::RunSend => (Pending::RunSend, Step::RunSend { slot, program: words, args: self.args(words)? }),
+            Exit::Own => self.own(slot, second as u8)?,
             other => unreachable!("served above: {other:?}"),
         };
         self.stop_in(pending);
@@ -357,31 +420,75 @@ impl Native {
         self.activations.last().is_some_and(|activation| Some(activation.func) == main)
     }
 
-    fn done(&mut self) -> Step {
-        let ended = self.activations.pop();
+    fn done(&mut self) -> Result<Step, Trap> {
+        let ended = self.activations.last();
         let func = ended.and_then(|ended| self.program.module().funcs.get(ended.func.index()));
         let results = func.map_or(&[][..], |func| &func.sig.results);
-        let reply = values::load(&mut self.guest, results.iter().copied());
+        let reply = values::load(&mut self.guest, results.iter().copied())?;
+        self.activations.pop();
         self.guest.leave();
-        Step::Done(reply)
+        Ok(Step::Done(reply))
     }
 
     /// Arguments of a program that is to run, which leave the VM.
-    fn args(&mut self, program: usize) -> Reply {
+    fn args(&mut self, program: usize) -> Result<Reply, TrapKind> {
         let (params, _) = program_signature(self.program.module(), program);
         values::load(&mut self.guest, params.iter().copied())
     }
 
-    fn own(&mut self, isa: usize, opcode: u8) -> (Pending, Step) {
+    fn own(&mut self, isa: usize, opcode: u8) -> Result<(Pending, Step), TrapKind> {
         let instruction = own_instruction(self.program.module(), isa, opcode);
         let params = instruction.map_or(&[][..], |instruction| &instruction.params);
-        let operands = values::load(&mut self.guest, params.iter().map(|field| field.ty));
-        (Pending::Own { isa, opcode }, Step::Own { isa, opcode, operands })
+        let operands = values::load(&mut self.guest, params.iter().map(|field| field.ty))?;
+        Ok((Pending::Own { isa, opcode }, Step::Own { isa, opcode, operands }))
+    }
+
+    /// An instruction that is sent through a slot.
+    fn instruction(&self, slot: usize, opcode: u8) -> Option<&Instruction> {
+        let module = self.program.module();
+        let used = module.uses.get(slot).map(|used| used.isa);
+        let given = self.guest.slots.allowed(slot).map_or(&[][..], |(isas, _)| isas);
+        let mut sets = used.iter().chain(given).filter_map(|isa| module.isas.get(isa.index()));
+        sets.find_map(|set| set.instruction(opcode))
+    }
+
+    /// What a capability is called: its `use`, or the set of one that was given.
+    fn slot_name(&self, slot: usize) -> String {
+        let module = self.program.module();
+        let given = || {
+            let (isas, _) = self.guest.slots.allowed(slot)?;
+            module.isas.get(isas.first()?.index()).map(|set| set.path())
+        };
+        let used = module.uses.get(slot).map(|used| used.name.clone()).or_else(given);
+        used.unwrap_or_else(|| "?".into())
     }
 
     fn call(&self, slot: usize, head: u64) -> (Pending, Step) {
         let opcode = self.guest.slots.head(slot, head).map_or(0, |head| head.opcode as u8);
         (Pending::Call { slot, head, opcode }, Step::Call { slot, opcode })
+    }
+
+    /// What failed, as it stands in the text.
+    fn device_trap(&self, slot: u64, opcode: u64, status: u16) -> Trap {
+        let module = self.program.module();
+        let name = |instruction: Option<&Instruction>| instruction.map_or("?".into(), |found| found.name.to_string());
+        let what = match opcode.checked_sub(RUN_OPCODE).map(|program| module.programs.get(program as usize)) {
+            _ if slot == OWN_SLOT => {
+                let func = self.activations.last().map(|activation| activation.func);
+                let program = module.programs.iter().find(|program| Some(program.func) == func);
+                name(program.and_then(|program| own_instruction(module, program.isa.index(), opcode as u8)))
+            }
+            Some(program) => {
+                format!("{}.run({})", self.slot_name(slot as usize), program.map_or("?", |program| &program.name))
+            }
+            None => {
+                let sent = self.instruction(slot as usize, opcode as u8);
+                format!("{}.{}", self.slot_name(slot as usize), name(sent))
+            }
+        };
+        let why = Status::from_code(status).map_or("unknown status", Status::describe);
+        let message = format!("`{what}` failed with status {status}: {why}");
+        Trap { kind: TrapKind::Device, message, status: Some(status) }
     }
 
     fn explicit_trap(&self, kind: u64, message: u64) -> Trap {
@@ -404,11 +511,6 @@ impl Native {
         self.dead = Some(Box::new(report.clone()));
         report
     }
-}
-
-fn instruction(module: &Module, slot: usize, opcode: u8) -> Option<&Instruction> {
-    let used = module.uses.get(slot)?;
-    module.isas.get(used.isa.index())?.instruction(opcode)
 }
 
 fn own_instruction(module: &Module, isa: usize, opcode: u8) -> Option<&Instruction> {
@@ -440,14 +542,6 @@ fn failure(status: u64) -> u16 {
         Ok(status) if status != 0 => status,
         _ => Status::DeviceError as u16,
     }
-}
-
-fn device_trap(module: &Module, slot: usize, opcode: u8, status: u16) -> Trap {
-    let used = module.uses.get(slot).map_or("?", |used| &used.name);
-    let name = instruction(module, slot, opcode).map_or("?", |instruction| &instruction.name);
-    let why = Status::from_code(status).map_or("unknown status", Status::describe);
-    let message = format!("`{used}.{name}` failed with status {status}: {why}");
-    Trap { kind: TrapKind::Device, message, status: Some(status) }
 }
 
 fn too_long(words: usize) -> Trap {

@@ -5,6 +5,7 @@
 //! [`CREDITS`]; what it queues is charged to the sender. Its rights only shrink. A packet whose
 //! generation is not the channel's was sent with a revoked capability.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -13,6 +14,7 @@ use il::packet::{self, Head};
 use il::trap::Status;
 
 use super::mask::Mask;
+use super::programs::Programs;
 use crate::attachment::Attachment;
 use crate::buf::Account;
 use crate::service::VmId;
@@ -69,6 +71,8 @@ pub(crate) struct Channel {
     pub open: Vec<Open>,
     /// What the first failed streamed instruction said.
     pub sticky: Option<Status>,
+    /// What it knows of device programs, once one was sent.
+    pub programs: Option<Box<Programs>>,
     next_serial: u32,
     next_tag: u32,
 }
@@ -87,6 +91,7 @@ impl Channel {
             queued: 0,
             open: Vec::new(),
             sticky: None,
+            programs: None,
             next_serial: 1,
             next_tag: 1,
         }
@@ -133,6 +138,20 @@ impl Channel {
     /// A streamed instruction failed; the first failure is kept.
     pub fn stick(&mut self, status: Status) {
         self.sticky.get_or_insert(status);
+    }
+
+    /// Instructions that may be sent whatever their operands are.
+    pub fn plain_ops(&self) -> Mask {
+        self.ops
+    }
+
+    /// The choke point for what concerns programs; what they do is admitted instruction by instruction.
+    pub fn admit_program(&self, generation: u32) -> Result<(), Status> {
+        match self.closed {
+            Some(status) => Err(status),
+            None if generation != self.generation => Err(Status::Revoked),
+            None => Ok(()),
+        }
     }
 
     /// The one choke point for what arrives: generation, opcode, right, operands. Everything

@@ -8,7 +8,7 @@ use il::trap::Status;
 
 use super::channel::{CREDITS, ChannelId, Charge, Delivery, Executes, Link, Open, Work};
 use super::vm::{Block, Body, Next};
-use super::{System, events};
+use super::{System, events, programs};
 use crate::engine::Packet;
 use crate::service::{Reply, VmId};
 
@@ -18,6 +18,8 @@ pub(super) enum Arrived {
     Request { head: Head, operands: Range<usize>, position: usize },
     /// To be answered with this status, and not executed.
     Refused { head: Head, status: Status },
+    /// A program that has been started, or waits to be: the packet is to be parked.
+    Parked,
 }
 
 /// What became of an open packet.
@@ -37,7 +39,7 @@ impl System {
         if il.instance.is_packet_empty(slot) {
             return Submitted::Sent;
         }
-        if slot + 1 == il.instance.slots() {
+        if slot == il.instance.events_slot() {
             let packet = il.instance.take_packet(slot);
             self.emit_packet(id, packet);
             return Submitted::Sent;
@@ -87,7 +89,7 @@ impl System {
         let (sender, receiver) = (channel.sender, channel.receiver);
         let at_once = match &self.vm_ref(receiver).body {
             Body::Rust(rust) => rust.service.is_some() && self.vm_ref(receiver).is_ready(),
-            Body::Base => true,
+            Body::Base | Body::Builtin(_) => true,
             Body::Il(_) | Body::External(_) | Body::Gone => false,
         };
         let charge = match at_once {
@@ -102,6 +104,7 @@ impl System {
         match &self.vm_ref(receiver).body {
             Body::Rust(_) if at_once => self.run_service(receiver),
             Body::Base => self.run_base(),
+            Body::Builtin(_) => self.run_builtin(receiver),
             _ => self.notify(receiver),
         }
         Ok(())
@@ -110,7 +113,7 @@ impl System {
     /// Lets the receiver of a call run at once, if it is idle and nothing else waits for it.
     pub(super) fn hand_to_callee(&mut self, receiver: VmId) {
         let vm = self.vm(receiver);
-        let last = vm.scheduled && self.ready.back() == Some(&receiver);
+        let last = vm.scheduled && matches!(vm.body, Body::Il(_)) && self.ready.back() == Some(&receiver);
         if last && self.handoff.is_none() {
             self.ready.pop_back();
             self.handoff = Some(receiver);
@@ -119,22 +122,34 @@ impl System {
 
     /// The choke point: takes the next instruction out of a packet and decides whether it is executed.
     pub(super) fn arrive(&mut self, executes: &Executes, work: &mut Work) -> Option<Arrived> {
-        let (head, operands) = match work.next()? {
-            Ok(next) => next,
-            Err(status) => return Some(Arrived::Refused { head: Head { opcode: 0, words: 0, tag: 0 }, status }),
-        };
-        let channel = self.channel(work.link.channel);
-        if head.tag != 0
-            && let Some(status) = channel.sticky.take()
-        {
-            return Some(Arrived::Refused { head, status });
+        loop {
+            let (head, operands) = match work.next()? {
+                Ok(next) => next,
+                Err(status) => return Some(Arrived::Refused { head: Head { opcode: 0, words: 0, tag: 0 }, status }),
+            };
+            let channel = self.channel(work.link.channel);
+            if head.tag != 0
+                && let Some(status) = channel.sticky.take()
+            {
+                return Some(Arrived::Refused { head, status });
+            }
+            if !programs::concerns(head.opcode) {
+                return Some(self.arrive_request(executes, work, head, operands));
+            }
+            if let Some(arrived) = self.arrive_program(work, head, operands) {
+                return Some(arrived);
+            }
         }
+    }
+
+    fn arrive_request(&mut self, executes: &Executes, work: &Work, head: Head, operands: Range<usize>) -> Arrived {
+        let channel = self.channel(work.link.channel);
         let words = &work.words[operands.clone()];
         let admitted = channel.admit(executes, work.link.generation, head, words, &work.attachments);
-        Some(match admitted.and_then(|_| executes.position(head.opcode).ok_or(Status::NoSuchInstruction)) {
+        match admitted.and_then(|_| executes.position(head.opcode).ok_or(Status::NoSuchInstruction)) {
             Ok(position) => Arrived::Request { head, operands, position },
             Err(status) => Arrived::Refused { head, status },
-        })
+        }
     }
 
     /// Answers a request: by its tag if the sender still waits for it; a streamed one's failure sticks.
@@ -167,7 +182,7 @@ impl System {
                 self.hand_off(sender);
             }
             Body::External(external) => external.answered(id, tag, result),
-            Body::Base | Body::Rust(_) | Body::Gone => {}
+            Body::Base | Body::Builtin(_) | Body::Rust(_) | Body::Gone => {}
         }
     }
 
@@ -181,6 +196,7 @@ impl System {
         if self.channel(channel).finish(open.serial).is_some() {
             self.answer(channel, open.tag, result);
             self.check_drained(channel);
+            self.answered_all(channel);
         }
     }
 
@@ -229,7 +245,7 @@ impl System {
         let idle = match &vm.body {
             Body::Il(il) => il.is_idle(),
             Body::Rust(rust) => rust.service.is_some(),
-            Body::Base | Body::External(_) | Body::Gone => false,
+            Body::Base | Body::Builtin(_) | Body::External(_) | Body::Gone => false,
         };
         if idle && vm.is_ready() && vm.has_work() {
             self.make_ready(id);
@@ -238,7 +254,12 @@ impl System {
 
     /// The next delivery of a VM's inbox. Lost events are reported with the next one that comes.
     pub(super) fn next_delivery(&mut self, id: VmId) -> Option<Delivery> {
-        let delivery = self.vm(id).inbox.pop_front()?;
+        let delivery = loop {
+            let next = self.vm(id).inbox.pop_front()?;
+            if let Some(delivery) = self.unless_busy(next) {
+                break delivery;
+            }
+        };
         self.saw_taken(&delivery);
         if let Delivery::Event(event) = &delivery {
             self.vm(id).events_queued -= 1;

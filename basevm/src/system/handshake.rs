@@ -188,6 +188,14 @@ impl System {
         self.introduce(id, provides, &wants, &Shapes::new(module))
     }
 
+    /// Introduces one of the base's own VMs, which wants nothing, and completes its handshake.
+    pub(super) fn introduce_builtin(&mut self, id: VmId, provides: &'static InstructionSet) -> Result<(), Refused> {
+        self.introduce(id, Some(provides), &[], &Shapes::NONE)?;
+        let granted = self.grant(id, Vec::new());
+        self.accept(id, &granted);
+        self.say_ready(id)
+    }
+
     pub(super) fn introduce_external(&mut self, id: VmId) -> Result<(), Refused> {
         let Body::External(external) = &self.vm_ref(id).body else { return Ok(()) };
         let wants = external.wants.clone();
@@ -265,7 +273,7 @@ impl System {
         }
         if let Some(il) = self.vm(id).il() {
             // The last slot carries the VM's own events; the base hands them on.
-            let own = il.instance.slots().saturating_sub(1);
+            let own = il.instance.events_slot();
             il.instance.open_slot(own, 0, 0);
         }
     }
@@ -427,6 +435,8 @@ impl System {
         let sender = self.channel_ref(work.link.channel).sender;
         let (head, result) = match arrived {
             Arrived::Refused { head, status } => (head, Err(status)),
+            // The base runs no programs: they are refused before.
+            Arrived::Parked => return,
             Arrived::Request { head, operands, position } => {
                 let params = &executes.set.instructions[position].params;
                 let mut reader = packet::Reader::new(&work.words[operands]);
@@ -475,6 +485,7 @@ impl System {
             (op::READY, []) => {
                 session.stage = Stage::Ready;
                 self.trace(format_args!("handshake {}: ready", self.vm_ref(from).address()));
+                self.raise_arrived(from);
             }
             _ => return Err(Status::NotPermitted),
         }
@@ -485,7 +496,10 @@ impl System {
         let session = &mut self.vm(id).session;
         session.stage = Stage::Announced;
         let (name, set, items) = (session.name.clone(), session.set.clone(), session.provided.clone());
-        let index = self.directory.announce(id, &name, set.clone(), items);
+        let index = match self.vm(id).supervision.index.take() {
+            Some(index) => self.directory.announce_again(id, &name, index, set.clone(), items),
+            None => self.directory.announce(id, &name, set.clone(), items),
+        };
         let provides = set.map_or(String::new(), |set| format!(", executes {set}"));
         self.trace(format_args!("handshake {name}/{index}: hello{provides}"));
         for want in &self.vm_ref(id).session.wants {
@@ -534,7 +548,7 @@ fn add_item(items: &mut Vec<Item>, number: &Value<'_>, name: &Value<'_>, hash: &
 }
 
 /// Names are printed in addresses and reports, and written in manifests.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
     !name.is_empty() && name.len() <= MAX_NAME && name.chars().all(plain)
 }

@@ -11,6 +11,7 @@
 
 mod base;
 mod bridge;
+mod builtin;
 mod channel;
 mod contained;
 mod deliver;
@@ -24,11 +25,15 @@ mod il_vm;
 mod loader;
 mod mask;
 mod observe;
+mod policy;
+mod programs;
 mod reap;
 mod report;
 mod rust_vm;
 mod schedule;
-mod table;
+mod spawn;
+mod supervise;
+pub(crate) mod table;
 mod vm;
 
 use alloc::boxed::Box;
@@ -40,6 +45,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 pub use base::SET as BASE_SET;
+pub use builtin::Builtin;
 pub use channel::{CREDITS, MAX_UNANSWERED};
 pub use contained::Contained;
 pub use events::MAX_EVENTS;
@@ -49,21 +55,26 @@ pub use handshake::{HANDSHAKE_LIMIT, Refusal, Refused};
 pub use loader::{Compiling, Loader, Loading};
 pub use mask::Mask;
 pub use observe::{ChannelSeen, Observed, Observer, Seen, TurnKind, Usage, VmSeen};
+pub use policy::{Escalation, Priority, ProgramBounds, Restart, RestartPolicy};
+pub use programs::{MAX_PROGRAM_BYTES, MAX_PROGRAMS};
 pub use reap::TableSizes;
 pub use report::{VmInfo, VmKind};
+pub use supervise::{Factory, Injection};
 pub use vm::Fate;
 
 use channel::{Channel, ChannelId, Executes};
 use directory::Directory;
 use schedule::Timer;
+use spawn::Spawn;
+use supervise::{Origin, Supervision};
 use table::Table;
-use vm::{Body, IlVm, Main, Next, RustVm, Vm};
+use vm::{Body, IlVm, Main, Next, Vm};
 
 use crate::arena::{self, ArenaId};
 use crate::buf::Account;
 use crate::engine::{DEFAULT_STACK_BYTES, Instance, PlatformRef, Program};
 use crate::platform::Nanos;
-use crate::service::{Service, VmId, Waker};
+use crate::service::{Service, VmId};
 
 /// Memory quota of a VM unless its manifest says otherwise, in bytes.
 pub const DEFAULT_MEMORY_BYTES: u64 = 64 << 20;
@@ -98,6 +109,17 @@ pub struct VmOptions {
     pub turn_ms: Option<u64>,
     /// How long its calls wait for an answer; `None`: for ever.
     pub call_deadline: Option<Nanos>,
+    /// How often it runs when others can run too.
+    pub priority: Priority,
+    /// Which VMs it sees in the directory: names (`echo`), addresses (`echo/1`) and sets (`demo.echo@1`).
+    /// `None`: those that it is granted something of.
+    pub sees: Option<Vec<String>>,
+    /// On whose channels it stands: the names of VMs whose clients get this VM instead.
+    pub on: Vec<String>,
+    /// What happens after its end.
+    pub restart: RestartPolicy,
+    /// Bounds of the device programs that it sends.
+    pub programs: ProgramBounds,
     /// Whether the run ends with it.
     pub is_main: bool,
 }
@@ -111,6 +133,11 @@ impl Default for VmOptions {
             stack_bytes: DEFAULT_STACK_BYTES,
             turn_ms: Some(DEFAULT_TURN_MS),
             call_deadline: None,
+            priority: Priority::Normal,
+            sees: None,
+            on: Vec::new(),
+            restart: RestartPolicy::default(),
+            programs: ProgramBounds::default(),
             is_main: false,
         }
     }
@@ -231,6 +258,12 @@ pub struct System {
     /// VMs written in Rust, which wakers may wake.
     services: Vec<VmId>,
     directory: Directory,
+    /// The VM `directory`, which raises its events.
+    directory_vm: Option<VmId>,
+    /// VMs that are being spawned.
+    spawns: VecDeque<Spawn>,
+    /// Whether faults are injected into any VM.
+    injects: bool,
     ready: VecDeque<VmId>,
     /// The VM that goes on at once, without a queue: the other end of a call.
     handoff: Option<VmId>,
@@ -275,6 +308,9 @@ impl System {
             ended: VecDeque::new(),
             services: Vec::new(),
             directory: Directory::default(),
+            directory_vm: None,
+            spawns: VecDeque::new(),
+            injects: false,
             ready: VecDeque::new(),
             handoff: None,
             timers: BTreeSet::new(),
@@ -299,7 +335,7 @@ impl System {
     /// # Errors
     /// If it does not complete the handshake; it is then forgotten.
     pub fn add_service(&mut self, service: Box<dyn Service>, options: VmOptions) -> Result<VmId, Refused> {
-        self.add_rust(service, arena::take(), None, options)
+        self.add_rust(service, arena::take(), None, options, Origin::None)
     }
 
     /// The same for a VM that is made in its own arena, all of which is freed if it panics.
@@ -314,7 +350,7 @@ impl System {
     ) -> Result<VmId, Refused> {
         let arena = arena::take();
         let service = arena::scope(arena, make);
-        self.add_rust(service, arena, Some(contained), options)
+        self.add_rust(service, arena, Some(contained), options, Origin::None)
     }
 
     fn add_rust(
@@ -323,18 +359,17 @@ impl System {
         arena: ArenaId,
         contained: Option<Contained>,
         options: VmOptions,
+        origin: Origin,
     ) -> Result<VmId, Refused> {
         let hello = service.hello();
         let name = if options.name.is_empty() { hello.name.clone() } else { options.name.clone() };
         let options = VmOptions { name, ..options };
         let account = Account::new(options.memory_bytes);
         self.trace(format_args!("start {}: Rust, {} bytes at most", options.name, options.memory_bytes));
-        let waker = Waker::new(self.platform.waker());
-        let body = RustVm { service: Some(service), waker, arena, contained, wake_at: None, pending: false };
-        let id = self.insert(Vm::new(options, account, Body::Rust(body)))?;
-        self.services.push(id);
-        self.vm(id).executes = Some(Arc::new(Executes::new(hello.provides.clone())));
-        self.introduce_service(id, hello.provides)?;
+        let mut vm = Vm::new(options, account, Body::Gone);
+        vm.supervision = Supervision::of(origin);
+        let id = self.insert(vm)?;
+        self.start_rust(id, service, arena, contained)?;
         Ok(id)
     }
 
@@ -344,11 +379,20 @@ impl System {
     /// # Errors
     /// If there is not enough memory, or the base refuses its introduction.
     pub fn add_program(&mut self, program: Arc<Program>, options: VmOptions) -> Result<VmId, Refused> {
+        let account = Account::new(options.memory_bytes);
+        self.add_program_paid_by(program, options, account)
+    }
+
+    fn add_program_paid_by(
+        &mut self,
+        program: Arc<Program>,
+        options: VmOptions,
+        account: Arc<Account>,
+    ) -> Result<VmId, Refused> {
         let module = program.module();
         let own = module.provides.as_ref().and_then(|provides| provides.name.as_ref()).unwrap_or(&module.name);
         let name = if options.name.is_empty() { own.clone() } else { options.name.clone() };
         let options = VmOptions { name, ..options };
-        let account = Account::new(options.memory_bytes);
         self.trace(format_args!(
             "start {}: IL, {} functions, {} bytes at most",
             options.name,
@@ -357,7 +401,9 @@ impl System {
         ));
         let instance = Instance::new(self.platform, program.clone(), account.clone(), options.stack_bytes)
             .map_err(|error| Refused { vm: options.name.clone(), why: Refusal::Load(error) })?;
-        let id = self.insert(Vm::new(options, account, Body::Il(Box::new(IlVm::new(instance)))))?;
+        let mut vm = Vm::new(options, account, Body::Il(Box::new(IlVm::new(instance))));
+        vm.supervision = Supervision::of(Origin::Program(program.clone()));
+        let id = self.insert(vm)?;
         self.introduce_program(id, &program)?;
         Ok(id)
     }
@@ -391,12 +437,30 @@ impl System {
         let (sender, receiver) = (channel.sender, channel.receiver);
         let Ok(id) = self.channels.insert(channel).map(ChannelId) else { return ChannelId::NONE };
         self.vm(sender).channels += 1;
-        self.vm(receiver).channels += 1;
-        let at = self.vm(receiver).incoming.len();
-        self.vm(receiver).incoming.push(id);
-        self.channel(id).incoming_at = at;
-        self.saw_channel(id);
+        self.link_incoming(id, receiver);
         id
+    }
+
+    /// Makes a VM a channel's receiver.
+    fn link_incoming(&mut self, id: ChannelId, receiver: VmId) {
+        let vm = self.vm(receiver);
+        vm.channels += 1;
+        let at = vm.incoming.len();
+        vm.incoming.push(id);
+        let channel = self.channel(id);
+        (channel.receiver, channel.incoming_at) = (receiver, at);
+        self.saw_channel(id);
+    }
+
+    /// Takes a channel out of its receiver's list.
+    fn unlink_incoming(&mut self, id: ChannelId) {
+        let Channel { receiver, incoming_at: at, .. } = *self.channel_ref(id);
+        let vm = self.vm(receiver);
+        vm.channels -= 1;
+        vm.incoming.swap_remove(at);
+        if let Some(moved) = vm.incoming.get(at).copied() {
+            self.channel(moved).incoming_at = at;
+        }
     }
 
     fn log(&self, line: fmt::Arguments<'_>) {

@@ -15,8 +15,9 @@ use il::trap::{Status, TrapKind};
 use super::System;
 use super::channel::{ChannelId, Delivery, Executes, Open, Work};
 use super::deliver::Arrived;
-use super::vm::{Body, Fate};
+use super::vm::{Body, Fate, RustVm};
 use crate::arena::{self, ArenaId};
+use crate::attachment::Attachment;
 use crate::buf::Buf;
 use crate::engine::TrapReport;
 use crate::platform::{Nanos, Panicked};
@@ -82,20 +83,20 @@ impl System {
         }
     }
 
-    fn take_service(&mut self, id: VmId) -> Option<Box<dyn Service>> {
+    pub(super) fn take_service(&mut self, id: VmId) -> Option<Box<dyn Service>> {
         match &mut self.vm(id).body {
             Body::Rust(rust) => rust.service.take(),
             _ => None,
         }
     }
 
-    fn put_service(&mut self, id: VmId, service: Box<dyn Service>) {
+    pub(super) fn put_service(&mut self, id: VmId, service: Box<dyn Service>) {
         if let Body::Rust(rust) = &mut self.vm(id).body {
             rust.service = Some(service);
         }
     }
 
-    fn forget(&mut self, id: VmId, service: Box<dyn Service>) {
+    pub(super) fn forget(&mut self, id: VmId, service: Box<dyn Service>) {
         core::mem::forget(service);
         let message = "its memory was dropped, unread".to_string();
         let report = TrapReport { kind: TrapKind::Panic, message, status: None, frames: Vec::new(), omitted: 0 };
@@ -118,10 +119,15 @@ impl System {
                     continue;
                 }
                 Arrived::Request { head, operands, .. } => (head, operands),
+                Arrived::Parked => {
+                    self.park(work);
+                    return Ok(());
+                }
             };
-            let caller = self.channel_ref(channel).sender;
+            let caller = self.acting_sender(channel);
             self.vm(id).executed += 1;
             let Work { words, attachments, .. } = &mut work;
+            self.lend(id, attachments);
             let request = Request {
                 opcode: head.opcode as u8,
                 words: &words[operands],
@@ -129,11 +135,26 @@ impl System {
                 caller,
             };
             let current = Current { channel, head, caller, taken: None };
-            let (outcome, taken) = self.guard(id, Some(current), |host| service.execute(host, request))?;
+            let fault = self.fault_is_due(id);
+            let (outcome, taken) = self.guard(id, Some(current), |host| {
+                assert!(!fault, "injected fault");
+                service.execute(host, request)
+            })?;
+            take_back(&mut work.attachments);
             self.conclude(id, executes, channel, head, taken, outcome);
         }
         self.packet_done(work);
         Ok(())
+    }
+
+    /// A VM may take these: what it holds is freed with it.
+    fn lend(&self, id: VmId, attachments: &mut [Option<Attachment>]) {
+        let Body::Rust(RustVm { holder: Some(holder), .. }) = &self.vm_ref(id).body else { return };
+        for attachment in attachments.iter_mut().flatten() {
+            if let Attachment::Buf(buf) = attachment {
+                holder.hold(buf);
+            }
+        }
     }
 
     /// What became of a request that was executed.
@@ -173,6 +194,7 @@ impl System {
         // Into vectors of the base's own: what came stands in the VM's arena.
         let mut attachments = Vec::with_capacity(reply.attachments.len());
         attachments.extend(reply.attachments);
+        attachments.iter_mut().for_each(let_go);
         Ok(Reply { words: reply.words.as_slice().to_vec(), attachments })
     }
 
@@ -201,7 +223,7 @@ impl System {
     }
 
     /// Runs part of a Rust VM under the platform's guard.
-    fn guard<T>(
+    pub(super) fn guard<T>(
         &mut self,
         vm: VmId,
         current: Option<Current>,
@@ -228,8 +250,19 @@ impl System {
     }
 }
 
+/// What a VM has not taken is the packet's again.
+fn take_back(attachments: &mut [Option<Attachment>]) {
+    attachments.iter_mut().flatten().for_each(let_go);
+}
+
+fn let_go(attachment: &mut Attachment) {
+    if let Attachment::Buf(buf) = attachment {
+        buf.let_go();
+    }
+}
+
 /// The request that a service is executing.
-struct Current {
+pub(super) struct Current {
     channel: ChannelId,
     head: Head,
     caller: VmId,
@@ -299,7 +332,13 @@ impl Host for HostCall<'_> {
 
     fn buf(&mut self, bytes: usize) -> Result<Buf, Status> {
         let payer = self.current.as_ref().map_or(self.vm, |current| current.caller);
-        in_base(|| Buf::new(&self.system.vm_ref(payer).account, bytes)).ok_or(Status::Quota)
+        in_base(|| {
+            let mut buf = Buf::new(&self.system.vm_ref(payer).account, bytes).ok_or(Status::Quota)?;
+            if let Body::Rust(RustVm { holder: Some(holder), .. }) = &self.system.vm_ref(self.vm).body {
+                holder.hold(&mut buf);
+            }
+            Ok(buf)
+        })
     }
 
     fn set_pending(&mut self, pending: bool) {

@@ -31,6 +31,8 @@ enum Due {
     Call(u32),
     /// The deadline of a handshake.
     Handshake,
+    /// The end of the wait before a restart.
+    Restart,
 }
 
 /// How a stretch of running ended.
@@ -113,7 +115,9 @@ impl System {
         match &self.vm_ref(id).body {
             Body::Il(_) => self.run_il(id),
             Body::Rust(_) => self.run_service(id),
-            Body::Base | Body::External(_) | Body::Gone => {}
+            Body::Builtin(_) => self.run_builtin(id),
+            Body::Gone => self.restart(id),
+            Body::Base | Body::External(_) => {}
         }
         Stretch::Busy
     }
@@ -168,13 +172,18 @@ impl System {
     /// Adds processor time to the handler or `op` that was running, and ends a VM that is past its bound.
     fn charge_turn(&mut self, id: VmId, elapsed: Nanos) {
         let limit_ms = self.vm_ref(id).options.turn_ms;
+        let is_program = self.vm_ref(id).acting.is_some();
         let Some(il) = self.vm(id).il() else { return };
         let Some(turn) = &mut il.turn else { return };
         turn.used += elapsed;
         let Some(limit_ms) = limit_ms else { return };
         if turn.used > limit_ms.saturating_mul(1_000_000) {
-            let what = if turn.request.is_some() { "an op" } else { "a handler" };
-            self.abort(id, TrapKind::Deadline, format!("{what} ran for more than {limit_ms} ms (turn_ms)"));
+            let what = match turn.request {
+                _ if is_program => format!("a device program ran for more than {limit_ms} ms (programs.ms)"),
+                Some(_) => format!("an op ran for more than {limit_ms} ms (turn_ms)"),
+                None => format!("a handler ran for more than {limit_ms} ms (turn_ms)"),
+            };
+            self.abort(id, TrapKind::Deadline, what);
         }
     }
 
@@ -215,6 +224,10 @@ impl System {
         self.timers.insert(Timer { time, vm: id, what: Due::Handshake });
     }
 
+    pub(super) fn add_restart_timer(&mut self, id: VmId, time: Nanos) {
+        self.timers.insert(Timer { time, vm: id, what: Due::Restart });
+    }
+
     pub(super) fn cancel_timers(&mut self, id: VmId) {
         self.timers.retain(|timer| timer.vm != id);
     }
@@ -232,6 +245,7 @@ impl System {
                 }
                 Due::Call(tag) => self.call_expired(timer.vm, tag),
                 Due::Handshake => self.handshake_expired(timer.vm),
+                Due::Restart => self.make_ready(timer.vm),
             }
         }
     }

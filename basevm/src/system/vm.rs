@@ -7,17 +7,22 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use il::FuncId;
+use il::isa::GridInstruction;
 use il::trap::Status;
 
+use super::builtin::Builtin;
 use super::channel::{ChannelId, Delivery, Executes, Link, Open, Work};
 use super::contained::{self, Contained};
 use super::directory::Item;
 use super::external::External;
 use super::observe::Meter;
+use super::programs::Acting;
+use super::supervise::Supervision;
 use super::{Refused, VmOptions};
 use crate::arena::ArenaId;
 use crate::buf::Account;
 use crate::engine::{Instance, Step, TrapReport};
+use crate::holder::Holder;
 use crate::platform::Nanos;
 use crate::service::{Reply, Service, VmId, Waker};
 
@@ -116,6 +121,13 @@ pub(crate) struct Vm {
     pub executed: u64,
     pub fate: Option<Fate>,
     pub meter: Meter,
+    /// Who has spawned it.
+    pub parent: Option<VmId>,
+    /// What it has spawned; it ends with it.
+    pub children: Vec<VmId>,
+    /// For whom it runs a device program.
+    pub acting: Option<Box<Acting>>,
+    pub supervision: Supervision,
 }
 
 /// What runs in a VM.
@@ -126,6 +138,8 @@ pub(crate) enum Body {
     Il(Box<IlVm>),
     Rust(RustVm),
     External(External),
+    /// A part of the base that others see as a VM.
+    Builtin(Builtin),
     /// It has ended.
     Gone,
 }
@@ -225,10 +239,14 @@ pub(crate) struct RustVm {
     /// Taken out while it runs; a VM is never re-entered.
     pub service: Option<Box<dyn Service>>,
     pub waker: Waker,
+    /// Instructions of its set that mean something on its grid.
+    pub grid: &'static [GridInstruction],
     /// Where it allocates while it runs.
     pub arena: ArenaId,
     /// Whether the arena is freed whole in the end.
     pub contained: Option<Contained>,
+    /// The buffers that it holds, if it is contained.
+    pub holder: Option<Holder>,
     /// When it asked to be woken.
     pub wake_at: Option<Nanos>,
     /// Whether a backend has a request under way, or live input may come.
@@ -240,7 +258,7 @@ impl Drop for RustVm {
     fn drop(&mut self) {
         self.service = None;
         match self.contained {
-            Some(contained) => contained.free(self.arena),
+            Some(contained) => contained.free(self.arena, self.holder.as_ref()),
             None => contained::give_back(self.arena),
         }
     }
@@ -275,6 +293,10 @@ impl Vm {
             executed: 0,
             fate: None,
             meter: Meter::default(),
+            parent: None,
+            children: Vec::new(),
+            acting: None,
+            supervision: Supervision::none(),
         }
     }
 
@@ -286,7 +308,10 @@ impl Vm {
 
     /// `name/index`, as the directory has it.
     pub fn address(&self) -> String {
-        alloc::format!("{}/{}", self.name, self.index)
+        match self.acting {
+            Some(_) => self.name.clone(),
+            None => alloc::format!("{}/{}", self.name, self.index),
+        }
     }
 
     /// Whether the handshake is complete and the VM has not ended.

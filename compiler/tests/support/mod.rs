@@ -11,8 +11,9 @@ pub mod machine;
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use compiler::abi::{self, BufHeader, CapSlot, Exit, FROZEN, IMMORTAL, Kind, REMEMBERED, VmCtx};
+use compiler::abi::{self, BufHeader, CapSlot, Exit, FROZEN, IMMORTAL, Kind, REMEMBERED, VmCtx, attach};
 use compiler::{Bounds, Compiled, Cpu, Location, Opt, Options, Section, Symbol};
+use il::isa::GridInstruction;
 use il::packet::{MAX_ATTACHMENTS, MAX_WORDS};
 use il::trap::TrapKind;
 use il::{FuncId, Module, Type, TypeId, VerifiedModule};
@@ -75,6 +76,8 @@ pub struct Vm {
     interrupt: Box<u32>,
     globals: Vec<u64>,
     caps: Vec<CapSlot>,
+    /// What objects and capabilities were attached, in words.
+    shared: Vec<String>,
     packets: Vec<(Vec<u64>, Vec<u64>)>,
     literals: Vec<u64>,
     empties: (u64, u64),
@@ -114,8 +117,13 @@ impl Vm {
     }
 
     pub fn with(module: Module, options: &Options) -> Box<Vm> {
+        Vm::on_grid(module, options, &[])
+    }
+
+    /// For a closed program whose VM lends it a grid; see [`Vm::lend`].
+    pub fn on_grid(module: Module, options: &Options, grid: &[GridInstruction]) -> Box<Vm> {
         let module = il::verify(module).unwrap_or_else(|error| panic!("{error}"));
-        let compiled = compiler::compile(&module, options).unwrap_or_else(|error| panic!("{error}"));
+        let compiled = compiler::compile_program(&module, options, grid).unwrap_or_else(|error| panic!("{error}"));
         let code = Mapping::code(compiled.code.len(), |dest, address| compiled.link_into(dest, address).unwrap());
         let pages = module.memory.map_or(0, |memory| memory.min);
         let memory = Mapping::memory(compiler::GUARD_REGION_BYTES as usize, pages as usize * 65536);
@@ -132,6 +140,7 @@ impl Vm {
             interrupt: Box::new(0),
             globals: Vec::new(),
             caps: Vec::new(),
+            shared: Vec::new(),
             packets: Vec::new(),
             literals: Vec::new(),
             empties: (0, 0),
@@ -193,6 +202,9 @@ impl Vm {
             empty_str: self.empties.0,
             empty_buf: self.empties.1,
             caller: 77,
+            grid_cells: 0,
+            grid_width: 0,
+            grid_height: 0,
             system_sp: 0,
             vm_sp: 0,
             exit_args: [0; 8],
@@ -217,6 +229,13 @@ impl Vm {
             channel: 0,
             generation: 0,
         });
+    }
+
+    /// Lends a grid: rows of `width` cells.
+    pub fn lend(&mut self, cells: &mut [u32], width: usize) {
+        self.ctx.grid_cells = cells.as_mut_ptr() as u64;
+        self.ctx.grid_width = width as u64;
+        self.ctx.grid_height = (cells.len() / width) as u64;
     }
 
     /// Runs an exported function to its end.
@@ -401,7 +420,7 @@ impl Vm {
         let attached = self.caps[slot].attached as usize;
         let content = self.packets[slot].0[..used].to_vec();
         let attachments = self.packets[slot].1[..attached].to_vec();
-        let attachments = attachments.into_iter().map(|buf| self.take_buf(buf)).collect();
+        let attachments = attachments.into_iter().map(|word| self.take_attachment(word)).collect();
         if used > 0 {
             self.sent.push((slot as u32, content, attachments));
         }
@@ -409,6 +428,38 @@ impl Vm {
         self.caps[slot].cursor = start;
         self.caps[slot].end = start + 8 * words as u64;
         self.caps[slot].attached = 0;
+    }
+
+    /// A `buf`'s bytes; of a shared object or capability what `attach` said.
+    fn take_attachment(&mut self, word: u64) -> Vec<u8> {
+        match word & 1 {
+            0 => self.take_buf(word),
+            _ => self.shared[(word >> 1) as usize].clone().into_bytes(),
+        }
+    }
+
+    fn attach(&mut self, slot: usize, value: u64, kind: u64) -> u64 {
+        let nullable = kind == attach::NULLABLE;
+        if nullable && value == 0 {
+            return 0;
+        }
+        let word = if kind == attach::BUF {
+            value
+        } else {
+            assert!(value != 0, "a reference that is not null");
+            self.shared.push(match value & 1 {
+                1 => format!("slot {}", value >> 1),
+                _ => {
+                    assert!(load(value) as u32 & (FROZEN | IMMORTAL) != 0, "what is attached was shared");
+                    format!("{} long", load(value) >> 32)
+                }
+            });
+            (self.shared.len() as u64 - 1) << 1 | 1
+        };
+        let index = self.caps[slot].attached;
+        self.packets[slot].1[index as usize] = word;
+        self.caps[slot].attached += 1;
+        index + u64::from(nullable)
     }
 
     fn close_packets(&mut self) {
@@ -544,6 +595,13 @@ impl Vm {
                 self.sync_heap();
                 frozen
             }
+            Exit::Share if args[0] == 0 || args[0] & 1 == 1 => args[0],
+            Exit::Share => {
+                let frozen = self.heap.freeze(args[0]);
+                self.sync_heap();
+                frozen
+            }
+            Exit::Attach => self.attach(args[0] as usize, args[1], args[2]),
             Exit::Attenuate => {
                 let slot = self.caps.len();
                 self.packets.push((vec![0; MAX_WORDS], vec![0; MAX_ATTACHMENTS]));
