@@ -25,11 +25,10 @@ pub trait Observer: Send {
     /// Something happened.
     fn event(&mut self, event: &Observed<'_>);
 
-    /// Whether it wants to know now what each VM uses ([`Seen::Usage`]). Asked about every 10 ms while something
-    /// runs, and whenever nothing can run.
-    fn wants_usage(&mut self, at: Nanos) -> bool {
-        let _ = at;
-        false
+    /// When it wants to know next what each VM uses ([`Seen::Usage`]). It is told then or up to 10 ms later, also
+    /// while nothing runs.
+    fn usage_due(&self) -> Option<Nanos> {
+        None
     }
 }
 
@@ -229,9 +228,11 @@ impl System {
         self.watch = None;
     }
 
-    /// What each VM that has not ended uses. Processor time and packets are counted while there is an observer.
+    /// What each VM that has not ended uses, the base last. Processor time and packets are counted while there is an
+    /// observer.
     pub fn usage(&self) -> Vec<Usage> {
-        let alive = self.vms.iter().filter(|(number, vm)| VmId(*number) != BASE && vm.fate.is_none());
+        let (base, others): (Vec<_>, Vec<_>) = self.vms.iter().partition(|(number, _)| VmId(*number) == BASE);
+        let alive = others.into_iter().filter(|(_, vm)| vm.fate.is_none()).chain(base);
         let usage = |(number, vm): (u32, &Vm)| Usage {
             vm: VmId(number),
             processor: vm.meter.processor,
@@ -264,10 +265,27 @@ impl System {
 
     /// Tells of usage where that is wanted.
     pub(super) fn saw_time_pass(&mut self) {
-        let at = self.platform.now();
-        if self.watch.as_mut().is_some_and(|watch| watch.observer.wants_usage(at)) {
+        if self.usage_due().is_some_and(|due| due <= self.platform.now()) {
             let usage = self.usage();
             self.tell(Seen::Usage(&usage));
+        }
+    }
+
+    fn usage_due(&self) -> Option<Nanos> {
+        self.watch.as_ref().and_then(|watch| watch.observer.usage_due())
+    }
+
+    /// Nothing can run. Returns until when it may stay so, at the latest.
+    pub(super) fn saw_idle(&mut self, limit: Option<Nanos>) -> Option<Nanos> {
+        self.charge_watched();
+        self.saw_time_pass();
+        limit.into_iter().chain(self.usage_due()).min()
+    }
+
+    /// The time in which nothing could run is nobody's.
+    pub(super) fn saw_waking(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            watch.since = self.platform.now();
         }
     }
 
@@ -397,15 +415,14 @@ impl System {
         }
     }
 
-    /// Charges the time since the last change to the VM that was running.
+    /// Charges the time since the last change to the VM that was running; to the base if none was.
     fn charge_watched(&mut self) {
         let now = self.platform.now();
         let Some(watch) = &mut self.watch else { return };
         let elapsed = now.saturating_sub(watch.since);
         watch.since = now;
-        if let Some(id) = watch.running.last().copied()
-            && let Some(vm) = self.vms.get_mut(id.0)
-        {
+        let id = watch.running.last().copied().unwrap_or(BASE);
+        if let Some(vm) = self.vms.get_mut(id.0) {
             vm.meter.processor += elapsed;
         }
     }

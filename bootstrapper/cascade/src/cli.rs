@@ -15,6 +15,7 @@ Examples:
   cascade run samples/thermometer.il --plug thermometer=samples/vms/thermometer.il
   cascade describe display                        the instructions of a device
   cascade run samples/life.il --record life.rec   what VMs say to each other: cascade trace life.rec
+  cascade top samples/life.il                     what each VM uses, live
   cascade doctor                                  what is missing here, and how to fix it
 
 Exit codes: 0 the program ended, 1 it trapped, 2 it could not be started, 124 timeout.";
@@ -43,6 +44,22 @@ Examples:
   cascade boot hello.il --json                    one line of JSON for scripts
 
 Exit codes: 0 the program ended, 1 it trapped, 2 it could not be started, 124 timeout.";
+
+const TOP_EXAMPLES: &str = "\
+Examples:
+  cascade top life.il --until-frame 500           a table that refreshes in place; Ctrl-C ends it
+  cascade top life.il --boot                      the same of a booted machine
+  cascade top app.il --every 0.2 --json           one JSON object each 200 ms, for scripts
+  cascade top app.il --once                       one table after a second
+
+The program's console is not shown. Where standard output is no terminal, tables follow each other.";
+
+const VMS_EXAMPLES: &str = "\
+Examples:
+  cascade vms                                     the devices of every system
+  cascade vms app.il --plug echo=echo.il          what would run, by the plan
+  cascade vms app.il --live                       start it here and ask it: state, memory, capabilities
+  cascade vms app.il --boot --after 0.5           ask a booted machine, half a second after its start";
 
 const GRAPH_EXAMPLES: &str = "\
 Examples:
@@ -85,7 +102,11 @@ pub enum Command {
     /// Draw a system, or a run that was recorded: VMs, channels, rights, traffic (SVG)
     #[command(after_help = GRAPH_EXAMPLES, arg_required_else_help = true)]
     Graph(GraphOptions),
+    /// Run a system and show what each VM uses, refreshed in place: time, memory, packets, queue
+    #[command(after_help = TOP_EXAMPLES, arg_required_else_help = true)]
+    Top(TopOptions),
     /// List the VMs of a system, their quotas, and who may send what to whom
+    #[command(after_help = VMS_EXAMPLES)]
     Vms(VmsOptions),
     /// Explain an instruction set; without a name, list them
     Describe {
@@ -124,7 +145,7 @@ pub struct SystemOptions {
 }
 
 /// The options that `run` and `boot` share.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct CommonOptions {
     /// What runs.
     #[command(flatten)]
@@ -230,6 +251,14 @@ pub struct BootOptions {
     /// Shared options.
     #[command(flatten)]
     pub common: CommonOptions,
+    /// The machine.
+    #[command(flatten)]
+    pub machine: MachineOptions,
+}
+
+/// The machine that a system boots on.
+#[derive(Args, Clone, Debug)]
+pub struct MachineOptions {
     /// How the machine is emulated; `auto` takes KVM where a trial boot shows that it works
     #[arg(long, value_enum, default_value_t = Accel::Auto)]
     pub accel: Accel,
@@ -247,9 +276,38 @@ pub struct VmsOptions {
     /// What would run.
     #[command(flatten)]
     pub system: SystemOptions,
+    /// Ask the system itself: start it here, and list the VMs that there are
+    #[arg(long, conflicts_with = "boot")]
+    pub live: bool,
+    /// The same on a bare machine (QEMU)
+    #[arg(long)]
+    pub boot: bool,
+    /// With --live or --boot: let it run so long first [default: until every VM is ready]
+    #[arg(long, value_name = "SECONDS")]
+    pub after: Option<f64>,
+    /// The machine, with --boot.
+    #[command(flatten)]
+    pub machine: MachineOptions,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `cascade top`.
+#[derive(Args, Clone, Debug)]
+pub struct TopOptions {
+    /// The system, and the machine with --boot.
+    #[command(flatten)]
+    pub machine: BootOptions,
+    /// Boot it on a bare machine (QEMU) instead of running it here
+    #[arg(long)]
+    pub boot: bool,
+    /// How often the table is refreshed
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    pub every: f64,
+    /// Print one table, and end the system
+    #[arg(long)]
+    pub once: bool,
 }
 
 /// `--accel`.
@@ -273,9 +331,10 @@ pub enum ClockOption {
 }
 
 /// `--engine`.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum EngineOption {
     /// Machine code
+    #[default]
     Jit,
     /// The reference interpreter
     Interpreter,

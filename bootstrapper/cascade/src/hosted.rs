@@ -37,6 +37,19 @@ const CORE_STACK_BYTES: usize = 16 << 20;
 /// # Errors
 /// Anything that keeps it from running.
 pub fn run(options: &RunOptions) -> anyhow::Result<u8> {
+    let seen = Recordings::begin(&options.common.seeing)?;
+    let summaries = run_seen(options, seen.as_ref().map(|(_, watching)| watching))?;
+    if let Some((recordings, _)) = seen {
+        recordings.finish()?;
+    }
+    output::print(&options.common, &summaries)
+}
+
+/// Runs what the options say, and tells of it.
+///
+/// # Errors
+/// Anything that keeps it from running.
+pub fn run_seen(options: &RunOptions, watching: Option<&Watching>) -> anyhow::Result<Vec<Summary>> {
     let common = &options.common;
     if options.gc_stress {
         basevm::heap::set_stress(true);
@@ -47,18 +60,13 @@ pub fn run(options: &RunOptions) -> anyhow::Result<u8> {
     let prepared = system::prepare_all(common)?;
     let mut summaries = Vec::new();
     let mut shared = None;
-    let seen = Recordings::begin(&common.seeing)?;
-    let watching = seen.as_ref().map(|(_, watching)| watching);
     for one in prepared {
         summaries.push(run_one(common, one, &mut shared, watching)?);
         if interrupt::asked() {
             break;
         }
     }
-    if let Some((recordings, _)) = seen {
-        recordings.finish()?;
-    }
-    output::print(common, &summaries)
+    Ok(summaries)
 }
 
 /// The runs of a batch share a platform: it lives as long as the process. Only one run has a script.

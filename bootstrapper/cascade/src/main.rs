@@ -54,6 +54,14 @@ fn execute(cli: Cli) -> anyhow::Result<u8> {
         }
         Command::Trace(options) => seeing::trace(&options),
         Command::Graph(options) => seeing::draw(&options),
+        Command::Top(options) => {
+            interrupt::listen()?;
+            seeing::top(&options)
+        }
+        Command::Vms(options) if options.live || options.boot => {
+            interrupt::listen()?;
+            print(&seeing::vms(&options)?)
+        }
         Command::Vms(options) => print(&describe::vms(&options)?),
         Command::Describe { set } => print(&describe::set(set.as_deref())?),
         Command::Doctor => Ok(doctor::doctor()),

@@ -36,24 +36,38 @@ const TICK: Duration = Duration::from_millis(50);
 /// # Errors
 /// Anything that keeps it from running.
 pub fn boot(options: &BootOptions) -> anyhow::Result<u8> {
+    let seen = Recordings::begin(&options.common.seeing)?;
+    let outcome = boot_seen(options, seen.as_ref().map(|(_, watching)| watching.clone()))?;
+    if let Some((recordings, _)) = seen {
+        recordings.finish()?;
+    }
+    if outcome.is_empty() && interrupt::asked() {
+        return Ok(interrupt::EXIT_CODE);
+    }
+    output::print(&options.common, &outcome)
+}
+
+/// Boots what the options say, and tells of it. Nothing comes of it if the user asked to stop before it began.
+///
+/// # Errors
+/// Anything that keeps it from running.
+pub fn boot_seen(options: &BootOptions, watching: Option<Watching>) -> anyhow::Result<Vec<Summary>> {
     let prepared = system::prepare_all(&options.common)?;
     let window = window(options.common.display.as_ref())?;
-    let image = image::locate(options.image.as_deref())?;
-    let seen = Recordings::begin(&options.common.seeing)?;
-    let watching = seen.as_ref().map(|(_, watching)| watching.clone());
+    let image = image::locate(options.machine.image.as_deref())?;
     let observe = watching.as_ref().map(Watching::observe);
     let bundle = bundle(&prepared, options.common.verbose, observe).encode()?;
     // From here on there are machines and their files to end in order: `follow` looks for the wish.
     interrupt::act_with(|| {});
-    let accel = accel::choose(options.accel, &image);
+    let accel = accel::choose(options.machine.accel, &image);
     if interrupt::asked() {
-        return Ok(interrupt::EXIT_CODE);
+        return Ok(Vec::new());
     }
     let config = Config {
         image: &image,
         bundle: &bundle,
         accel,
-        memory_mib: options.memory,
+        memory_mib: options.machine.memory,
         disk: options.common.disk.as_deref(),
         window: &window,
         forward_stdin: !options.common.json && options.common.batch.is_none(),
@@ -66,11 +80,7 @@ pub fn boot(options: &BootOptions) -> anyhow::Result<u8> {
     let mut session = Session::new(machine, &prepared, live, options.common.verbose);
     session.watching = watching;
     session.follow()?;
-    let outcome = session.outcome(options, accel)?;
-    if let Some((recordings, _)) = seen {
-        recordings.finish()?;
-    }
-    output::print(&options.common, &outcome)
+    session.outcome(options, accel)
 }
 
 fn bundle(prepared: &[Prepared], verbose: bool, observe: Option<Observe>) -> Bundle {

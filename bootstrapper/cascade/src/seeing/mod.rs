@@ -4,10 +4,12 @@
 //! observer, the machine as lines on its second serial port. All that follows works on the stream.
 
 mod graph;
+mod live;
 mod perfetto;
 mod recording;
 mod svg;
 mod text;
+mod top;
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
@@ -23,6 +25,7 @@ use bootstrapper::bundle::Observe;
 use bootstrapper::plan::Plan;
 
 pub use recording::Recording;
+pub use top::{top, vms};
 
 use crate::cli::{GraphOptions, SeeingOptions, TraceOptions};
 use crate::system;
