@@ -222,6 +222,7 @@ impl System {
 
     /// Tells the observer what each VM uses and how the run ended, and lets it go.
     pub fn stop_observing(&mut self, code: u8) {
+        self.charge_watched();
         let usage = self.usage();
         self.tell(Seen::Usage(&usage));
         self.tell(Seen::End(code));
@@ -266,6 +267,7 @@ impl System {
     /// Tells of usage where that is wanted.
     pub(super) fn saw_time_pass(&mut self) {
         if self.usage_due().is_some_and(|due| due <= self.platform.now()) {
+            self.charge_watched();
             let usage = self.usage();
             self.tell(Seen::Usage(&usage));
         }

@@ -171,3 +171,102 @@ fn a_trace_is_what_viewers_read() {
     run(&["trace", &recording, "--perfetto", &trace]);
     check_trace(&std::fs::read_to_string(&trace).expect("written"));
 }
+
+#[test]
+fn graphs_show_rights_and_traffic() {
+    let files = Files::new();
+    let recording = record(&files, "run");
+    let svg = run(&["graph", &recording]);
+    for part in [">paint</tspan>", ">display</tspan>", "cascade.disk@1", "text x4", "present x15", "29 packets"] {
+        assert!(svg.contains(part), "{part} in {svg}");
+    }
+    assert!(!svg.contains(">clock</tspan>"), "nobody has a channel to it");
+    let file = files.path("plan.svg");
+    let graph = ["graph", "--system", "samples/systems/paint.toml", "samples/paint.il", "--all", "-o", &file];
+    assert_eq!(run(&graph), "");
+    let svg = std::fs::read_to_string(&file).expect("written");
+    for part in [">paint</tspan>", ">clock</tspan>", ">fill_rect</text>", ">flush</text>"] {
+        assert!(svg.contains(part), "{part} in {svg}");
+    }
+    let svg = run(&["graph", "samples/echo.il", "--plug", "echo=samples/vms/echo.il"]);
+    assert!(svg.contains("demo.echo@1") && svg.contains(">on said</text>"), "{svg}");
+}
+
+/// A program that is busy for a while, and says something.
+const BUSY: &str = "module busy\nuse console: cascade.console@1\nuse clock: cascade.clock@1\n\
+    export func main() {\n  for i in 0..40 { console.write(\"x\") clock.sleep(20000000) }\n}\n";
+
+#[test]
+fn top_shows_what_each_vm_uses() {
+    let files = Files::new();
+    let busy = files.path("busy.il");
+    std::fs::write(&busy, BUSY).unwrap();
+    let once = run(&["top", &busy, "--once", "--every", "0.3"]);
+    let row = |table: &str, vm: &str| {
+        table.lines().find(|line| line.starts_with(vm)).unwrap_or_else(|| panic!("{vm} in {table}")).to_string()
+    };
+    assert!(row(&once, "busy").contains("waits for an answer of clock/0"), "{once}");
+    assert_eq!(once.matches("VM  ").count(), 1, "one table: {once}");
+    let lines = run(&["top", &busy, "--every", "0.2", "--json"]);
+    let moments: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(moments.len() >= 3, "{lines}");
+    let executed = |moment: &Value| {
+        let vms = moment["vms"].as_array().expect("VMs");
+        let console = vms.iter().find(|row| row["vm"] == "console").expect("the console");
+        console["executed"].as_u64().expect("a number")
+    };
+    let counts: Vec<u64> = moments.iter().map(executed).collect();
+    assert!(counts.is_sorted() && counts[0] < counts[counts.len() - 1], "it goes on: {counts:?}");
+    let last = moments.last().expect("one");
+    assert_eq!((executed(last), &last["ended"][0]), (40, &serde_json::json!(["busy", "ended"])));
+    let times: u64 = last["vms"].as_array().unwrap().iter().map(|row| row["processor_ns"].as_u64().unwrap()).sum();
+    assert!(times <= last["at_ns"].as_u64().unwrap(), "one core: {last}");
+    assert!(refused(&["top", &busy, "--every", "0"]).contains("--every 1"));
+}
+
+#[test]
+fn vms_of_a_running_system_are_listed_by_it() {
+    let listing = run(&[
+        "vms",
+        "samples/paint.il",
+        "--grant",
+        "display=present,fill_rect,text",
+        "--grant",
+        "disk",
+        "--grant",
+        "keyboard",
+        "--live",
+    ]);
+    assert!(listing.contains("    -> display {fill_rect, text, present}"), "{listing}");
+    assert!(listing.contains("cascade.clock@1") && listing.contains("as the running system says"), "{listing}");
+    let json: Value =
+        serde_json::from_str(&run(&["vms", "samples/hello.il", "--live", "--after", "5", "--json"])).expect("JSON");
+    assert_eq!(json["ended"][0], serde_json::json!(["hello", "ended"]), "it ended before: {json}");
+}
+
+/// The same of a machine: what its VMs sent is what the hosted ones sent, instruction by instruction, at the same times.
+#[test]
+fn a_machine_is_seen_as_a_hosted_system_is() {
+    if std::env::var_os("CASCADE_IMAGE").is_none() {
+        eprintln!("skipped: CASCADE_IMAGE names no kernel image; `cargo xtask test` sets it");
+        return;
+    }
+    let files = Files::new();
+    let hosted = record(&files, "run");
+    let (booted, trace) = (files.path("boot.rec"), files.path("boot.json"));
+    run(&[&["boot"], &PAINT[..], &["--accel", "tcg", "--record", &booted, "--trace", &trace]].concat());
+    let [hosted, booted] = [&hosted, &booted].map(|recording| run(&["trace", recording, "--handshakes"]));
+    assert!(hosted.lines().count() > 11_000, "{}", hosted.lines().count());
+    let different = hosted.lines().zip(booted.lines()).find(|(hosted, booted)| hosted != booted);
+    assert_eq!((different, hosted.lines().count()), (None, booted.lines().count()));
+    let names = check_trace(&std::fs::read_to_string(&trace).expect("written"));
+    assert!(names.contains_key("serves"), "{names:?}");
+
+    let listing = run(&["vms", "samples/paint.il", "--boot", "--accel", "tcg"]);
+    assert!(listing.contains("    -> display {fill_rect, text, present}"), "{listing}");
+    let busy = files.path("busy.il");
+    std::fs::write(&busy, BUSY).unwrap();
+    let lines = run(&["top", &busy, "--boot", "--accel", "tcg", "--every", "0.2", "--json"]);
+    let last: Value = lines.lines().last().map(|line| serde_json::from_str(line).expect("JSON")).expect("a line");
+    assert_eq!(last["ended"][0], serde_json::json!(["busy", "ended"]), "{last}");
+}
