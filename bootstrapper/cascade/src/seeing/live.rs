@@ -60,7 +60,9 @@ struct State {
     /// Processor times of the moment before, and when that was.
     before: (Nanos, BTreeMap<u32, Nanos>),
     moment: Option<Moment>,
-    moments: u64,
+    /// The first moment at or after this time.
+    since: Nanos,
+    first: Option<Moment>,
     ended: Vec<(String, String)>,
     over: bool,
 }
@@ -80,6 +82,13 @@ impl Sink for Live {
 }
 
 impl Live {
+    /// A view that keeps the first moment at or after this time.
+    pub fn since(time: Nanos) -> Live {
+        let live = Live::default();
+        live.lock().since = time;
+        live
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,14 +99,13 @@ impl Live {
         self.0.1.notify_all();
     }
 
-    /// Waits for the first moment at or after `since`, or for the last one if the system ends before; `None` if it ended
-    /// without any.
-    pub fn moment_at(&self, since: Nanos) -> Option<Moment> {
+    /// Waits for the first moment at or after the time that the view was made for, or for the last one if the system
+    /// ends before; `None` if it ended without any.
+    pub fn first(&self) -> Option<Moment> {
         let mut state = self.lock();
         loop {
-            let come = state.moment.as_ref().is_some_and(|moment| moment.at_ns >= since);
-            if come || state.over {
-                return state.moment.clone();
+            if state.first.is_some() || state.over {
+                return state.first.clone().or_else(|| state.moment.clone());
             }
             state = self.0.1.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -156,8 +164,11 @@ impl State {
         };
         let vms = usages.iter().map(row).collect();
         self.before = (self.at, usages.iter().map(|usage| (usage.vm, usage.processor)).collect());
-        self.moments += 1;
-        self.moment = Some(Moment { at_ns: self.at, vms, ended: self.ended.clone() });
+        let moment = Moment { at_ns: self.at, vms, ended: self.ended.clone() };
+        if self.first.is_none() && self.at >= self.since {
+            self.first = Some(moment.clone());
+        }
+        self.moment = Some(moment);
     }
 
     fn row(&self, usage: &Usage, processor_percent: f64) -> Row {

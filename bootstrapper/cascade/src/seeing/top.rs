@@ -22,10 +22,10 @@ const COLUMNS: usize = 120;
 fn while_running<T: Send + 'static>(
     boot: Option<BootOptions>,
     common: CommonOptions,
+    live: Live,
     usage_ms: u32,
     look: impl FnOnce(Live) -> T + Send + 'static,
 ) -> anyhow::Result<(T, Vec<Summary>)> {
-    let live = Live::default();
     let observe = Observe { packets: false, usage_ms: Some(usage_ms), buffer_bytes: 0, most_bytes: u64::MAX };
     let watching = Watching::new(observe, live.clone());
     let for_looking = live.clone();
@@ -60,7 +60,8 @@ pub fn top(options: &TopOptions) -> anyhow::Result<u8> {
     let every = Duration::from_secs_f64(options.every);
     let (once, json) = (options.once, options.machine.common.json);
     let looking = move |live: Live| show(&live, every, once, json);
-    let ((), summaries) = while_running(boot, common, (every.as_millis() / 2).max(10) as u32, looking)?;
+    let ((), summaries) =
+        while_running(boot, common, Live::default(), (every.as_millis() / 2).max(10) as u32, looking)?;
     if options.once {
         return Ok(0);
     }
@@ -160,11 +161,11 @@ pub fn vms(options: &VmsOptions) -> anyhow::Result<String> {
     let boot = options.boot.then(|| BootOptions { common: common.clone(), machine: machine.clone() });
     let since = (after * 1e9) as u64;
     let looking = move |live: Live| {
-        let moment = live.moment_at(since);
+        let moment = live.first();
         interrupt::ask();
         moment
     };
-    let (moment, _) = while_running(boot, common, 10, looking)?;
+    let (moment, _) = while_running(boot, common, Live::since(since), 10, looking)?;
     let moment = moment.context("the system ended before it said what it consists of")?;
     if options.json {
         return Ok(line(&moment));
