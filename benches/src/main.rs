@@ -17,6 +17,7 @@ mod table;
 mod throughput;
 mod timing;
 mod toolchain;
+mod vms;
 mod worker;
 
 use std::fs;
@@ -28,8 +29,9 @@ use table::Table;
 type Part = (&'static str, fn(&mut Table, &Path) -> Result<()>);
 
 /// What can be measured by itself; the folder is for what the peers' tools build.
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("base", base),
+    ("vms", vms::measure),
     ("code", eight::measure),
     ("compiling", throughput::measure),
     ("collector", collector::measure),
@@ -37,7 +39,7 @@ const PARTS: [Part; 5] = [
 ];
 const USAGE: &str = "usage: cargo xtask bench [--write] [PART..]
   --write  also renew docs/benchmarks.md; then all is measured
-  PART     base, code, compiling, collector, boot; without any, all";
+  PART     base, vms, code, compiling, collector, boot; without any, all";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

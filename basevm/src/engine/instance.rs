@@ -197,9 +197,9 @@ impl Instance {
         on_body!(self, vm => vm.slots())
     }
 
-    /// Whether a slot's open packet is empty.
-    pub fn is_packet_empty(&self, slot: usize) -> bool {
-        on_body!(self, vm => vm.is_packet_empty(slot))
+    /// The first slot from this one on whose open packet is not empty.
+    pub fn next_packet(&self, from: usize) -> Option<usize> {
+        on_body!(self, vm => vm.next_packet(from))
     }
 
     /// Moves a slot's open packet out; the slot stays as it is, with an empty one.

@@ -260,9 +260,9 @@ impl Native {
         self.guest.slots.len()
     }
 
-    /// See [`super::Instance::is_packet_empty`].
-    pub fn is_packet_empty(&self, slot: usize) -> bool {
-        self.guest.slots.used(slot) == 0
+    /// See [`super::Instance::next_packet`].
+    pub fn next_packet(&self, from: usize) -> Option<usize> {
+        self.guest.slots.next_used(from)
     }
 
     /// See [`super::Instance::take_packet`].

@@ -2,8 +2,8 @@
 //!
 //! A slot whose cursor equals its end makes JIT code take the `Room` exit at the next instruction:
 //! so it is when the slot is closed, when the packet is full, and before the first instruction (a
-//! slot that was never used has no memory). A packet is copied out when it is taken: most are short,
-//! and the slot is at once ready for the next.
+//! slot that was never used has no memory). A short packet is copied out when it is taken; a long one is
+//! handed over with its memory, and the slot goes on in that of an earlier one.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -14,19 +14,23 @@ use il::packet::{Head, MAX_ATTACHMENTS, MAX_WORDS};
 use super::raw::Shared;
 
 /// A packet's memory at first, in words.
-const FIRST_WORDS: usize = 512;
-
-/// Memory of one slot.
-#[derive(Debug)]
-struct Buffer {
-    words: Shared<u64>,
-    attachments: Shared<u64>,
-}
+const FIRST_WORDS: usize = 64;
+/// What an open packet holds before it is sent, in words, if not one instruction takes more: half of a first-level cache,
+/// so that neither its sender nor its receiver waits for memory.
+const OPEN_WORDS: usize = 2048;
+/// Packets up to this many words are copied when they are taken.
+const COPIED_WORDS: usize = 256;
+/// Slots that are looked at for open packets, if no more have some. The next instruction through another takes the
+/// `Room` exit, which makes it one of them.
+const WATCHED: usize = 8;
+/// `CapSlot::attached` of a slot without a list, so that an instruction with attachments takes the `Room` exit.
+const NO_LIST: u64 = MAX_ATTACHMENTS as u64;
 
 #[derive(Default, Debug)]
 struct Slot {
     open: bool,
-    buffer: Option<Buffer>,
+    words: Option<Shared<u64>>,
+    attachments: Option<Shared<u64>>,
     /// Memory of an earlier packet, for the next one that is taken.
     spare: Vec<u64>,
 }
@@ -36,13 +40,16 @@ struct Slot {
 pub(super) struct Slots {
     table: Shared<CapSlot>,
     slots: Vec<Slot>,
+    /// Slots that may have an open packet, ascending.
+    watched: Vec<u32>,
 }
 
 impl Slots {
     /// Closed ones.
     pub fn new(count: usize) -> Slots {
-        let closed = CapSlot { cursor: 0, end: 0, attachments: 0, attached: 0, channel: 0, generation: 0 };
-        Slots { table: Shared::new(vec![closed; count]), slots: (0..count).map(|_| Slot::default()).collect() }
+        let closed = CapSlot { cursor: 0, end: 0, attachments: 0, attached: NO_LIST, channel: 0, generation: 0 };
+        let slots = (0..count).map(|_| Slot::default()).collect();
+        Slots { table: Shared::new(vec![closed; count]), slots, watched: Vec::new() }
     }
 
     /// Address of the array that JIT code reads.
@@ -86,48 +93,74 @@ impl Slots {
 
     /// Words in the open packet.
     pub fn used(&self, index: usize) -> usize {
-        let base = self.slots.get(index).and_then(|slot| slot.buffer.as_ref()).map(|buffer| buffer.words.address());
+        let base = self.slots.get(index).and_then(|slot| slot.words.as_ref()).map(Shared::address);
         match (base, self.table.get(index)) {
             (Some(base), Some(cap)) => (cap.cursor.saturating_sub(base) / 8) as usize,
             _ => 0,
         }
     }
 
+    /// The first slot from `from` on whose open packet is not empty.
+    pub fn next_used(&self, from: usize) -> Option<usize> {
+        self.watched.iter().map(|slot| *slot as usize).find(|slot| *slot >= from && self.used(*slot) > 0)
+    }
+
     /// Makes room in the open packet, enlarging its memory; false if it has to be taken first.
     pub fn make_room(&mut self, index: usize, words: usize, attachments: usize) -> bool {
         let used = self.used(index);
-        let needed = used.saturating_add(words);
-        let Some(cap) = self.table.get(index) else { return false };
-        if needed > MAX_WORDS || (cap.attached as usize).saturating_add(attachments) > MAX_ATTACHMENTS {
+        let (needed, attached) = (used.saturating_add(words), self.attached(index));
+        let most = if used == 0 { MAX_WORDS } else { OPEN_WORDS };
+        if needed > most || attached.saturating_add(attachments) > MAX_ATTACHMENTS {
             return false;
         }
         let Some(slot) = self.slots.get_mut(index) else { return false };
-        let has = slot.buffer.as_ref().map_or(0, |buffer| buffer.words.len());
+        let has = slot.words.as_ref().map_or(0, Shared::len);
         if has < needed {
-            let len = needed.next_power_of_two().clamp(FIRST_WORDS, MAX_WORDS);
-            slot.enlarge(len, used);
+            slot.enlarge(needed.next_power_of_two().clamp(FIRST_WORDS, MAX_WORDS), used);
+        }
+        if attachments > 0 && slot.attachments.is_none() {
+            slot.attachments = Some(Shared::new(vec![0; MAX_ATTACHMENTS]));
+            self.update(index, |_, cap| cap.attached = 0);
         }
         self.place(index, used);
+        self.watch(index);
         true
     }
 
     /// Takes the open packet: its words, and the addresses of its attachments.
     pub fn take(&mut self, index: usize) -> (Vec<u64>, Vec<u64>) {
-        let used = self.used(index);
-        let attached = self.table.get(index).map_or(0, |cap| cap.attached as usize);
+        let (used, attached) = (self.used(index), self.attached(index));
         let Some(slot) = self.slots.get_mut(index).filter(|_| used > 0) else { return Default::default() };
-        let Some(Buffer { words, attachments }) = &slot.buffer else { return Default::default() };
-        let (mut to_words, mut to_attachments) = (core::mem::take(&mut slot.spare), Vec::new());
-        words.copy_to(used, &mut to_words);
-        attachments.copy_to(attached, &mut to_attachments);
+        let words = slot.take_words(used);
+        let mut addresses = Vec::new();
+        if let Some(list) = &slot.attachments {
+            list.copy_to(attached, &mut addresses);
+        }
         self.place(index, 0);
         self.update(index, |slot, cap| {
-            cap.attached = 0;
+            cap.attached = if slot.attachments.is_some() { 0 } else { NO_LIST };
             if !slot.open {
                 cap.end = cap.cursor;
             }
         });
-        (to_words, to_attachments)
+        (words, addresses)
+    }
+
+    fn attached(&self, index: usize) -> usize {
+        let has_list = self.slots.get(index).is_some_and(|slot| slot.attachments.is_some());
+        self.table.get(index).filter(|_| has_list).map_or(0, |cap| cap.attached as usize)
+    }
+
+    /// From now on the slot may have an open packet. Others whose packet is empty make room for it.
+    fn watch(&mut self, index: usize) {
+        let Err(at) = self.watched.binary_search(&(index as u32)) else { return };
+        self.watched.insert(at, index as u32);
+        while self.watched.len() > WATCHED {
+            let idle = |slot: &u32| *slot as usize != index && self.used(*slot as usize) == 0;
+            let Some(at) = self.watched.iter().position(idle) else { return };
+            let idle = self.watched.remove(at);
+            self.update(idle as usize, |_, cap| cap.end = cap.cursor);
+        }
     }
 
     /// Uses a packet's memory for the next one that is taken.
@@ -147,13 +180,13 @@ impl Slots {
     /// Replaces the head word at an address inside the open packet.
     pub fn set_head(&mut self, index: usize, address: u64, head: Head) {
         let Some((_, at)) = self.word_at(index, address) else { return };
-        if let Some(buffer) = self.slots.get_mut(index).and_then(|slot| slot.buffer.as_mut()) {
-            buffer.words.set(at, head.pack());
+        if let Some(words) = self.slots.get_mut(index).and_then(|slot| slot.words.as_mut()) {
+            words.set(at, head.pack());
         }
     }
 
     fn word_at(&self, index: usize, address: u64) -> Option<(&Shared<u64>, usize)> {
-        let words = &self.slots.get(index)?.buffer.as_ref()?.words;
+        let words = self.slots.get(index)?.words.as_ref()?;
         let at = (address.checked_sub(words.address())? / 8) as usize;
         (at < self.used(index)).then_some((words, at))
     }
@@ -161,10 +194,10 @@ impl Slots {
     /// Points the slot at its memory, `used` words of which are taken.
     fn place(&mut self, index: usize, used: usize) {
         self.update(index, |slot, cap| {
-            let Some(Buffer { words, attachments }) = &slot.buffer else { return };
+            let Some(words) = &slot.words else { return };
             cap.cursor = words.address() + used as u64 * 8;
             cap.end = words.address() + words.len() as u64 * 8;
-            cap.attachments = attachments.address();
+            cap.attachments = slot.attachments.as_ref().map_or(0, Shared::address);
         });
     }
 
@@ -178,15 +211,27 @@ impl Slots {
 
 impl Slot {
     fn enlarge(&mut self, len: usize, used: usize) {
-        let (mut words, attachments) = match self.buffer.take() {
-            Some(buffer) => (buffer.words.into_vec(used), buffer.attachments),
-            None => (Vec::new(), attachments()),
-        };
+        let mut words = self.words.take().map_or(Vec::new(), |words| words.into_vec(used));
         words.resize(len, 0);
-        self.buffer = Some(Buffer { words: Shared::new(words), attachments });
+        self.words = Some(Shared::new(words));
     }
-}
 
-fn attachments() -> Shared<u64> {
-    Shared::new(vec![0; MAX_ATTACHMENTS])
+    /// The first `used` words of the open packet.
+    fn take_words(&mut self, used: usize) -> Vec<u64> {
+        let mut spare = core::mem::take(&mut self.spare);
+        let len = self.words.as_ref().map_or(0, Shared::len);
+        if used <= COPIED_WORDS || used < len / 2 {
+            if let Some(words) = &self.words {
+                words.copy_to(used, &mut spare);
+            }
+            return spare;
+        }
+        if spare.capacity() < len {
+            spare = vec![0; len];
+        } else {
+            // What it holds is old; no word is read before it is written again.
+            spare.resize(spare.capacity(), 0);
+        }
+        self.words.replace(Shared::new(spare)).map_or(Vec::new(), |words| words.into_vec(used))
+    }
 }

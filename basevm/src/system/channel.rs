@@ -206,6 +206,13 @@ impl Charge {
         let bytes = words as u64 * 8;
         account.charge(bytes).then(|| Charge { account: account.clone(), bytes })
     }
+
+    /// For what is there already, whatever the limit.
+    fn over(account: &Arc<Account>, words: usize) -> Charge {
+        let bytes = words as u64 * 8;
+        account.overcharge(bytes);
+        Charge { account: account.clone(), bytes }
+    }
 }
 
 impl Drop for Charge {
@@ -231,14 +238,19 @@ pub(crate) struct Work {
     pub at: usize,
     /// For the observer.
     pub number: u64,
-    /// Given back when the packet is dropped.
-    _charge: Option<Charge>,
+    /// Given back when the packet is dropped; none while it is executed as it comes.
+    charge: Option<Charge>,
 }
 
 impl Work {
     pub fn new(link: Link, words: Vec<u64>, attachments: Vec<Attachment>, charge: Option<Charge>) -> Work {
         let attachments = attachments.into_iter().map(Some).collect();
-        Work { link, words, attachments, at: 0, number: 0, _charge: charge }
+        Work { link, words, attachments, at: 0, number: 0, charge }
+    }
+
+    /// It waits from now on, so its sender pays for it.
+    pub fn charge_to(&mut self, sender: &Arc<Account>) {
+        self.charge.get_or_insert_with(|| Charge::over(sender, self.words.len()));
     }
 
     /// Its memory, to be used again; buffers left in it are freed.

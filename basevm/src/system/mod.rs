@@ -21,9 +21,11 @@ mod external;
 mod grants;
 mod handshake;
 mod il_vm;
+mod inbox;
 mod loader;
 mod mask;
 mod observe;
+mod queue;
 mod reap;
 mod report;
 mod rust_vm;
@@ -37,7 +39,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 pub use base::SET as BASE_SET;
 pub use channel::{CREDITS, MAX_UNANSWERED};
@@ -228,15 +230,18 @@ pub struct System {
     leftover: reap::Leftover,
     /// The VMs that were forgotten last.
     ended: VecDeque<(VmInfo, Fate)>,
-    /// VMs written in Rust, which wakers may wake.
+    /// VMs written in Rust, which wakers may wake; and whether one was woken.
     services: Vec<VmId>,
+    bell: Arc<AtomicBool>,
     directory: Directory,
-    ready: VecDeque<VmId>,
+    ready: queue::RunQueue,
     /// The VM that goes on at once, without a queue: the other end of a call.
     handoff: Option<VmId>,
     timers: BTreeSet<Timer>,
     /// The system's time under a virtual clock.
     virtual_now: Nanos,
+    /// The core's interrupt word.
+    interrupt: &'static AtomicU32,
     /// Real time of the last tick, and who ran last: for `turn_ms`.
     last_tick: Nanos,
     last_ran: Option<VmId>,
@@ -274,11 +279,13 @@ impl System {
             leftover: reap::Leftover::default(),
             ended: VecDeque::new(),
             services: Vec::new(),
+            bell: Arc::new(AtomicBool::new(false)),
             directory: Directory::default(),
-            ready: VecDeque::new(),
+            ready: queue::RunQueue::default(),
             handoff: None,
             timers: BTreeSet::new(),
             virtual_now: 0,
+            interrupt: platform.interrupt_word(),
             last_tick: platform.now(),
             last_ran: None,
             stop: StopHandle { wish: Arc::new(AtomicU32::new(StopHandle::RUN)), wake: platform.waker() },
@@ -329,7 +336,7 @@ impl System {
         let options = VmOptions { name, ..options };
         let account = Account::new(options.memory_bytes);
         self.trace(format_args!("start {}: Rust, {} bytes at most", options.name, options.memory_bytes));
-        let waker = Waker::new(self.platform.waker());
+        let waker = Waker::with_bell(self.platform.waker(), self.bell.clone());
         let body = RustVm { service: Some(service), waker, arena, contained, wake_at: None, pending: false };
         let id = self.insert(Vm::new(options, account, Body::Rust(body)))?;
         self.services.push(id);

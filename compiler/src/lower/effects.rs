@@ -8,6 +8,7 @@ use il::op::Op;
 use il::{FuncId, Hierarchy, Module, StructDef, TypeDef, TypeId};
 
 use super::inline;
+use super::pace::{Look, Pace};
 
 /// What lowering knows of a module's functions and types before it starts.
 #[derive(Default)]
@@ -16,6 +17,8 @@ pub(crate) struct Effects {
     collects: Vec<bool>,
     /// By function: whether it may stand in the place of its calls.
     small: Vec<bool>,
+    /// Where functions and loops look at the interrupt word.
+    pace: Pace,
     /// How many frozen structs have a lower number than each.
     frozen: Vec<u32>,
     /// What `func.ref` names, in the order in which it first stands there.
@@ -41,6 +44,7 @@ impl Effects {
         let mut effects = Effects { collects: alloc::vec![false; module.funcs.len()], ..Effects::default() };
         effects.count_frozen(module, hierarchy);
         effects.small = module.funcs.iter().map(inline::is_small).collect();
+        effects.pace = Pace::of(module);
         let mut callers: Vec<Vec<u32>> = alloc::vec![Vec::new(); module.funcs.len()];
         let mut work = Vec::new();
         for global in &module.globals {
@@ -120,6 +124,16 @@ impl Effects {
 
     pub(super) fn is_small(&self, func: FuncId) -> bool {
         self.small.get(func.index()).copied().unwrap_or(false)
+    }
+
+    /// Where a function looks at the interrupt word, besides its loops.
+    pub(super) fn look(&self, func: FuncId) -> Look {
+        self.pace.look(func)
+    }
+
+    /// Whether the `for` at an offset of a body does little enough to go without looks.
+    pub(super) fn is_short(&self, func: FuncId, offset: u32) -> bool {
+        self.pace.is_short(func, offset)
     }
 
     pub(super) fn may_collect(&self, instr: Instr<'_>) -> bool {
