@@ -21,12 +21,19 @@ use crate::engine::LINKS_BYTES;
 pub struct Account {
     used: AtomicU64,
     limit: u64,
+    /// Who pays too.
+    whole: Option<Arc<Account>>,
 }
 
 impl Account {
     /// An account of `limit` bytes.
     pub fn new(limit: u64) -> Arc<Account> {
-        Arc::new(Account { used: AtomicU64::new(0), limit })
+        Arc::new(Account { used: AtomicU64::new(0), limit, whole: None })
+    }
+
+    /// An account whose memory counts in `whole` too, and is limited by it alone.
+    pub fn part_of(whole: &Arc<Account>) -> Arc<Account> {
+        Arc::new(Account { used: AtomicU64::new(0), limit: whole.limit, whole: Some(whole.clone()) })
     }
 
     /// Bytes in use.
@@ -42,22 +49,36 @@ impl Account {
     /// Charges `bytes`; false (and nothing charged) if that exceeds the limit.
     pub fn charge(&self, bytes: u64) -> bool {
         let grow = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
-        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow).is_ok()
+        if self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow).is_err() {
+            return false;
+        }
+        let Some(whole) = &self.whole else { return true };
+        let paid = whole.charge(bytes);
+        if !paid {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        paid
     }
 
     /// Charges `bytes` whatever the limit: for what is there already.
     pub fn overcharge(&self, bytes: u64) {
         self.used.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(whole) = &self.whole {
+            whole.overcharge(bytes);
+        }
     }
 
     /// Whether more is in use than the limit allows.
     pub fn is_over(&self) -> bool {
-        self.used() > self.limit
+        self.used() > self.limit || self.whole.as_ref().is_some_and(|whole| whole.is_over())
     }
 
     /// Gives back `bytes`.
     pub fn release(&self, bytes: u64) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(whole) = &self.whole {
+            whole.release(bytes);
+        }
     }
 }
 

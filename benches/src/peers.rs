@@ -56,22 +56,6 @@ pub fn tokio_round_trip_ns() -> anyhow::Result<f64> {
     Ok(ns)
 }
 
-/// A process that is forked, ends at once, and is waited for: nanoseconds.
-pub fn fork_ns() -> anyhow::Result<f64> {
-    const FORKS: u64 = 200;
-    let mut failed = None;
-    let ns = median_ns(5, FORKS, || {
-        for _ in 0..FORKS {
-            // `posix_spawn` would be faster to start and slower to run a program; a VM is what a process is.
-            match std::process::Command::new("true").status() {
-                Ok(_) => {}
-                Err(why) => failed = Some(why),
-            }
-        }
-    });
-    failed.map_or(Ok(ns), |why| Err(why.into()))
-}
-
 /// A thread that ends at once, and is joined: nanoseconds.
 pub fn thread_ns() -> f64 {
     const THREADS: u64 = 1_000;

@@ -14,12 +14,13 @@ use basevm::service::{Hello, Host, Outcome, Reply, Request, Service};
 use basevm::system::{Grants, System, SystemOptions, VmOptions};
 use il::isa::InstructionSet;
 
-use crate::engines::{Engine, rounds};
+use crate::eight::names;
 use crate::harness::{platform, program, verified};
 use crate::peers;
 use crate::table::Table;
-use crate::timing::{cycles_per_ns, median_ns};
-use crate::toolchain::wasmtime;
+use crate::timing::{cycles_per_ns, median, median_ns};
+use crate::toolchain::{native, wasmtime};
+use crate::worker::Worker;
 
 const SET: &str = "isa bench.ping@1 { 1 ping(n: i32) -> (n: i32) 2 work(n: i32) }\n";
 const METER: &str = "isa bench.meter@1 { 1 mark() -> () }\n";
@@ -64,17 +65,15 @@ fn create(table: &mut Table, folder: &Path, cycles: f64) -> Result<()> {
         return Err(anyhow!("{why}"));
     }
     let ours = Some(ns * cycles);
-    table.compare(what, ("fork and exit", Some(peers::fork_ns()? * cycles)), ours, aim);
     table.compare(what, ("thread", Some(peers::thread_ns() * cycles)), ours, aim);
-    let mut wasmtime = wasmtime(folder, &["fib"])?;
-    let mut engines = [None, wasmtime.as_mut().map(|worker| worker as &mut dyn Engine)];
-    let peer = match engines[1] {
-        // One run of the peer makes and ends so many.
-        Some(_) => rounds(&mut engines, "instantiate", VMS as i32)?.1.into_iter().next().flatten(),
-        None => None,
+    // One run of such a peer makes and ends so many.
+    let mut worker = |worker: Option<Worker>, name: &str| -> Result<Option<f64>> {
+        let Some(mut worker) = worker else { return Ok(None) };
+        let times: Result<Vec<f64>> = (0..5).map(|_| Ok(worker.run(name, VMS as i32)?.ns / VMS as f64)).collect();
+        Ok(Some(median(&mut times?) * cycles))
     };
-    let peer = peer.map(|figures| figures.ms * 1e6 / VMS as f64 * cycles);
-    table.compare(what, ("wasmtime instance", peer), ours, aim);
+    table.compare(what, ("fork and exit", worker(native(folder, &names())?, "fork")?), ours, aim);
+    table.compare(what, ("wasmtime instance", worker(wasmtime(folder, &["fib"])?, "instantiate")?), ours, aim);
     Ok(())
 }
 
@@ -165,10 +164,7 @@ impl Service for Meter {
 }
 
 fn many(table: &mut Table) -> Result<()> {
-    let started = Instant::now();
-    let resident = resident_bytes()?;
     let quiet = victim_ns(None)?;
-    let _ = (started, resident);
     let flooder = program(&format!(
         "module flooder\n{SET}use server: bench.ping@1 {{ work }}\nexport func main() {{ loop {{ server.work(1) }} }}"
     ))?;

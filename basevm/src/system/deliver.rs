@@ -93,7 +93,7 @@ impl System {
                 let vm = self.vm_ref(receiver);
                 rust.service.is_some() && vm.is_ready() && !vm.has_work()
             }
-            Body::Base => true,
+            Body::Base | Body::Builtin(_) => true,
             Body::Il(_) | Body::External(_) | Body::Gone => false,
         };
         let charge = match at_once {
@@ -112,6 +112,7 @@ impl System {
         self.vm(receiver).inbox.push(sender, Delivery::Packet(work));
         match &self.vm_ref(receiver).body {
             Body::Base => self.run_base(),
+            Body::Builtin(_) => self.run_builtin(receiver),
             _ => self.notify(receiver),
         }
         Ok(())
@@ -218,7 +219,7 @@ impl System {
                 self.hand_off(sender);
             }
             Body::External(external) => external.answered(id, tag, result),
-            Body::Base | Body::Rust(_) | Body::Gone => {}
+            Body::Base | Body::Builtin(_) | Body::Rust(_) | Body::Gone => {}
         }
     }
 
@@ -280,7 +281,7 @@ impl System {
         let idle = match &vm.body {
             Body::Il(il) => il.is_idle(),
             Body::Rust(rust) => rust.service.is_some(),
-            Body::Base | Body::External(_) | Body::Gone => false,
+            Body::Base | Body::Builtin(_) | Body::External(_) | Body::Gone => false,
         };
         if idle && vm.is_ready() && vm.has_work() {
             self.make_ready(id);

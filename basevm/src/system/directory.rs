@@ -1,9 +1,23 @@
-//! The directory: which VMs are there, under which name and index, and what they execute.
+//! The directory: which VMs are there, under which names and indices, what they execute, and who wants
+//! to hear of arrivals.
+//!
+//! Invariants: no two entries have the same name and index, also while one of them is held for a VM that
+//! is being restarted; what a VM announces and what it subscribes to is bounded, and goes with it.
 
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::service::VmId;
+
+/// Most further names that one VM announces.
+pub(crate) const MAX_NAMES: usize = 16;
+/// Most sets that one VM subscribes to.
+pub(crate) const MAX_SUBSCRIPTIONS: usize = 16;
+/// Most attributes of one name.
+pub(crate) const MAX_ATTRIBUTES: usize = 16;
+/// Longest attributes of one name, as text, in bytes.
+pub(crate) const MAX_ATTRIBUTES_BYTES: usize = 1024;
 
 /// An instruction or event as announced: its number (events from 0x8000), name and signature hash.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,7 +27,47 @@ pub(crate) struct Item {
     pub hash: [u8; 32],
 }
 
-/// One announced VM.
+/// `key=value` pairs, in the order in which they were given.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Attributes(Vec<(String, String)>);
+
+impl Attributes {
+    /// Reads `key=value,key=value`, or nothing. `None` if it has another form or is too long.
+    pub fn parse(text: &str) -> Option<Attributes> {
+        if text.is_empty() {
+            return Some(Attributes::default());
+        }
+        if text.len() > MAX_ATTRIBUTES_BYTES {
+            return None;
+        }
+        let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || "=,?".contains(c));
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for pair in text.split(',') {
+            let (key, value) = pair.split_once('=').filter(|(key, value)| plain(key) && plain(value))?;
+            if pairs.len() == MAX_ATTRIBUTES || pairs.iter().any(|(other, _)| other == key) {
+                return None;
+            }
+            pairs.push((key.to_string(), value.to_string()));
+        }
+        Some(Attributes(pairs))
+    }
+
+    /// Whether all of `wanted` are among these.
+    fn have(&self, wanted: &Attributes) -> bool {
+        wanted.0.iter().all(|pair| self.0.contains(pair))
+    }
+}
+
+impl core::fmt::Display for Attributes {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        for (at, (key, value)) in self.0.iter().enumerate() {
+            write!(f, "{}{key}={value}", if at > 0 { "," } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+/// One name of one VM.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub vm: VmId,
@@ -23,27 +77,160 @@ pub(crate) struct Entry {
     /// The set it executes, if any.
     pub set: Option<String>,
     /// What the set consists of.
-    pub items: Vec<Item>,
+    pub items: Arc<[Item]>,
+    pub attributes: Attributes,
+    /// Whether it is the VM's own name, as opposed to a further one.
+    own: bool,
+    /// Whether it can be found: its VM is ready.
+    pub live: bool,
 }
 
-/// All announced VMs, in the order of their arrival.
+impl Entry {
+    /// The set's path, or nothing.
+    pub fn set(&self) -> &str {
+        self.set.as_deref().unwrap_or_default()
+    }
+
+    /// Whether an entry of a manifest's `sees` means this one.
+    pub fn is_meant_by(&self, seen: &str) -> bool {
+        let (name, index) = split(seen);
+        seen == "*"
+            || self.set.as_deref() == Some(seen)
+            || name == self.name && index.is_none_or(|index| index == self.index)
+    }
+}
+
+/// What a lookup or a list asks for: `echo`, `demo.echo@1?room=kitchen`, or nothing.
+#[derive(Debug)]
+pub(crate) struct Query<'a> {
+    /// Before the question mark.
+    pub text: &'a str,
+    attributes: Attributes,
+}
+
+impl<'a> Query<'a> {
+    /// Reads a query; `None` if its attributes are malformed.
+    pub fn parse(text: &'a str) -> Option<Query<'a>> {
+        let (text, attributes) = text.split_once('?').unwrap_or((text, ""));
+        Some(Query { text, attributes: Attributes::parse(attributes)? })
+    }
+
+    /// Whether an entry has the attributes.
+    pub fn fits(&self, entry: &Entry) -> bool {
+        entry.attributes.have(&self.attributes)
+    }
+}
+
+/// Who wants to hear of VMs that execute which set.
+#[derive(Debug)]
+struct Subscription {
+    vm: VmId,
+    /// Empty: every set.
+    set: String,
+}
+
+/// All announced names, in the order of their arrival.
 #[derive(Default, Debug)]
 pub(crate) struct Directory {
     entries: Vec<Entry>,
+    subscriptions: Vec<Subscription>,
+    /// Names and indices of VMs that are being restarted.
+    held: Vec<(String, u32)>,
 }
 
 impl Directory {
-    /// Announces a VM; returns its index among those of its name.
+    /// Announces a VM under its own name; returns its index among those of its name. It can be found once it
+    /// is [ready](Directory::open).
     pub fn announce(&mut self, vm: VmId, name: &str, set: Option<String>, items: Vec<Item>) -> u32 {
-        let taken = |index: &u32| self.entries.iter().any(|entry| entry.name == name && entry.index == *index);
-        let index = (0..).find(|index| !taken(index)).unwrap_or(u32::MAX);
-        self.entries.push(Entry { vm, name: name.to_string(), index, set, items });
+        let index = self.free_index(name);
+        self.insert(vm, name, index, set, items.into())
+    }
+
+    /// Announces a VM that has been restarted under the name and index that were [held](Directory::hold) for it.
+    pub fn announce_again(&mut self, vm: VmId, name: &str, index: u32, set: Option<String>, items: Vec<Item>) -> u32 {
+        self.release(name, index);
+        self.insert(vm, name, index, set, items.into())
+    }
+
+    fn insert(&mut self, vm: VmId, name: &str, index: u32, set: Option<String>, items: Arc<[Item]>) -> u32 {
+        let (name, attributes) = (name.to_string(), Attributes::default());
+        self.entries.push(Entry { vm, name, index, set, items, attributes, own: true, live: false });
         index
     }
 
-    /// Forgets a VM.
-    pub fn withdraw(&mut self, vm: VmId) {
-        self.entries.retain(|entry| entry.vm != vm);
+    fn free_index(&self, name: &str) -> u32 {
+        let taken = |index: &u32| {
+            self.entries.iter().any(|entry| entry.name == name && entry.index == *index)
+                || self.held.iter().any(|(held, at)| held == name && at == index)
+        };
+        (0..).find(|index| !taken(index)).unwrap_or(u32::MAX)
+    }
+
+    /// Announces a VM that is there under a further name. `None` if it has too many.
+    pub fn announce_further(&mut self, vm: VmId, name: &str, attributes: Attributes) -> Option<&Entry> {
+        let own = self.entries.iter().find(|entry| entry.vm == vm && entry.own)?;
+        let (set, items) = (own.set.clone(), own.items.clone());
+        if self.entries.iter().filter(|entry| entry.vm == vm && !entry.own).count() >= MAX_NAMES {
+            return None;
+        }
+        let (index, name) = (self.free_index(name), name.to_string());
+        self.entries.push(Entry { vm, name, index, set, items, attributes, own: false, live: true });
+        self.entries.last()
+    }
+
+    /// Forgets the further names of a VM; returns them.
+    pub fn withdraw_further(&mut self, vm: VmId) -> Vec<Entry> {
+        self.entries.extract_if(.., |entry| entry.vm == vm && !entry.own).collect()
+    }
+
+    /// Forgets a VM: its names, which are returned, and its subscriptions.
+    pub fn withdraw(&mut self, vm: VmId) -> Vec<Entry> {
+        self.subscriptions.retain(|subscription| subscription.vm != vm);
+        self.entries.extract_if(.., |entry| entry.vm == vm).collect()
+    }
+
+    /// The VM is ready: it can be found. Its own name's entry.
+    pub fn open(&mut self, vm: VmId) -> Option<&Entry> {
+        let entry = self.entries.iter_mut().find(|entry| entry.vm == vm && entry.own)?;
+        entry.live = true;
+        Some(entry)
+    }
+
+    /// Keeps a name and index for a VM that will be restarted.
+    pub fn hold(&mut self, name: &str, index: u32) {
+        self.held.push((name.to_string(), index));
+    }
+
+    /// Gives up a name and index that was held.
+    pub fn release(&mut self, name: &str, index: u32) {
+        self.held.retain(|(held, at)| held != name || *at != index);
+    }
+
+    /// A VM wants to hear of those that execute `set`; of all if it is empty. False if it wants too much.
+    pub fn subscribe(&mut self, vm: VmId, set: &str) -> bool {
+        let mut own = self.subscriptions.iter().filter(|subscription| subscription.vm == vm);
+        if own.clone().any(|subscription| subscription.set == set) {
+            return true;
+        }
+        if own.by_ref().count() >= MAX_SUBSCRIPTIONS {
+            return false;
+        }
+        self.subscriptions.push(Subscription { vm, set: set.to_string() });
+        true
+    }
+
+    /// Who wants to hear of a VM that executes `set`, each once.
+    pub fn subscribers(&self, set: &str) -> Vec<VmId> {
+        let wants = |subscription: &&Subscription| subscription.set.is_empty() || subscription.set == set;
+        let mut vms: Vec<VmId> = self.subscriptions.iter().filter(wants).map(|subscription| subscription.vm).collect();
+        vms.sort_unstable();
+        vms.dedup();
+        vms
+    }
+
+    /// All names.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
     }
 
     /// A VM that executes `set`: the one named `preferred` (or `preferred/index`), else the first.
@@ -62,6 +249,11 @@ impl Directory {
             |entry: &&Entry| entry.set.as_deref().is_some_and(|other| path(other) == path(set)) || entry.name == name;
         self.entries.iter().find(fits)
     }
+
+    /// How many names, subscriptions and held names there are: for tests of what is left behind.
+    pub fn sizes(&self) -> [usize; 3] {
+        [self.entries.len(), self.subscriptions.len(), self.held.len()]
+    }
 }
 
 /// `name/index` or `name`.
@@ -76,10 +268,13 @@ fn split(address: &str) -> (&str, Option<u32>) {
 mod tests {
     use super::*;
 
+    fn set() -> Option<String> {
+        Some("demo.echo@1".to_string())
+    }
+
     #[test]
     fn a_preferred_name_wins_and_indices_are_reused() {
         let mut directory = Directory::default();
-        let set = || Some("demo.echo@1".to_string());
         assert_eq!(directory.announce(VmId(1), "echo", set(), Vec::new()), 0);
         assert_eq!(directory.announce(VmId(2), "echo", set(), Vec::new()), 1);
         assert_eq!(directory.announce(VmId(3), "parrot", set(), Vec::new()), 0);
@@ -92,5 +287,50 @@ mod tests {
         assert_eq!(directory.announce(VmId(4), "echo", set(), Vec::new()), 0);
         assert!(directory.lookup("demo.echo@2", "echo").is_none());
         assert!(directory.similar("demo.echo@2", "x").is_some());
+    }
+
+    #[test]
+    fn a_held_address_comes_back_to_its_vm_only() {
+        let mut directory = Directory::default();
+        directory.announce(VmId(1), "echo", set(), Vec::new());
+        directory.withdraw(VmId(1));
+        directory.hold("echo", 0);
+        assert_eq!(directory.announce(VmId(2), "echo", set(), Vec::new()), 1);
+        assert_eq!(directory.announce_again(VmId(3), "echo", 0, set(), Vec::new()), 0);
+        assert_eq!(directory.sizes(), [2, 0, 0]);
+    }
+
+    #[test]
+    fn what_one_vm_announces_and_subscribes_to_is_bounded_and_goes_with_it() {
+        let mut directory = Directory::default();
+        directory.announce(VmId(1), "echo", set(), Vec::new());
+        for n in 0..MAX_NAMES {
+            let entry = directory.announce_further(VmId(1), "echo", Attributes::default()).map(|entry| entry.index);
+            assert_eq!(entry, Some(n as u32 + 1));
+        }
+        assert!(directory.announce_further(VmId(1), "echo", Attributes::default()).is_none());
+        assert_eq!(directory.withdraw_further(VmId(1)).len(), MAX_NAMES);
+        for n in 0..MAX_SUBSCRIPTIONS {
+            assert!(directory.subscribe(VmId(1), &n.to_string()) && directory.subscribe(VmId(1), &n.to_string()));
+        }
+        assert!(!directory.subscribe(VmId(1), "more"));
+        assert_eq!(directory.subscribers("3"), [VmId(1)]);
+        assert_eq!(directory.withdraw(VmId(1)).len(), 1);
+        assert_eq!(directory.sizes(), [0, 0, 0]);
+    }
+
+    #[test]
+    fn attributes_and_queries_are_read_or_refused() {
+        let attributes = Attributes::parse("room=kitchen,floor=1").unwrap();
+        assert_eq!(attributes.to_string(), "room=kitchen,floor=1");
+        let query = |text| Query::parse(text).unwrap();
+        assert_eq!(query("echo?room=kitchen").text, "echo");
+        assert!(attributes.have(&query("?floor=1").attributes));
+        assert!(!attributes.have(&query("?floor=2").attributes));
+        assert!(attributes.have(&query("").attributes));
+        for bad in ["room", "=", "room=", "=kitchen", "a=1,a=2", "a=1,", "a b=1", "a=b=c", &"a=1,".repeat(400)] {
+            assert!(Attributes::parse(bad).is_none(), "{bad}");
+            assert!(Query::parse(&alloc::format!("x?{bad}")).is_none());
+        }
     }
 }

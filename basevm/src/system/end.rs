@@ -27,7 +27,7 @@ impl System {
         let (incoming, slots, base) = (vm.incoming.clone(), core::mem::take(&mut vm.slots), vm.base);
         self.cancel_timers(id);
         self.services.retain(|service| *service != id);
-        self.directory.withdraw(id);
+        let names = self.directory.withdraw(id);
         for channel in incoming {
             self.close(channel, Status::PeerGone);
             self.leftover.channel(channel);
@@ -40,8 +40,22 @@ impl System {
         self.saw_end(id);
         drop(held);
         drop(body);
+        self.raise_left(names);
+        self.end_family(id);
         self.note_outcome(id);
         self.leftover.vm(id);
+    }
+
+    /// What a VM has spawned ends with it, and what it was about to spawn is not.
+    fn end_family(&mut self, id: VmId) {
+        self.spawns.retain(|spawn| spawn.spawner != id);
+        if let Some(parent) = self.vm(id).parent.take() {
+            self.vm(parent).children.retain(|child| *child != id);
+        }
+        for child in core::mem::take(&mut self.vm(id).children) {
+            self.vm(child).parent = None;
+            self.stop_vm(child);
+        }
     }
 
     /// Ends a VM by the supervisor's decision, as if its `main` had returned.

@@ -4,6 +4,7 @@
 //! everything that the target executes or a list of its instructions and events.
 
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -12,6 +13,8 @@ use core::fmt;
 pub struct Grants {
     all: bool,
     list: Vec<Grant>,
+    /// Nothing beyond these, if they are given.
+    bound: Option<Arc<Grants>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,7 +44,7 @@ impl Grants {
 
     /// Everything that any VM executes: for tests and trusted VMs.
     pub fn all() -> Grants {
-        Grants { all: true, list: Vec::new() }
+        Grants { all: true, ..Grants::default() }
     }
 
     /// Also everything that `target` executes.
@@ -74,17 +77,42 @@ impl Grants {
         }
     }
 
+    /// As much of it as `bound` has too.
+    #[must_use]
+    pub fn within(mut self, bound: &Grants) -> Grants {
+        self.bound = Some(Arc::new(bound.clone()));
+        self
+    }
+
+    /// Whether anything of a VM that executes set `set` is granted.
+    pub(crate) fn name(&self, vm: &str, set: &str) -> bool {
+        let names = |grant: &Grant| grant.target == vm || grant.target == set;
+        (self.all || self.list.iter().any(names)) && self.bound.as_ref().is_none_or(|bound| bound.name(vm, set))
+    }
+
     /// Whether `item`, an instruction or event of set `set` executed by VM `vm`, is granted.
     pub(crate) fn permits(&self, vm: &str, set: &str, item: &str) -> bool {
         let names = |grant: &Grant| grant.target == vm || grant.target == set;
         let covers = |grant: &Grant| grant.only.as_ref().is_none_or(|only| only.iter().any(|name| name == item));
-        self.all || self.list.iter().any(|grant| names(grant) && covers(grant))
+        let here = self.all || self.list.iter().any(|grant| names(grant) && covers(grant));
+        here && self.bound.as_ref().is_none_or(|bound| bound.permits(vm, set, item))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bounded_grants_are_what_both_have() {
+        let bound = Grants::none().allow_only("disk", &["read", "info"]).allow("clock");
+        let grants = Grants::none().allow("disk").allow_only("clock", &["sleep"]).allow("display").within(&bound);
+        let permits = |vm, item| grants.permits(vm, "x", item);
+        assert!(permits("disk", "read") && !permits("disk", "write"));
+        assert!(permits("clock", "sleep") && !permits("clock", "every"));
+        assert!(!permits("display", "clear") && !grants.name("display", "x") && grants.name("disk", "x"));
+        assert!(!Grants::all().within(&grants).permits("disk", "x", "write"));
+    }
 
     #[test]
     fn grants_are_default_deny_and_name_targets_two_ways() {

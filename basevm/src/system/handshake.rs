@@ -188,6 +188,14 @@ impl System {
         self.introduce(id, provides, &wants, &Shapes::new(module))
     }
 
+    /// Introduces one of the base's own VMs, which wants nothing, and completes its handshake.
+    pub(super) fn introduce_builtin(&mut self, id: VmId, provides: &'static InstructionSet) -> Result<(), Refused> {
+        self.introduce(id, Some(provides), &[], &Shapes::NONE)?;
+        let granted = self.grant(id, Vec::new());
+        self.accept(id, &granted);
+        self.say_ready(id)
+    }
+
     pub(super) fn introduce_external(&mut self, id: VmId) -> Result<(), Refused> {
         let Body::External(external) = &self.vm_ref(id).body else { return Ok(()) };
         let wants = external.wants.clone();
@@ -475,6 +483,7 @@ impl System {
             (op::READY, []) => {
                 session.stage = Stage::Ready;
                 self.trace(format_args!("handshake {}: ready", self.vm_ref(from).address()));
+                self.raise_arrived(from);
             }
             _ => return Err(Status::NotPermitted),
         }
@@ -534,7 +543,7 @@ fn add_item(items: &mut Vec<Item>, number: &Value<'_>, name: &Value<'_>, hash: &
 }
 
 /// Names are printed in addresses and reports, and written in manifests.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
     !name.is_empty() && name.len() <= MAX_NAME && name.chars().all(plain)
 }

@@ -11,6 +11,7 @@
 
 mod base;
 mod bridge;
+mod builtin;
 mod channel;
 mod contained;
 mod deliver;
@@ -25,11 +26,13 @@ mod inbox;
 mod loader;
 mod mask;
 mod observe;
+mod policy;
 mod queue;
 mod reap;
 mod report;
 mod rust_vm;
 mod schedule;
+mod spawn;
 mod table;
 mod vm;
 
@@ -42,6 +45,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 pub use base::SET as BASE_SET;
+pub use builtin::Builtin;
 pub use channel::{CREDITS, MAX_UNANSWERED};
 pub use contained::Contained;
 pub use events::MAX_EVENTS;
@@ -51,6 +55,7 @@ pub use handshake::{HANDSHAKE_LIMIT, Refusal, Refused};
 pub use loader::{Compiling, Loader, Loading};
 pub use mask::Mask;
 pub use observe::{ChannelSeen, Observed, Observer, Seen, TurnKind, Usage, VmSeen};
+pub use policy::{Escalation, Priority, ProgramBounds, Restart, RestartPolicy};
 pub use reap::TableSizes;
 pub use report::{VmInfo, VmKind};
 pub use vm::Fate;
@@ -58,6 +63,7 @@ pub use vm::Fate;
 use channel::{Channel, ChannelId, Executes};
 use directory::Directory;
 use schedule::Timer;
+use spawn::Spawn;
 use table::Table;
 use vm::{Body, IlVm, Main, Next, RustVm, Vm};
 
@@ -100,6 +106,17 @@ pub struct VmOptions {
     pub turn_ms: Option<u64>,
     /// How long its calls wait for an answer; `None`: for ever.
     pub call_deadline: Option<Nanos>,
+    /// How often it runs when others can run too.
+    pub priority: Priority,
+    /// Which VMs it sees in the directory: names (`echo`), addresses (`echo/1`) and sets (`demo.echo@1`).
+    /// `None`: those that it is granted something of.
+    pub sees: Option<Vec<String>>,
+    /// On whose channels it stands: the names of VMs whose clients get this VM instead.
+    pub on: Vec<String>,
+    /// What happens after its end.
+    pub restart: RestartPolicy,
+    /// Bounds of the device programs that it sends.
+    pub programs: ProgramBounds,
     /// Whether the run ends with it.
     pub is_main: bool,
 }
@@ -113,6 +130,11 @@ impl Default for VmOptions {
             stack_bytes: DEFAULT_STACK_BYTES,
             turn_ms: Some(DEFAULT_TURN_MS),
             call_deadline: None,
+            priority: Priority::Normal,
+            sees: None,
+            on: Vec::new(),
+            restart: RestartPolicy::default(),
+            programs: ProgramBounds::default(),
             is_main: false,
         }
     }
@@ -235,6 +257,10 @@ pub struct System {
     bell: Arc<AtomicBool>,
     directory: Directory,
     ready: queue::RunQueue,
+    /// The VM `directory`, which raises its events.
+    directory_vm: Option<VmId>,
+    /// VMs that are being spawned.
+    spawns: VecDeque<Spawn>,
     /// The VM that goes on at once, without a queue: the other end of a call.
     handoff: Option<VmId>,
     timers: BTreeSet<Timer>,
@@ -282,6 +308,8 @@ impl System {
             bell: Arc::new(AtomicBool::new(false)),
             directory: Directory::default(),
             ready: queue::RunQueue::default(),
+            directory_vm: None,
+            spawns: VecDeque::new(),
             handoff: None,
             timers: BTreeSet::new(),
             virtual_now: 0,
@@ -351,11 +379,20 @@ impl System {
     /// # Errors
     /// If there is not enough memory, or the base refuses its introduction.
     pub fn add_program(&mut self, program: Arc<Program>, options: VmOptions) -> Result<VmId, Refused> {
+        let account = Account::new(options.memory_bytes);
+        self.add_program_paid_by(program, options, account)
+    }
+
+    fn add_program_paid_by(
+        &mut self,
+        program: Arc<Program>,
+        options: VmOptions,
+        account: Arc<Account>,
+    ) -> Result<VmId, Refused> {
         let module = program.module();
         let own = module.provides.as_ref().and_then(|provides| provides.name.as_ref()).unwrap_or(&module.name);
         let name = if options.name.is_empty() { own.clone() } else { options.name.clone() };
         let options = VmOptions { name, ..options };
-        let account = Account::new(options.memory_bytes);
         self.trace(format_args!(
             "start {}: IL, {} functions, {} bytes at most",
             options.name,

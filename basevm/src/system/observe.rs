@@ -282,7 +282,7 @@ impl System {
             let kind = match vm.body {
                 Body::Base => None,
                 Body::Il(_) => Some(VmKind::Il),
-                Body::Rust(_) => Some(VmKind::Rust),
+                Body::Rust(_) | Body::Builtin(_) => Some(VmKind::Rust),
                 Body::External(_) => Some(VmKind::External),
                 Body::Gone => return None,
             };

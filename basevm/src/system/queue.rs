@@ -8,19 +8,8 @@
 
 use alloc::collections::VecDeque;
 
+use super::Priority;
 use crate::service::VmId;
-
-/// How often a VM runs when several can.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Priority {
-    /// Before the others.
-    High,
-    /// Unless something else is said.
-    #[default]
-    Normal,
-    /// After the others, but in its turn.
-    Low,
-}
 
 /// Whose turn it is, again and again.
 const TURNS: [Priority; 7] =

@@ -59,7 +59,7 @@ impl System {
             address: vm.address(),
             kind: match vm.body {
                 Body::Il(_) => VmKind::Il,
-                Body::Rust(_) | Body::Base => VmKind::Rust,
+                Body::Rust(_) | Body::Base | Body::Builtin(_) => VmKind::Rust,
                 Body::External(_) => VmKind::External,
                 Body::Gone => VmKind::Ended,
             },
@@ -92,6 +92,16 @@ impl System {
         Some(format!("{name} -> {} {{{rights}}}", target.address()))
     }
 
+    /// A VM by its number, if there is one.
+    pub(super) fn get_vm(&self, id: VmId) -> Option<&Vm> {
+        self.vms.get(id.0)
+    }
+
+    /// What a VM is doing, in words.
+    pub(super) fn state_of(&self, id: VmId) -> String {
+        self.get_vm(id).map_or_else(String::new, |vm| self.state(vm))
+    }
+
     fn state(&self, vm: &Vm) -> String {
         if let Some(fate) = &vm.fate {
             return match fate {
@@ -114,7 +124,7 @@ impl System {
                 _ => "runs".to_string(),
             },
             Body::Rust(rust) if rust.pending => "waits for its device".to_string(),
-            Body::Rust(_) | Body::Base => "serves".to_string(),
+            Body::Rust(_) | Body::Base | Body::Builtin(_) => "serves".to_string(),
             Body::External(_) => "is driven from outside".to_string(),
             Body::Gone => "ended".to_string(),
         }

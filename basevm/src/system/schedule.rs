@@ -129,6 +129,7 @@ impl System {
         match &self.vm_ref(id).body {
             Body::Il(_) => self.run_il(id),
             Body::Rust(_) => self.run_service(id),
+            Body::Builtin(_) => self.run_builtin(id),
             Body::Base | Body::External(_) | Body::Gone => {}
         }
     }
@@ -157,7 +158,7 @@ impl System {
     fn queue(&mut self, id: VmId) {
         let vm = self.vm(id);
         if !core::mem::replace(&mut vm.queued, true) {
-            let priority = vm.priority;
+            let priority = vm.options.priority;
             self.ready.push(id, priority);
         }
     }

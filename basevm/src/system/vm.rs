@@ -9,13 +9,13 @@ use alloc::vec::Vec;
 use il::FuncId;
 use il::trap::Status;
 
+use super::builtin::Builtin;
 use super::channel::{ChannelId, Executes, Link, Open, Work};
 use super::contained::{self, Contained};
 use super::directory::Item;
 use super::external::External;
 use super::inbox::Inbox;
 use super::observe::Meter;
-use super::queue::Priority;
 use super::schedule::Timer;
 use super::{Refused, VmOptions};
 use crate::arena::ArenaId;
@@ -113,7 +113,6 @@ pub(crate) struct Vm {
     /// The packet that it is executing.
     pub work: Option<Work>,
     pub body: Body,
-    pub priority: Priority,
     /// Whether it is to run.
     pub scheduled: bool,
     /// Whether it stands in the run queue. It may have been handed to since, and then does not run when its turn comes.
@@ -124,6 +123,10 @@ pub(crate) struct Vm {
     pub executed: u64,
     pub fate: Option<Fate>,
     pub meter: Meter,
+    /// Who has spawned it.
+    pub parent: Option<VmId>,
+    /// What it has spawned; it ends with it.
+    pub children: Vec<VmId>,
 }
 
 /// What runs in a VM.
@@ -134,6 +137,8 @@ pub(crate) enum Body {
     Il(Box<IlVm>),
     Rust(RustVm),
     External(External),
+    /// A part of the base that others see as a VM.
+    Builtin(Builtin),
     /// It has ended.
     Gone,
 }
@@ -279,13 +284,14 @@ impl Vm {
             lost: BTreeMap::new(),
             work: None,
             body,
-            priority: Priority::default(),
             scheduled: false,
             queued: false,
             timers: Vec::new(),
             executed: 0,
             fate: None,
             meter: Meter::default(),
+            parent: None,
+            children: Vec::new(),
         }
     }
 

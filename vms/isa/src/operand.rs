@@ -84,15 +84,14 @@ impl sealed::Sealed for OptAny {}
 impl Operand for OptAny {
     const TYPE: Type = Type::OptAny;
     type Value<'a> = Option<Attachment>;
-    /// The word is 0 for null, else the index plus 1.
     #[inline]
     fn read<'a>(reader: &mut Reader<'a>) -> Result<Option<Attachment>, Status> {
-        match reader.next(Type::I32)? {
-            Value::I32(word) => Ok((word as u32).checked_sub(1).map(Attachment)),
+        match reader.next(Type::OptAny)? {
+            Value::OptRef(index) => Ok(index.map(Attachment)),
             _ => Err(Status::BadOperand),
         }
     }
     fn value(value: Self::Value<'_>) -> Value<'_> {
-        Value::I32(value.map_or(0, |Attachment(index)| index.wrapping_add(1)) as i32)
+        Value::OptRef(value.map(|Attachment(index)| index))
     }
 }
