@@ -67,7 +67,7 @@ fn create(table: &mut Table, folder: &Path, cycles: f64) -> Result<()> {
     let ours = Some(ns * cycles);
     table.compare(what, ("thread", Some(peers::thread_ns() * cycles)), ours, aim);
     // One run of such a peer makes and ends so many.
-    let mut worker = |worker: Option<Worker>, name: &str| -> Result<Option<f64>> {
+    let worker = |worker: Option<Worker>, name: &str| -> Result<Option<f64>> {
         let Some(mut worker) = worker else { return Ok(None) };
         let times: Result<Vec<f64>> = (0..5).map(|_| Ok(worker.run(name, VMS as i32)?.ns / VMS as f64)).collect();
         Ok(Some(median(&mut times?) * cycles))
@@ -113,7 +113,7 @@ fn idle_bytes() -> Result<f64> {
     let server = server()?;
     let client = client()?;
     let mut system = System::new(platform(), SystemOptions::default());
-    let mut add = |system: &mut System, count: usize, from: usize| -> Result<()> {
+    let add = |system: &mut System, count: usize, from: usize| -> Result<()> {
         for at in from..from + count {
             let options = VmOptions::named(&format!("vm{at}"), Grants::all());
             system.add_program(client.clone(), options).map_err(|why| anyhow!("{why}"))?;
@@ -191,7 +191,7 @@ fn victim_ns(flooder: Option<Arc<Program>>) -> Result<Many> {
         "module victim\n{SET}{METER}use server: bench.ping@1 {{ ping }}\nuse meter: bench.meter@1\nexport func main() {{\n  meter.mark()\n  for i in 0..{MARKS} {{ let n = server.ping(i) meter.mark() }}\n}}"
     ))?;
     let marks = Arc::new(Mutex::new(Vec::with_capacity(MARKS + 1)));
-    let set = &verified(&format!("{METER}use meter: bench.meter@1"))?.isas[0];
+    let set = &verified(&format!("{METER}use meter: bench.meter@1\nexport func main() {{ meter.mark() }}"))?.isas[0];
     let set: &'static InstructionSet = Box::leak(Box::new(set.clone()));
     let resident = resident_bytes()?;
     let started = Instant::now();
