@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use compiler::abi::CapSlot;
 use il::packet::{Head, MAX_ATTACHMENTS, MAX_WORDS};
 
+use super::PlainWords;
 use super::raw::Shared;
 
 /// A packet's memory at first, in words.
@@ -103,6 +104,35 @@ impl Slots {
     /// The first slot from `from` on whose open packet is not empty.
     pub fn next_used(&self, from: usize) -> Option<usize> {
         self.watched.iter().map(|slot| *slot as usize).find(|slot| *slot >= from && self.used(*slot) > 0)
+    }
+
+    /// If this slot's open packet is the only one of the VM, and holds one short instruction without attachments: its head and how
+    /// many operand words it has, which are put into `words`.
+    pub fn only(&self, index: usize, words: &mut PlainWords) -> Option<(Head, usize)> {
+        let used = self.used(index);
+        let alone = self.watched.iter().all(|slot| *slot as usize == index || self.used(*slot as usize) == 0);
+        if used == 0 || used > words.len() + 1 || self.attached(index) > 0 || !alone {
+            return None;
+        }
+        let packet = self.slots.get(index)?.words.as_ref()?;
+        let head = Head::unpack(packet.get(0)?);
+        if usize::from(head.words) != used {
+            return None;
+        }
+        for (at, word) in words.iter_mut().take(used - 1).enumerate() {
+            *word = packet.get(at + 1)?;
+        }
+        Some((head, used - 1))
+    }
+
+    /// Empties an open packet, which has no attachments.
+    pub fn clear(&mut self, index: usize) {
+        self.place(index, 0);
+        self.update(index, |slot, cap| {
+            if !slot.open {
+                cap.end = cap.cursor;
+            }
+        });
     }
 
     /// Makes room in the open packet, enlarging its memory; false if it has to be taken first.

@@ -5,9 +5,11 @@
 //! [`CREDITS`]; what it queues is charged to the sender. Its rights only shrink. A packet whose
 //! generation is not the channel's was sent with a revoked capability.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use il::Type;
 use il::isa::{Instruction, InstructionSet};
 use il::packet::{self, Head};
 use il::trap::Status;
@@ -136,30 +138,30 @@ impl Channel {
     }
 
     /// The one choke point for what arrives: generation, opcode, right, operands. Everything
-    /// that it compares with is a table.
-    pub fn admit<'e>(
+    /// that it compares with is a table. Returns the instruction's position in the set.
+    pub fn admit(
         &self,
-        executes: &'e Executes,
+        executes: &Executes,
         generation: u32,
         head: Head,
         words: &[u64],
         attachments: &[Option<Attachment>],
-    ) -> Result<&'e Instruction, Status> {
+    ) -> Result<usize, Status> {
         if let Some(status) = self.closed {
             return Err(status);
         }
         if generation != self.generation {
             return Err(Status::Revoked);
         }
-        let instruction = executes.instruction(head.opcode).ok_or(Status::NoSuchInstruction)?;
-        if !self.ops.has(instruction.opcode) {
+        let position = executes.position(head.opcode).ok_or(Status::NoSuchInstruction)?;
+        if !self.ops.has(head.opcode as u8) {
             return Err(Status::NotPermitted);
         }
-        packet::check(&instruction.params, words, attachments.len())?;
+        executes.check(position, words, attachments.len())?;
         if self.open.len() >= MAX_UNANSWERED {
             return Err(Status::Busy);
         }
-        Ok(instruction)
+        Ok(position)
     }
 }
 
@@ -169,6 +171,8 @@ pub(crate) struct Executes {
     pub set: InstructionSet,
     /// Position of each opcode in the set; [`ABSENT`] if it has none.
     by_opcode: [u8; 256],
+    /// By position: of an instruction whose operands are all numbers, the greatest word that each may be.
+    greatest: Vec<Option<Box<[u64]>>>,
 }
 
 /// No instruction: a set has at most 255, so none stands at this position.
@@ -180,7 +184,22 @@ impl Executes {
         for (at, instruction) in set.instructions.iter().enumerate().take(usize::from(ABSENT)) {
             by_opcode[usize::from(instruction.opcode)] = at as u8;
         }
-        Executes { set, by_opcode }
+        let words = |instruction: &Instruction| instruction.params.iter().map(|param| greatest(param.ty)).collect();
+        let greatest = set.instructions.iter().map(words).collect();
+        Executes { set, by_opcode, greatest }
+    }
+
+    /// Whether these are operands of the instruction at a position.
+    pub fn check(&self, position: usize, words: &[u64], attachments: usize) -> Result<(), Status> {
+        if let Some(Some(greatest)) = self.greatest.get(position) {
+            let fit = words
+                .iter()
+                .zip(greatest)
+                .fold(words.len() == greatest.len(), |fit, (word, most)| fit & (word <= most));
+            return if fit { Ok(()) } else { Err(Status::BadOperand) };
+        }
+        let instruction = self.set.instructions.get(position).ok_or(Status::NoSuchInstruction)?;
+        packet::check(&instruction.params, words, attachments)
     }
 
     /// Position and instruction of an opcode.
@@ -191,6 +210,16 @@ impl Executes {
 
     pub fn instruction(&self, opcode: u16) -> Option<&Instruction> {
         self.set.instructions.get(self.position(opcode)?)
+    }
+}
+
+/// The greatest word that stands for a value, if every word up to it does: of what takes one word.
+fn greatest(ty: Type) -> Option<u64> {
+    match ty {
+        Type::I32 | Type::F32 => Some(u64::from(u32::MAX)),
+        Type::I64 | Type::F64 => Some(u64::MAX),
+        Type::Bool => Some(1),
+        _ => None,
     }
 }
 
@@ -246,6 +275,11 @@ impl Work {
     pub fn new(link: Link, words: Vec<u64>, attachments: Vec<Attachment>, charge: Option<Charge>) -> Work {
         let attachments = attachments.into_iter().map(Some).collect();
         Work { link, words, attachments, at: 0, number: 0, charge }
+    }
+
+    /// What is left of a packet whose only instruction is being executed.
+    pub fn executed(link: Link, words: usize) -> Work {
+        Work { at: words, ..Work::new(link, Vec::new(), Vec::new(), None) }
     }
 
     /// It waits from now on, so its sender pays for it.

@@ -183,7 +183,7 @@ impl System {
         }
         let words = &work.words[operands.clone()];
         let admitted = channel.admit(executes, work.link.generation, head, words, &work.attachments);
-        Some(match admitted.and_then(|_| executes.position(head.opcode).ok_or(Status::NoSuchInstruction)) {
+        Some(match admitted {
             Ok(position) => Arrived::Request { head, operands, position },
             Err(status) => Arrived::Refused { head, status },
         })

@@ -42,7 +42,7 @@ impl System {
             }
         };
         self.last_ran = Some(id);
-        self.act(id, step);
+        self.proceed(id, step);
     }
 
     /// Acts on a step.
@@ -352,7 +352,7 @@ impl System {
             il.next = Next::Running;
         }
         self.last_ran = Some(id);
-        self.act(id, step);
+        self.proceed(id, step);
     }
 
     /// The chain of waiting VMs, if `caller` waiting for `callee` would close it.

@@ -15,6 +15,7 @@ mod builtin;
 mod channel;
 mod contained;
 mod deliver;
+mod direct;
 mod directory;
 mod end;
 mod events;
@@ -263,6 +264,8 @@ pub struct System {
     spawns: VecDeque<Spawn>,
     /// The VM that goes on at once, without a queue: the other end of a call.
     handoff: Option<VmId>,
+    /// Calls that are under way on the system stack.
+    nested: u32,
     timers: BTreeSet<Timer>,
     /// The system's time under a virtual clock.
     virtual_now: Nanos,
@@ -311,6 +314,7 @@ impl System {
             directory_vm: None,
             spawns: VecDeque::new(),
             handoff: None,
+            nested: 0,
             timers: BTreeSet::new(),
             virtual_now: 0,
             interrupt: platform.interrupt_word(),
