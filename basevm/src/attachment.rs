@@ -34,12 +34,26 @@ impl Object {
     }
 }
 
-/// A right on its way, by its place in the base's table: only the base can make one, and one that is out of date
+/// A right on its way, by its number in the base's table: only the base can make one, and one that is out of date
 /// grants nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Capability {
     pub(crate) right: u32,
-    pub(crate) generation: u32,
+    /// Keeps the right in the table as long as somebody may use it.
+    pub(crate) keep: Arc<()>,
+    /// The slot that it has become in the VM that it is about to enter.
+    pub(crate) slot: Option<u32>,
+}
+
+impl Capability {
+    pub(crate) fn new(right: u32, keep: Arc<()>) -> Capability {
+        Capability { right, keep, slot: None }
+    }
+
+    /// One that grants nothing.
+    pub(crate) fn dead() -> Capability {
+        Capability::new(u32::MAX, Arc::default())
+    }
 }
 
 impl Attachment {

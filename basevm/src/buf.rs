@@ -15,6 +15,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use compiler::abi::{BUF_DATA, BufHeader};
 
 use crate::engine::LINKS_BYTES;
+use crate::holder;
 
 /// Who pays for memory: a byte quota and what is used of it.
 #[derive(Debug)]
@@ -34,6 +35,11 @@ impl Account {
     /// An account whose memory counts in `whole` too, and is limited by it alone.
     pub fn part_of(whole: &Arc<Account>) -> Arc<Account> {
         Arc::new(Account { used: AtomicU64::new(0), limit: whole.limit, whole: Some(whole.clone()) })
+    }
+
+    /// The account that pays too.
+    pub fn whole(&self) -> Option<&Arc<Account>> {
+        self.whole.as_ref()
     }
 
     /// Bytes in use.
@@ -115,10 +121,21 @@ impl Buf {
     }
 
     /// The address that JIT code knows it by; ownership goes with it.
-    pub fn into_raw(self) -> u64 {
+    pub fn into_raw(mut self) -> u64 {
+        self.let_go();
         let address = self.header.as_ptr() as u64;
         core::mem::forget(self);
         address
+    }
+
+    /// Takes it away from the VM written in Rust that holds it, if one does: to be called before a VM hands it to a
+    /// backend or a thread. What a VM holds is freed with it if it panics.
+    pub fn let_go(&mut self) {
+        holder::let_go(self.header.as_ptr());
+    }
+
+    pub(crate) fn header(&mut self) -> *mut BufHeader {
+        self.header.as_ptr()
     }
 
     /// Takes ownership back.
@@ -153,6 +170,7 @@ impl DerefMut for Buf {
 
 impl Drop for Buf {
     fn drop(&mut self) {
+        self.let_go();
         let bytes = self.len();
         // SAFETY: `owner` came from `Arc::into_raw`; the memory from `alloc_zeroed` with this layout.
         unsafe {

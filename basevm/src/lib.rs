@@ -7,6 +7,7 @@ pub mod attachment;
 pub mod buf;
 pub mod engine;
 pub mod heap;
+mod holder;
 pub mod platform;
 pub mod recorder;
 pub mod service;

@@ -14,7 +14,10 @@ use core::fmt;
 
 use basevm::engine::{PlatformRef, Program};
 use basevm::service::Service;
-use basevm::system::{EndReason, Fate, Grants, Loader, StopHandle, System, SystemOptions, VmInfo, VmOptions};
+use basevm::system::{
+    EndReason, Escalation, Fate, Grants, Loader, Priority, ProgramBounds, Restart, RestartPolicy, StopHandle, System,
+    SystemOptions, VmInfo, VmOptions,
+};
 use vm_clock::Clock as ClockVm;
 use vm_console::{Console, Terminal};
 use vm_disk::{BlockDevice, Disk};
@@ -25,8 +28,10 @@ use crate::bundle::Run;
 use crate::control::RunEnd;
 use crate::inject::PanicOn;
 use crate::load::ModuleLoader;
-use crate::plan::{Clock, Device, Kind, Plan, Vm, What};
+use crate::plan::{self, Clock, Device, Kind, Plan, Vm, What};
 use crate::record::{Record, RecordedScreen, RecordedTerminal};
+
+const NANOS_PER_MS: u64 = 1_000_000;
 
 /// The backends of the device VMs.
 pub struct Devices {
@@ -143,8 +148,43 @@ fn options(plan: &Plan, index: usize, vm: &Vm) -> VmOptions {
         grants,
         memory_bytes: vm.memory_bytes,
         turn_ms: Some(vm.turn_ms.into()),
+        call_deadline: vm.call_ms.map(|ms| u64::from(ms) * NANOS_PER_MS),
+        priority: priority(vm.priority),
+        sees: vm.sees.clone(),
+        on: vm.on.iter().filter_map(|on| plan.vms.get(*on as usize)).map(|vm| vm.name.clone()).collect(),
+        restart: restart(vm.restart),
+        programs: ProgramBounds {
+            time: u64::from(vm.programs.ms) * NANOS_PER_MS,
+            memory_bytes: vm.programs.memory_bytes,
+        },
         is_main: index == plan.main as usize,
         ..VmOptions::default()
+    }
+}
+
+fn priority(priority: plan::Priority) -> Priority {
+    match priority {
+        plan::Priority::Low => Priority::Low,
+        plan::Priority::Normal => Priority::Normal,
+        plan::Priority::High => Priority::High,
+    }
+}
+
+fn restart(restart: plan::Restart) -> RestartPolicy {
+    RestartPolicy {
+        when: match restart.policy {
+            plan::RestartWhen::Never => Restart::Never,
+            plan::RestartWhen::OnFault => Restart::OnFault,
+            plan::RestartWhen::Always => Restart::Always,
+        },
+        backoff: u64::from(restart.backoff_ms) * NANOS_PER_MS,
+        limit: restart.limit,
+        within: u64::from(restart.within_ms) * NANOS_PER_MS,
+        then: match restart.then {
+            plan::Escalation::Stop => Escalation::Stop,
+            plan::Escalation::HaltSystem => Escalation::HaltSystem,
+        },
+        keep_clients: restart.keep_clients,
     }
 }
 

@@ -9,12 +9,21 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use il::isa::InstructionSet;
+use il::ranges;
 use serde::{Deserialize, Serialize};
 
 /// Most VMs in one plan.
 pub const MAX_VMS: usize = 64;
 /// Most grants of one VM.
 pub const MAX_GRANTS: usize = 64;
+/// Most limits of one grant.
+pub const MAX_LIMITS: usize = 16;
+/// Most axes of one limit.
+pub const MAX_AXES: usize = 4;
+/// Most names in one `sees`, and VMs in one `on`.
+pub const MAX_SEES: usize = 64;
+/// Longest entry of `sees` in bytes.
+pub const MAX_SEEN_BYTES: usize = 256;
 /// Most instructions and events named by one grant.
 pub const MAX_GRANT_NAMES: usize = 512;
 /// Longest name of a VM, instruction or event, in bytes.
@@ -70,8 +79,99 @@ pub struct Vm {
     pub memory_bytes: u64,
     /// How long one turn of a handler or `op` may take.
     pub turn_ms: u32,
+    /// How long its calls wait for an answer; for ever if `None`.
+    pub call_ms: Option<u32>,
+    /// How often it runs when others can run too.
+    pub priority: Priority,
+    /// Which VMs it sees in the directory: names, addresses (`echo/1`) and sets (`cascade.display@1`).
+    /// `None`: those that it is granted something of.
+    pub sees: Option<Vec<String>>,
+    /// The VMs, by their index in [`Plan::vms`], on whose channels it stands: whoever is granted one of them gets
+    /// this VM instead. Of several on one VM, the later in [`Plan::vms`] stands above the earlier.
+    pub on: Vec<u32>,
+    /// What happens after its end.
+    pub restart: Restart,
+    /// Bounds of the device programs that it sends.
+    pub programs: Programs,
     /// Fault injection: the instruction at which this device VM panics.
     pub panic_on: Option<u8>,
+}
+
+/// How often a VM runs when several can.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Priority {
+    Low,
+    #[default]
+    Normal,
+    High,
+}
+
+/// What happens after the end of a VM.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Restart {
+    /// After which ends it is started again.
+    pub policy: RestartWhen,
+    /// Wait before the first restart in milliseconds; doubles with each further one.
+    pub backoff_ms: u32,
+    /// Most restarts within `within_ms`.
+    pub limit: u32,
+    /// The time over which restarts are counted, in milliseconds; not 0.
+    pub within_ms: u32,
+    /// What happens beyond the limit.
+    pub then: Escalation,
+    /// Whether those who hold a capability of it go on with the restarted one.
+    pub keep_clients: bool,
+}
+
+/// After which ends a VM is started again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum RestartWhen {
+    #[default]
+    Never,
+    OnFault,
+    Always,
+}
+
+/// What follows when a VM was restarted too often.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Escalation {
+    #[default]
+    Stop,
+    HaltSystem,
+}
+
+impl Default for Restart {
+    fn default() -> Restart {
+        Restart {
+            policy: RestartWhen::Never,
+            backoff_ms: 10,
+            limit: 5,
+            within_ms: 10_000,
+            then: Escalation::Stop,
+            keep_clients: false,
+        }
+    }
+}
+
+/// Bounds of one run of a device program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Programs {
+    /// Processor time in milliseconds; not 0.
+    pub ms: u32,
+    /// Memory in bytes, paid for by the sender.
+    pub memory_bytes: u64,
+}
+
+impl Default for Programs {
+    fn default() -> Programs {
+        Programs { ms: 1_000, memory_bytes: 16 << 20 }
+    }
 }
 
 /// What a VM is made of.
@@ -133,6 +233,54 @@ pub struct Grant {
     pub to: u32,
     /// What exactly.
     pub what: What,
+    /// To which part of the VM's spaces, and to which operands, it is limited.
+    pub limits: Vec<Limit>,
+}
+
+/// A limit of a grant: instructions that touch more than this are refused by the receiver.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Limit {
+    /// A space that the instruction set declares (`sectors`, `within`), or the name of an integer operand.
+    pub name: String,
+    /// From where to where on each axis of the space; one for an operand.
+    pub bounds: Vec<Bounds>,
+}
+
+/// An interval, half-open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Bounds {
+    /// The first number in it.
+    pub from: i64,
+    /// The first number beyond it; not less than `from`.
+    pub to: i64,
+}
+
+impl fmt::Display for Limit {
+    /// As `--grant` reads it: `sectors:0..4096`, `within:0..320x0..200`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ranges::Limit::from(self).fmt(f)
+    }
+}
+
+impl From<&Limit> for ranges::Limit {
+    fn from(limit: &Limit) -> ranges::Limit {
+        let bounds = limit.bounds.iter().map(|Bounds { from, to }| ranges::Bounds { from: *from, to: *to });
+        ranges::Limit { name: limit.name.clone(), bounds: bounds.collect() }
+    }
+}
+
+impl From<ranges::Limit> for Limit {
+    fn from(limit: ranges::Limit) -> Limit {
+        let bounds = limit.bounds.iter().map(|ranges::Bounds { from, to }| Bounds { from: *from, to: *to });
+        Limit { name: limit.name, bounds: bounds.collect() }
+    }
+}
+
+impl Grant {
+    /// A grant without limits.
+    pub fn new(to: u32, what: What) -> Grant {
+        Grant { to, what, limits: Vec::new() }
+    }
 }
 
 /// Which of a set's instructions and events a grant covers.
@@ -192,6 +340,12 @@ pub fn vm(name: &str, kind: Kind) -> Vm {
         grants: Vec::new(),
         memory_bytes: DEFAULT_MEMORY_BYTES,
         turn_ms: DEFAULT_TURN_MS,
+        call_ms: None,
+        priority: Priority::default(),
+        sees: None,
+        on: Vec::new(),
+        restart: Restart::default(),
+        programs: Programs::default(),
         panic_on: None,
     }
 }
@@ -238,7 +392,7 @@ fn grant_everything(vms: &mut [Vm]) {
     for (index, vm) in vms.iter_mut().enumerate() {
         if matches!(vm.kind, Kind::Module(_)) {
             let others = (0..count).filter(|to| *to != index as u32);
-            vm.grants = others.map(|to| Grant { to, what: What::All }).collect();
+            vm.grants = others.map(|to| Grant::new(to, What::All)).collect();
         }
     }
 }
@@ -272,6 +426,7 @@ impl Plan {
         if !(1..=MAX_DISPLAY_PIXELS).contains(&width) || !(1..=MAX_DISPLAY_PIXELS).contains(&height) {
             return error(format!("a display of {width} x {height} is impossible: 1 to {MAX_DISPLAY_PIXELS} each"));
         }
+        self.validate_layers()?;
         for (index, vm) in self.vms.iter().enumerate() {
             self.validate_vm(index, vm, modules).map_err(|why| PlanError(format!("VM `{}`: {why}", vm.name)))?;
         }
@@ -297,30 +452,93 @@ impl Plan {
         if vm.grants.len() > MAX_GRANTS {
             return error(format!("{} grants are too many: at most {MAX_GRANTS}", vm.grants.len()));
         }
+        if vm.call_ms == Some(0) {
+            return error("call_ms = 0 would let no call succeed: at least 1".to_string());
+        }
+        validate_bounds(vm)?;
         vm.grants.iter().try_for_each(|grant| self.validate_grant(grant))
+    }
+
+    /// Checks who stands on whom.
+    ///
+    /// # Errors
+    /// A VM that stands on itself, on a VM twice, on one that does not exist, or in a circle.
+    pub fn validate_layers(&self) -> Result<(), PlanError> {
+        let mut vms = self.vms.iter().enumerate();
+        vms.try_for_each(|(index, vm)| {
+            self.validate_on(index, vm).map_err(|why| PlanError(format!("VM `{}`: {why}", vm.name)))
+        })
+    }
+
+    /// Whether `upper` stands on `lower`, or on a VM that does, and so on.
+    fn stands_on(&self, upper: u32, lower: u32) -> bool {
+        let mut reached = alloc::vec![upper];
+        let mut at = 0;
+        while let Some(vm) = reached.get(at).and_then(|vm| self.vms.get(*vm as usize)) {
+            let further: Vec<u32> = vm.on.iter().copied().filter(|on| !reached.contains(on)).collect();
+            reached.extend(further);
+            at += 1;
+        }
+        upper != lower && reached.contains(&lower)
+    }
+
+    fn validate_on(&self, index: usize, vm: &Vm) -> Result<(), PlanError> {
+        if vm.on.len() > MAX_SEES {
+            return error(format!("`on` names {} VMs: at most {MAX_SEES}", vm.on.len()));
+        }
+        for (at, below) in vm.on.iter().enumerate() {
+            let Some(target) = self.vms.get(*below as usize) else {
+                return error(format!("it stands on VM number {below}, which does not exist"));
+            };
+            if *below as usize == index {
+                return error("it stands on itself: `on` names another VM".to_string());
+            }
+            if self.stands_on(*below, index as u32) {
+                return error(format!("it stands on `{}`, which stands on it in turn: one must be below", target.name));
+            }
+            if vm.on.iter().take(at).any(|other| other == below) {
+                return error(format!("`on` names `{}` twice", target.name));
+            }
+            if matches!(vm.kind, Kind::Device(_)) {
+                return error("a device sends nothing, so it cannot stand on another VM".to_string());
+            }
+        }
+        Ok(())
     }
 
     fn validate_grant(&self, grant: &Grant) -> Result<(), PlanError> {
         let Some(target) = self.vms.get(grant.to as usize) else {
             return error(format!("a grant to VM number {}, which does not exist", grant.to));
         };
-        let What::Only(names) = &grant.what else { return Ok(()) };
-        if names.len() > MAX_GRANT_NAMES {
-            return error(format!("a grant of {} names: at most {MAX_GRANT_NAMES}", names.len()));
+        if grant.limits.len() > MAX_LIMITS {
+            return error(format!("{} limits of one grant are too many: at most {MAX_LIMITS}", grant.limits.len()));
         }
-        names.iter().try_for_each(|name| check_name(name))?;
+        grant.limits.iter().try_for_each(check_limit)?;
+        if let What::Only(names) = &grant.what {
+            if names.len() > MAX_GRANT_NAMES {
+                return error(format!("a grant of {} names: at most {MAX_GRANT_NAMES}", names.len()));
+            }
+            names.iter().try_for_each(|name| check_name(name))?;
+        }
         match target.kind {
-            Kind::Device(device) => check_grant_names(&target.name, device.instruction_set(), names),
+            Kind::Device(device) => check_grant(&target.name, device.instruction_set(), grant),
             Kind::Module(_) => Ok(()),
         }
     }
 }
 
-/// Checks that a set has every instruction or event that a grant names.
+/// Checks that a set has every instruction, event, space and operand that a grant names.
 ///
 /// # Errors
 /// The first unknown name, with the names that there are.
-pub fn check_grant_names(vm: &str, set: &InstructionSet, names: &[String]) -> Result<(), PlanError> {
+pub fn check_grant(vm: &str, set: &InstructionSet, grant: &Grant) -> Result<(), PlanError> {
+    if let What::Only(names) = &grant.what {
+        check_grant_names(vm, set, names)?;
+    }
+    check_grant_limits(vm, set, &grant.limits)
+}
+
+fn check_grant_names(vm: &str, set: &InstructionSet, names: &[String]) -> Result<(), PlanError> {
     for name in names {
         if set.instruction_named(name).is_none() && set.event_named(name).is_none() {
             let known: Vec<&str> = set_names(set).collect();
@@ -329,6 +547,77 @@ pub fn check_grant_names(vm: &str, set: &InstructionSet, names: &[String]) -> Re
         }
     }
     Ok(())
+}
+
+fn validate_bounds(vm: &Vm) -> Result<(), PlanError> {
+    if vm.restart.within_ms == 0 {
+        return error("restart: within_ms = 0 would count no restart: at least 1".to_string());
+    }
+    if vm.programs.ms == 0 {
+        return error("programs: ms = 0 would let no device program run: at least 1".to_string());
+    }
+    if vm.programs.memory_bytes == 0 || vm.programs.memory_bytes > MAX_MEMORY_BYTES {
+        return error(format!("programs: {} bytes of memory: 1 to {MAX_MEMORY_BYTES}", vm.programs.memory_bytes));
+    }
+    let sees = vm.sees.as_deref().unwrap_or_default();
+    if sees.len() > MAX_SEES {
+        return error(format!("`sees` has {} entries: at most {MAX_SEES}", sees.len()));
+    }
+    match sees.iter().find(|entry| entry.is_empty() || entry.len() > MAX_SEEN_BYTES) {
+        Some(entry) => error(format!("an entry of `sees` has {} bytes: 1 to {MAX_SEEN_BYTES}", entry.len())),
+        None => Ok(()),
+    }
+}
+
+fn check_limit(limit: &Limit) -> Result<(), PlanError> {
+    check_name(&limit.name)?;
+    if limit.bounds.is_empty() || limit.bounds.len() > MAX_AXES {
+        return error(format!("limit `{}` has {} axes: 1 to {MAX_AXES}", limit.name, limit.bounds.len()));
+    }
+    match limit.bounds.iter().find(|bounds| bounds.from > bounds.to) {
+        Some(Bounds { from, to }) => {
+            error(format!("limit `{}`: {from}..{to} ends before it starts; `to` is not part of it", limit.name))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_grant_limits(vm: &str, set: &InstructionSet, limits: &[Limit]) -> Result<(), PlanError> {
+    for (at, limit) in limits.iter().enumerate() {
+        let name = &limit.name;
+        let axes = match set.limit_axes(name) {
+            Some(axes) => axes,
+            None => {
+                return error(format!("`{vm}` ({}) has no space or operand `{name}`{}", set.path(), known_limits(set)));
+            }
+        };
+        if axes != limit.bounds.len() {
+            let example: Vec<&str> = ["0..320", "0..200", "0..10", "0..10"].into_iter().take(axes).collect();
+            let example = example.join(", ");
+            return error(format!(
+                "`{name}` of `{vm}` has {axes} axes, not {}: write {name} = \"{example}\"",
+                limit.bounds.len()
+            ));
+        }
+        if limits.iter().take(at).any(|other| other.name == *name) {
+            return error(format!("`{vm}` is limited twice by `{name}`: say it once"));
+        }
+    }
+    Ok(())
+}
+
+/// What can be limited in a set, for an error's end.
+fn known_limits(set: &InstructionSet) -> String {
+    let mut names: Vec<&str> = set.spaces().into_iter().map(|(name, _)| name).collect();
+    for operand in set.limited_operands() {
+        if !names.contains(&operand) {
+            names.push(operand);
+        }
+    }
+    match names.is_empty() {
+        true => "; nothing in it can be limited".to_string(),
+        false => format!("; it has: {}", names.join(", ")),
+    }
 }
 
 /// The names that a grant on this set can list.

@@ -61,7 +61,7 @@ fn plans_that_cannot_be_are_refused_with_a_reason() {
         (|run| run.modules.clear(), "needs module"),
         (|run| run.plan.vms[1].name = "console".into(), "used twice"),
         (|run| run.plan.vms[5].name = "a b".into(), "` ` in a name"),
-        (|run| run.plan.vms[5].grants.push(Grant { to: 99, what: What::All }), "number 99"),
+        (|run| run.plan.vms[5].grants.push(Grant::new(99, What::All)), "number 99"),
         (|run| run.plan.vms[5].memory_bytes = u64::MAX, "memory quota"),
     ];
     for (change, expected) in cases {

@@ -36,7 +36,9 @@ pub struct VmCtx {
     /// Bytes of the nursery.
     pub nursery_bytes: u64,
     /// Array of [`CapSlot`]: one a `use`, then the VM's own events, if it provides a set, then those that
-    /// it received or made. A capability as a value is `slot << 1 | 1`. The array never moves: room for all is reserved.
+    /// it received or made. A capability as a value is `slot << 1 | 1`. The array moves only in a VM whose module may gain
+    /// capabilities ([`il::Module::gains_capabilities`]), and then only when a slot is added: when an operand, a result or
+    /// what `Attenuate` made comes in.
     pub caps: u64,
     /// Array of addresses of objects: one `str` a literal (`Module::strings`), then one function reference a
     /// (function, type) pair that `func.ref` names, in the compiler's order; all immortal.
@@ -62,7 +64,8 @@ pub struct CapSlot {
     pub cursor: u64,
     /// End of the open packet's space; equals `cursor` when null, revoked or blocked.
     pub end: u64,
-    /// Address of the open packet's attachment list: addresses of [`BufHeader`]s.
+    /// Address of the open packet's attachment list: addresses of [`BufHeader`]s, and odd words for what [`Exit::Attach`]
+    /// put there.
     pub attachments: u64,
     /// How many attachments the open packet has; at most [`il::packet::MAX_ATTACHMENTS`].
     pub attached: u64,
@@ -116,6 +119,16 @@ pub fn holds_bufs(hierarchy: &Hierarchy, id: TypeId) -> bool {
     let is_buf = |storage: Storage| storage == Storage::Value(Type::OptBuf);
     hierarchy.array(id).is_some_and(|array| is_buf(array.element))
         || hierarchy.fields(id).iter().any(|field| is_buf(field.storage))
+}
+
+/// How [`Exit::Attach`] takes its value.
+pub mod attach {
+    /// A reference that is not null.
+    pub const REFERENCE: u64 = 0;
+    /// A reference or null.
+    pub const NULLABLE: u64 = 1;
+    /// A `buf`, which moves.
+    pub const BUF: u64 = 2;
 }
 
 /// A `buf` in memory: this header, then the bytes.
@@ -273,6 +286,12 @@ exits! {
     /// Execute instruction `opcode` of the set `isa` (an index of the module's sets) in the VM that this program runs in.
     /// Its operands stand in `values` from 0, status and results as for `Call`. Returns the status.
     34 Own(isa, opcode) -> Word [collects];
+    /// The value as it leaves the VM: null, a capability, or what `Freeze` gives of an object. Traps (`Cast`) if it cannot
+    /// leave.
+    35 Share(value: Reference) -> Reference [collects];
+    /// Adds to the attachments of the slot's open packet: what `Share` gave, or a `buf`, as `kind` says ([`attach`]).
+    /// There is room. Returns the operand's word.
+    36 Attach(slot, value: Reference, kind) -> Word;
 }
 
 macro_rules! offsets {

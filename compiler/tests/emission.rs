@@ -72,6 +72,43 @@ fn packets_hold_what_the_reference_encoder_writes() {
     }
 }
 
+const CARRYING: &str = r#"module carrying
+frozen struct Point { x: i32, next: ?Point }
+isa test.store@1 {
+  1 keep(name: str, point: Point, data: buf, other: ?Point, lamp: test.lamp@1(set), list: [i32], what: any)
+}
+isa test.lamp@1 { 1 set(level: i32) 2 get() -> i32 }
+use store: test.store@1
+use lamp: test.lamp@1
+
+export func keep(name: str, data: buf, n: i32) {
+  store.keep(str(n), new Point { x: n, next: null }, data, null, lamp, [n, n, n], concat(name, str(n)))
+}
+"#;
+
+#[test]
+fn references_travel_as_attachments() {
+    let module = text(CARRYING);
+    for options in all_options() {
+        let mut vm = Vm::with(module.clone(), &options);
+        let (name, data) = (vm.new_str("name"), vm.new_buf(b"bytes"));
+        assert_eq!(vm.run("keep", &[name, data, 77]), End::Done);
+        let (_, sent, attachments) = vm.sent.pop().unwrap();
+        let operands = [
+            Value::Str("77"),
+            Value::Ref(0),
+            Value::Buf(1),
+            Value::OptRef(None),
+            Value::Ref(2),
+            Value::Ref(3),
+            Value::Ref(4),
+        ];
+        assert_eq!(sent, words(1, &operands));
+        let attachments: Vec<_> = attachments.iter().map(|bytes| std::str::from_utf8(bytes).unwrap()).collect();
+        assert_eq!(attachments, ["0 long", "bytes", "slot 1", "3 long", "6 long"]);
+    }
+}
+
 #[test]
 fn a_full_packet_takes_the_slow_path_and_keeps_order() {
     let mut vm = Vm::new(text(SOURCE));

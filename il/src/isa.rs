@@ -3,6 +3,7 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::Write;
 
 use crate::shape::Shapes;
@@ -34,8 +35,62 @@ pub struct Instruction {
     pub params: Cow<'static, [Field]>,
     /// What it answers: `None` streams, `Some` waits (`Some([])` carries only a status).
     pub results: Option<Cow<'static, [Field]>>,
+    /// What it touches of the VM's spaces: a grant may be limited to a part of one. Like the documentation
+    /// not part of a module.
+    pub touches: Cow<'static, [Touch]>,
     /// Documentation, may be empty.
     pub doc: Cow<'static, str>,
+}
+
+/// The part of one named space (the sectors of a disk, the pixels of a screen) that an instruction reads or
+/// changes. Every instruction of a set touches a space in as many axes, or in none.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Touch {
+    /// The space's name, e.g. `sectors`.
+    pub space: Cow<'static, str>,
+    /// From where to where on each axis; empty if it touches the whole space.
+    pub axes: Cow<'static, [Axis]>,
+}
+
+/// An interval on one axis of a space, in terms of operands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Axis {
+    /// The operand (`i32` or `i64`) where it starts.
+    pub start: Cow<'static, str>,
+    /// How far it goes.
+    pub extent: Extent,
+}
+
+/// How far an interval goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Extent {
+    /// This one point.
+    One,
+    /// So many points as this operand (`i32` or `i64`) says.
+    Count(Cow<'static, str>),
+    /// To the point that this operand (`i32` or `i64`) names, which is touched too and may lie before the start.
+    To(Cow<'static, str>),
+    /// One point for every `bytes` begun of this operand, a `buf`.
+    Bytes {
+        /// The operand.
+        of: Cow<'static, str>,
+        /// Bytes a point; not 0.
+        bytes: u32,
+    },
+    /// `points` for every character of the longest line of this operand, a `str`.
+    Columns {
+        /// The operand.
+        of: Cow<'static, str>,
+        /// Points a character.
+        points: u32,
+    },
+    /// `points` for every line of this operand, a `str`; one more than it has `\n`.
+    Lines {
+        /// The operand.
+        of: Cow<'static, str>,
+        /// Points a line.
+        points: u32,
+    },
 }
 
 /// One event.
@@ -89,6 +144,33 @@ impl InstructionSet {
     /// The event with this name.
     pub fn event_named(&self, name: &str) -> Option<&Event> {
         self.events.iter().find(|e| e.name == name)
+    }
+
+    /// The spaces in which its grants can be limited: name and number of axes, in order of appearance.
+    pub fn spaces(&self) -> Vec<(&str, usize)> {
+        let mut spaces: Vec<(&str, usize)> = Vec::new();
+        for touch in self.instructions.iter().flat_map(|instruction| instruction.touches.iter()) {
+            match spaces.iter_mut().find(|(name, _)| *name == touch.space) {
+                Some((_, axes)) => *axes = touch.axes.len().max(*axes),
+                None => spaces.push((&touch.space, touch.axes.len())),
+            }
+        }
+        spaces
+    }
+
+    /// How many axes a limit of this name has: those of a space, or one if it is the name of an operand that can be
+    /// limited. `None` if it is neither.
+    pub fn limit_axes(&self, name: &str) -> Option<usize> {
+        let space = self.spaces().into_iter().find(|(space, _)| *space == name).map(|(_, axes)| axes);
+        space.or_else(|| self.limited_operands().any(|operand| operand == name).then_some(1))
+    }
+
+    /// The names of all operands that can be limited: integers in their value, `buf` and `str` in their length. One
+    /// that several instructions have comes several times.
+    pub fn limited_operands(&self) -> impl Iterator<Item = &str> {
+        let params = self.instructions.iter().flat_map(|instruction| instruction.params.iter());
+        let limited = |ty| matches!(ty, Type::I32 | Type::I64 | Type::Buf | Type::Str);
+        params.filter(move |param| limited(param.ty)).map(|param| param.name.as_ref())
     }
 
     /// All operands and results of its instructions, and all operands of its events.

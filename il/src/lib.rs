@@ -21,6 +21,7 @@ mod module;
 pub mod op;
 pub mod packet;
 pub mod program;
+pub mod ranges;
 pub mod shape;
 pub mod text;
 pub mod trap;

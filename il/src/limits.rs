@@ -28,7 +28,7 @@ limits! {
     /// Fields of all structs together, inherited ones counted in each.
     ALL_FIELDS = 1 << 18, "fields of all structs, inherited ones included";
     /// Definitions, fields and punctuation in the description of an operand's type.
-    SHAPE_PARTS = 1 << 12, "parts of the description of an operand's type";
+    SHAPE_PARTS = (1 << 12) - 1, "parts of the description of an operand's type";
     /// The descriptions of the types of all operands of a module's instruction sets together.
     SHAPE_BYTES = 1 << 18, "bytes of the descriptions of operands' types";
     /// Arrays of arrays.

@@ -190,6 +190,12 @@ impl Module {
         self.exports.iter().find(|e| e.name == name).map(|e| e.func)
     }
 
+    /// Whether a VM of it may get capabilities besides those that it wants: by attenuating, or with a packet.
+    pub fn gains_capabilities(&self) -> bool {
+        let any = |field: &crate::isa::Field| matches!(field.ty, Type::Any | Type::OptAny);
+        self.types.iter().any(|def| matches!(def, TypeDef::Cap(_))) || self.isas.iter().any(|set| set.fields().any(any))
+    }
+
     /// A function's name, or `func N` without the names section.
     pub fn func_name(&self, func: FuncId) -> String {
         match self.names.as_ref().and_then(|n| n.funcs.get(func.index())) {

@@ -32,6 +32,11 @@ impl<'m> Shapes<'m> {
     /// For sets whose operands have no definitions: the built-in ones.
     pub const NONE: Shapes<'static> = Shapes { types: &[], isas: &[] };
 
+    /// Of types none of which names a set, as those of frozen objects.
+    pub fn of_objects(types: &'m [TypeDef]) -> Shapes<'m> {
+        Shapes { types, isas: &[] }
+    }
+
     /// Of a module.
     pub fn new(module: &'m Module) -> Shapes<'m> {
         Shapes { types: &module.types, isas: &module.isas }

@@ -24,7 +24,7 @@ fn hex(text: &str) -> Vec<u8> {
 
 const ADD: &str = "
     00 69 6c 62               ; magic
-    02 00                     ; version 2, no required features
+    03 00                     ; version 3, no required features
     01 04  03 61 64 64        ; name: `add`
     0a 0f  01                 ; funcs: one
        00                     ; not pure
@@ -97,7 +97,7 @@ fn unknown_optional_sections_are_skipped_and_required_ones_refused() {
 
 #[test]
 fn every_module_has_one_encoding() {
-    let head = [0, b'i', b'l', b'b', 2, 0];
+    let head = [0, b'i', b'l', b'b', 3, 0];
     let with = |rest: &[u8]| problem(&[&head, rest].concat());
     assert_eq!(with(&[1, 2, 1, b'a', 1, 2, 1, b'b']), (10, Problem::SectionOrder(1)));
     assert_eq!(with(&[1, 0x82, 0, 1, b'a']), (7, Problem::NotShortest));
@@ -120,11 +120,11 @@ fn headers_are_checked() {
     assert_eq!(problem(b""), (0, Problem::NotAModule));
     assert_eq!(problem(b"\0ilb"), (4, Problem::Truncated));
     assert_eq!(problem(b"\0ilb\x01\0"), (4, Problem::Version(1)));
-    assert_eq!(problem(b"\0ilb\x02\x05"), (5, Problem::Features(5)));
+    assert_eq!(problem(b"\0ilb\x03\x05"), (5, Problem::Features(5)));
     let error = decode(b"\0ilb\x01\0").unwrap_err().to_string();
     assert_eq!(
         error,
-        "byte 4: the format version: format version 1, expected 2; rebuild the module with a matching `ilc`"
+        "byte 4: the format version: format version 1, expected 3; rebuild the module with a matching `ilc`"
     );
 }
 
@@ -180,6 +180,7 @@ fn isa() -> impl Strategy<Value = InstructionSet> {
             name: name.into(),
             params,
             results,
+            touches: Cow::Borrowed(&[]),
             doc: "".into(),
         });
     let event = (any::<u8>(), text(), fields(), any::<bool>()).prop_map(|(number, name, params, coalesced)| Event {
@@ -279,7 +280,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_a_module_or_an_error(bytes in vec(any::<u8>(), 0..200)) {
-        let bytes = [&[0, b'i', b'l', b'b', 2, 0][..], &bytes].concat();
+        let bytes = [&[0, b'i', b'l', b'b', 3, 0][..], &bytes].concat();
         if let Ok(module) = decode(&bytes) {
             let _ = il::verify(module);
         }

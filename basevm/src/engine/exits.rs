@@ -26,6 +26,8 @@ pub(super) fn serve(guest: &mut Guest, exit: Exit) -> Option<Served> {
         Exit::Remember => guest.remember(word(0)).map(|()| 0),
         Exit::IsType => Ok(u64::from(guest.is_type(word(0), TypeId(int(1))))),
         Exit::Freeze => guest.freeze(),
+        Exit::Share => guest.share(),
+        Exit::Attach => Ok(guest.attach(word(0) as usize, word(1), word(2))),
         Exit::StrConcat => guest.concat(),
         Exit::StrSlice => guest.slice(int(1), int(2)),
         Exit::StrFromI32 => guest.new_text(&format!("{}", int(0) as i32)),

@@ -12,9 +12,9 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::ptr::NonNull;
 
-use compiler::abi::{BUF_DATA, BufHeader, Exit, VmCtx};
-use il::TypeId;
+use compiler::abi::{self, BUF_DATA, BufHeader, Exit, VmCtx};
 use il::trap::TrapKind;
+use il::{Type, TypeId};
 
 use super::fault::{CoreLease, Fault, Running};
 use super::list::HeldList;
@@ -22,9 +22,10 @@ use super::memory::LinearMemory;
 use super::program::{LoadError, empty_buf};
 use super::raw::Shared;
 use super::roots::{self, GLOBAL_WORDS, Roots};
-use super::slots::Slots;
+use super::slots::{Allowed, Slots};
 use super::stack::Stack;
 use super::{PlatformRef, Program, switch};
+use crate::attachment::{Attachment, Capability, Object};
 use crate::buf::{Account, Buf};
 use crate::heap::{Config, Exhausted, Heap, Statistics};
 use crate::platform::Nanos;
@@ -262,6 +263,11 @@ impl Guest {
         Some(old)
     }
 
+    /// Makes a value that the VM left, a reference, a root till its next run.
+    pub fn keep_value(&mut self, index: usize) {
+        self.reference_values |= 1 << index;
+    }
+
     /// Gives the VM a reference as a value: from here to its next run it is a root.
     pub fn set_reference(&mut self, index: usize, address: u64) {
         self.set_value(index, address);
@@ -329,21 +335,121 @@ impl Guest {
         unsafe { self.heap.freeze(self.exit_arg(0)) }.ok_or(TrapKind::Quota)
     }
 
+    /// The first argument of the exit under way as it leaves the VM. May collect.
+    pub fn share(&mut self) -> Result<u64, TrapKind> {
+        let value = self.exit_arg(0);
+        if value == 0 || value & 1 == 1 {
+            return Ok(value);
+        }
+        // SAFETY: the VM passes live objects.
+        if !unsafe { self.heap.is_sendable(value) } {
+            return Err(TrapKind::Cast);
+        }
+        self.freeze()
+    }
+
+    /// The same for one of the values that leave the VM, which are roots ([`Guest::set_reference`]).
+    pub fn share_value(&mut self, index: usize) -> Result<u64, TrapKind> {
+        let value = self.value(index);
+        if value == 0 || value & 1 == 1 {
+            return Ok(value);
+        }
+        // SAFETY: the VM passes live objects.
+        if !unsafe { self.heap.is_sendable(value) } {
+            return Err(TrapKind::Cast);
+        }
+        if self.heap.is_stressed() {
+            self.collect(true)?;
+        }
+        // SAFETY: of a sendable type, and the collection has updated the value.
+        let mut frozen = unsafe { self.heap.freeze(self.value(index)) };
+        if frozen.is_none() {
+            self.collect(true)?;
+            // SAFETY: the same.
+            frozen = unsafe { self.heap.freeze(self.value(index)) };
+        }
+        let frozen = frozen.ok_or(TrapKind::Quota)?;
+        self.set_reference(index, frozen);
+        Ok(frozen)
+    }
+
+    /// What a shared value is outside of the VM; `None` for null.
+    pub fn shared(&self, value: u64) -> Option<Attachment> {
+        if value == 0 {
+            return None;
+        }
+        if value & 1 == 1 {
+            let capability = self.slots.capability((value >> 1) as usize);
+            return Some(Attachment::Cap(capability.cloned().unwrap_or_else(Capability::dead)));
+        }
+        let region = self.heap.region_of(value).expect("the heap holds each region that the VM refers to");
+        Some(Attachment::Object(Object::new(region, value)))
+    }
+
+    /// Attaches to a slot's open packet; the operand's word.
+    pub fn attach(&mut self, slot: usize, value: u64, kind: u64) -> u64 {
+        if kind == abi::attach::BUF {
+            return self.slots.attach_buf(slot, value);
+        }
+        let Some(attachment) = self.shared(value) else { return 0 };
+        self.slots.attach(slot, attachment) + u64::from(kind == abi::attach::NULLABLE)
+    }
+
+    /// Whether an object that comes into the VM is of this type.
+    pub fn fits(&mut self, object: &Object, ty: Type) -> bool {
+        match ty {
+            Type::Any | Type::OptAny => true,
+            // SAFETY: the object is kept alive by its region.
+            Type::OptStr => unsafe { self.heap.is_str(object.address) },
+            // SAFETY: the same.
+            Type::Ref(def) | Type::Opt(def) => unsafe { self.heap.is_of(object.address, def) },
+            _ => false,
+        }
+    }
+
+    /// Gives the VM an object as a value, which is a root from here to its next run.
+    pub fn adopt(&mut self, index: usize, object: Object) {
+        self.heap.adopt(object.region);
+        self.set_reference(index, object.address);
+    }
+
+    /// Opens a slot for a capability; `None` if there are too many.
+    pub fn add_slot(&mut self, channel: u32, generation: u32, allowed: Allowed) -> Option<usize> {
+        let slot = self.slots.add(channel, generation, allowed)?;
+        // SAFETY: the VM does not run.
+        unsafe { (*self.ctx()).caps = self.slots.address() };
+        self.heap.meet_capability(slot);
+        Some(slot)
+    }
+
+    /// A capability that the VM has comes in once more.
+    pub fn meet_capability(&mut self, slot: usize) {
+        self.heap.meet_capability(slot);
+    }
+
+    /// Slots that were given or made, which no value names since the last full collection.
+    pub fn unused_slots(&self) -> Vec<usize> {
+        let unused = |slot: &usize| self.slots.used(*slot) == 0 && !self.heap.has_met_capability(*slot);
+        self.slots.given().filter(unused).collect()
+    }
+
     /// Whether a value of the VM, not null, is of this definition.
-    pub fn is_type(&self, value: u64, def: TypeId) -> bool {
+    pub fn is_type(&mut self, value: u64, def: TypeId) -> bool {
         if value & 1 == 1 {
             return self.is_cap((value >> 1) as usize, def);
         }
         // SAFETY: the VM passes live objects.
-        let found = unsafe { self.heap.def_of(value) };
-        found.is_some_and(|found| self.program.types().hierarchy().def_is_subtype(found, def))
+        unsafe { self.heap.is_of(value, def) }
     }
 
-    fn is_cap(&self, slot: usize, def: TypeId) -> bool {
+    /// Whether a capability is of this definition.
+    pub fn is_cap(&self, slot: usize, def: TypeId) -> bool {
         let module = self.program.module();
-        let (Some(used), Some(wanted)) = (module.uses.get(slot), self.program.types().hierarchy().cap(def)) else {
-            return false;
-        };
+        let Some(wanted) = self.program.types().hierarchy().cap(def) else { return false };
+        if let Some((isas, ops)) = self.slots.allowed(slot) {
+            return isas.contains(&wanted.isa) && wanted.instructions.iter().all(|opcode| ops.has(*opcode));
+        }
+        let Some(used) = module.uses.get(slot) else { return false };
         let Some(set) = module.isas.get(used.isa.index()) else { return false };
         used.isa == wanted.isa && wanted.instructions.iter().all(|opcode| set.instruction(*opcode).is_some())
     }

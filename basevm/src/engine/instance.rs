@@ -5,14 +5,15 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use il::FuncId;
 use il::packet::Head;
 use il::trap::{Status, TrapKind};
+use il::{FuncId, Type};
 
 use super::interpreted::Interpreted;
 use super::native::Native;
+use super::slots::Allowed;
 use super::{Engine, LoadError, Packet, PlainWords, PlatformRef, Program, Step, TrapReport};
-use crate::attachment::Attachment;
+use crate::attachment::{Attachment, Capability};
 use crate::buf::Account;
 use crate::heap::{Config, Statistics};
 use crate::platform::Nanos;
@@ -187,7 +188,7 @@ impl Instance {
         on_body!(mut self, vm => vm.enter(func, words, attachments))
     }
 
-    /// Continues the innermost activation after `Yield`, `Room`, `Flush`, `Wait`, `Fail` and `RunSend`;
+    /// Continues the innermost activation after `Yield`, `Room`, `Flush`, `Wait`, `Fail`, `Revoke` and `RunSend`;
     /// `value` is the sticky status after `Flush`, else 0.
     ///
     /// # Panics
@@ -203,6 +204,39 @@ impl Instance {
     /// If no activation is stopped in such a step.
     pub fn resume_call(&mut self, result: Result<Reply, Status>) -> Step {
         on_body!(mut self, vm => vm.resume_call(result))
+    }
+
+    /// While stopped in `Call`, `Run` or `Own`: the types of what is awaited.
+    pub fn awaited(&self) -> Vec<Type> {
+        on_body!(self, vm => vm.awaited())
+    }
+
+    /// Continues after `Attenuate`: the capability is in this slot.
+    ///
+    /// # Panics
+    /// If no activation is stopped in such a step.
+    pub fn resume_capability(&mut self, slot: usize) -> Step {
+        on_body!(mut self, vm => vm.resume_capability(slot))
+    }
+
+    /// Opens a slot for a capability that the VM was given, or made. `None` if it has too many.
+    pub fn add_slot(&mut self, channel: u32, generation: u32, allowed: Allowed) -> Option<usize> {
+        on_body!(mut self, vm => vm.add_slot(channel, generation, allowed))
+    }
+
+    /// Says what the capability in a slot is, so that the VM can give it on.
+    pub fn set_capability(&mut self, slot: usize, capability: Capability) {
+        on_body!(mut self, vm => vm.set_capability(slot, capability))
+    }
+
+    /// How many slots are open that the VM was given, or made.
+    pub fn given_slots(&self) -> usize {
+        on_body!(self, vm => vm.given_slots())
+    }
+
+    /// Those of them that no value of the VM named in its last full collection, and whose packet is empty.
+    pub fn unused_slots(&self) -> Vec<usize> {
+        on_body!(self, vm => vm.unused_slots())
     }
 
     /// Ends the VM, which is stopped in `Attenuate` or `Revoke`: that failed with this status.
@@ -234,7 +268,12 @@ impl Instance {
         on_body!(self, vm => vm.slot(slot))
     }
 
-    /// How many slots there are: one a `use`, and one for the VM's own events.
+    /// The slot of the VM's own events; those before it are the `use`s'.
+    pub fn events_slot(&self) -> usize {
+        self.program.module().uses.len()
+    }
+
+    /// How many slots there are: one a `use`, one for the VM's own events, and those that it was given or made.
     pub fn slots(&self) -> usize {
         on_body!(self, vm => vm.slots())
     }

@@ -15,11 +15,12 @@ use compiler::Location;
 use il::packet::MAX_ATTACHMENTS;
 use il::trap::{Status, TrapKind};
 use il::verify::VerifiedModule;
-use il::{FuncId, IsaId};
+use il::{FuncId, IsaId, Type};
 use interp::{Limits, Machine, Outcome, Report};
 
+use super::slots::Allowed;
 use super::{LoadError, Packet, PlatformRef, Program, Step, TrapReport, trace, values};
-use crate::attachment::Attachment;
+use crate::attachment::{Attachment, Capability};
 use crate::buf::{Account, Buf};
 use crate::heap::Statistics;
 use crate::platform::Nanos;
@@ -129,6 +130,34 @@ impl Interpreted {
         });
         let outcome = self.machine.resume_call(reply);
         self.step(outcome.expect("resume_call: the VM is not stopped in a call"))
+    }
+
+    /// See [`super::Instance::awaited`].
+    pub fn awaited(&self) -> Vec<Type> {
+        Vec::new()
+    }
+
+    /// See [`super::Instance::resume_capability`].
+    pub fn resume_capability(&mut self, _: usize) -> Step {
+        panic!("resume_capability: the interpreter refuses by itself")
+    }
+
+    /// See [`super::Instance::add_slot`].
+    pub fn add_slot(&mut self, _: u32, _: u32, _: Allowed) -> Option<usize> {
+        None
+    }
+
+    /// See [`super::Instance::set_capability`].
+    pub fn set_capability(&mut self, _: usize, _: Capability) {}
+
+    /// See [`super::Instance::given_slots`].
+    pub fn given_slots(&self) -> usize {
+        0
+    }
+
+    /// See [`super::Instance::unused_slots`].
+    pub fn unused_slots(&self) -> Vec<usize> {
+        Vec::new()
     }
 
     /// See [`super::Instance::refuse`].

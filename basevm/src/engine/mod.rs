@@ -36,6 +36,7 @@ pub use instance::Instance;
 pub(crate) use list::LINKS_BYTES;
 pub use program::{Engine, LoadError, Program};
 pub use report::{Frame, TrapReport};
+pub use slots::Allowed;
 
 use alloc::boxed::Box;
 
@@ -57,7 +58,7 @@ pub type PlainWords = [u64; il::packet::MAX_OPERANDS];
 pub struct Packet {
     /// Encoded instructions; see `il::packet`.
     pub words: alloc::vec::Vec<u64>,
-    /// What its `buf` words name by index.
+    /// What its words name by index.
     pub attachments: alloc::vec::Vec<crate::attachment::Attachment>,
 }
 
@@ -98,15 +99,15 @@ pub enum Step {
     WaitForever,
     /// Answer the request under way with this status, then resume with 0; the code returns from the `op`.
     Fail(u16),
-    /// Make a capability of its own, with the rights of a definition. Answered by [`Instance::refuse`] until channels
-    /// can be attenuated.
+    /// Make a capability of its own, with the rights of a definition. Go on with [`Instance::resume_capability`], or
+    /// [`Instance::refuse`].
     Attenuate {
         /// Index of the capability.
         slot: usize,
         /// The capability type wanted.
         def: TypeId,
     },
-    /// Kill an attenuated capability; answered as `Attenuate` is.
+    /// Kill an attenuated capability. Resume with 0, or [`Instance::refuse`].
     Revoke {
         /// Index of the capability.
         slot: usize,

@@ -14,9 +14,10 @@ use il::{FuncId, Module, Type, TypeId};
 
 use super::guest::{Go, Guest, Stopped};
 use super::program::is_number;
+use super::slots::Allowed;
 use super::trace::{self, Place};
 use super::{LoadError, Packet, PlainWords, PlatformRef, Program, Step, TrapReport, exits, values};
-use crate::attachment::Attachment;
+use crate::attachment::{Attachment, Capability};
 use crate::buf::Account;
 use crate::heap::{Config, Statistics};
 use crate::platform::Nanos;
@@ -146,7 +147,7 @@ impl Native {
     /// See [`super::Instance::plain_packet`].
     pub fn plain_packet(&self, slot: usize, words: &mut PlainWords) -> Option<(Head, usize)> {
         let Pending::Call { slot: pending, opcode, .. } = self.activations.last()?.pending? else { return None };
-        let results = instruction(self.program.module(), slot, opcode)?.results.as_deref()?;
+        let results = self.instruction(slot, opcode)?.results.as_deref()?;
         let numbers = results.iter().all(|result| is_number(result.ty));
         if pending == slot && numbers { self.guest.slots.only(slot, words) } else { None }
     }
@@ -186,7 +187,7 @@ impl Native {
             panic!("resume_plain: the VM is not stopped in a call: {pending:?}");
         };
         let wanted =
-            instruction(self.program.module(), slot, opcode).and_then(|instruction| instruction.results.as_ref());
+            self.instruction(slot, opcode).and_then(|instruction| instruction.results.as_ref());
         assert!(wanted.is_some_and(|wanted| wanted.len() == results.len()), "resume_plain: other results");
         self.guest.set_value(0, 0);
         for (at, word) in results.iter().enumerate() {
@@ -208,7 +209,8 @@ impl Native {
         self.assert_idle();
         let entry = self.program.entry(func).ok_or(Status::NoSuchInstruction)?;
         let signature = &self.program.module().funcs.get(func.index()).ok_or(Status::NoSuchInstruction)?.sig;
-        if !signature.params.iter().chain(&signature.results).all(|ty| ty.is_sendable()) {
+        let hierarchy = self.program.types().hierarchy();
+        if !signature.params.iter().chain(&signature.results).all(|ty| hierarchy.is_carried(*ty)) {
             return Err(Status::NotSupported);
         }
         values::store(&mut self.guest, 0, signature.params.iter().copied(), words, attachments)?;
@@ -230,10 +232,12 @@ impl Native {
                 }
                 self.run(Go::Resume(0))
             }
-            Some(Pending::Yield | Pending::Wait | Pending::Fail | Pending::RunSend) => self.run(Go::Resume(0)),
+            Some(Pending::Yield | Pending::Wait | Pending::Fail | Pending::RunSend | Pending::Revoke) => {
+                self.run(Go::Resume(0))
+            }
             Some(Pending::Flush) => self.run(Go::Resume(value)),
             Some(Pending::Call { .. } | Pending::Run { .. } | Pending::Own { .. } | Pending::WaitForever)
-            | Some(Pending::Attenuate | Pending::Revoke)
+            | Some(Pending::Attenuate)
             | None => {
                 panic!("resume: the VM is not stopped in a step that resumes: {pending:?}")
             }
@@ -247,7 +251,7 @@ impl Native {
         }
         let pending = self.activations.last_mut().and_then(|activation| activation.pending.take());
         let types = match pending {
-            Some(Pending::Call { slot, opcode, .. }) => field_types(instruction(self.program.module(), slot, opcode)),
+            Some(Pending::Call { slot, opcode, .. }) => field_types(self.instruction(slot, opcode)),
             Some(Pending::Own { isa, opcode }) => field_types(own_instruction(self.program.module(), isa, opcode)),
             Some(Pending::Run { program }) => types_of(program_signature(self.program.module(), program).1),
             pending => panic!("resume_call: the VM is not stopped in a call: {pending:?}"),
@@ -264,6 +268,47 @@ impl Native {
         }
         self.guest.set_value(0, status);
         self.run(Go::Resume(status))
+    }
+
+    /// See [`super::Instance::awaited`].
+    pub fn awaited(&self) -> Vec<Type> {
+        let types = match self.activations.last().and_then(|activation| activation.pending) {
+            Some(Pending::Call { slot, opcode, .. }) => field_types(self.instruction(slot, opcode)),
+            Some(Pending::Own { isa, opcode }) => field_types(own_instruction(self.program.module(), isa, opcode)),
+            Some(Pending::Run { program }) => types_of(program_signature(self.program.module(), program).1),
+            _ => return Vec::new(),
+        };
+        types.into_iter().map_while(|ty| ty).collect()
+    }
+
+    /// See [`super::Instance::resume_capability`].
+    pub fn resume_capability(&mut self, slot: usize) -> Step {
+        if let Some(report) = &self.dead {
+            return Step::Trap(report.clone());
+        }
+        let pending = self.activations.last_mut().and_then(|activation| activation.pending.take());
+        assert!(pending == Some(Pending::Attenuate), "resume_capability: the VM is not stopped in `Attenuate`");
+        self.run(Go::Resume((slot as u64) << 1 | 1))
+    }
+
+    /// See [`super::Instance::add_slot`].
+    pub fn add_slot(&mut self, channel: u32, generation: u32, allowed: Allowed) -> Option<usize> {
+        self.guest.add_slot(channel, generation, allowed)
+    }
+
+    /// See [`super::Instance::set_capability`].
+    pub fn set_capability(&mut self, slot: usize, capability: Capability) {
+        self.guest.slots.set_capability(slot, capability);
+    }
+
+    /// See [`super::Instance::given_slots`].
+    pub fn given_slots(&self) -> usize {
+        self.guest.slots.given().count()
+    }
+
+    /// See [`super::Instance::unused_slots`].
+    pub fn unused_slots(&self) -> Vec<usize> {
+        self.guest.unused_slots()
     }
 
     /// See [`super::Instance::refuse`].
@@ -318,8 +363,15 @@ impl Native {
     /// See [`super::Instance::take_packet`].
     pub fn take_packet(&mut self, slot: usize) -> Packet {
         let (words, addresses) = self.guest.slots.take(slot);
-        let bufs = addresses.into_iter().filter_map(|address| self.guest.release(address));
-        let attachments = bufs.map(Attachment::from).collect();
+        if addresses.is_empty() {
+            return Packet { words, attachments: Vec::new() };
+        }
+        let mut objects: Vec<_> = self.guest.slots.take_objects(slot).into_iter().map(Some).collect();
+        let attachment = |address: u64| match address & 1 {
+            0 => self.guest.release(address).map(Attachment::from),
+            _ => objects.get_mut((address >> 1) as usize).and_then(Option::take),
+        };
+        let attachments = addresses.into_iter().filter_map(attachment).collect();
         Packet { words, attachments }
     }
 
@@ -366,9 +418,9 @@ impl Native {
         let [first, second, third] = [0, 1, 2].map(|index| self.guest.exit_arg(index));
         let (slot, words, attachments) = (first as usize, second as usize, third as usize);
         match exit {
-            Exit::Done => return Ok(Next::Stop(self.done())),
+            Exit::Done => return Ok(Next::Stop(self.done()?)),
             Exit::Trap => return Err(self.explicit_trap(first, second)),
-            Exit::DeviceTrap => return Err(device_trap(self.program.module(), slot, second as u8, third as u16)),
+            Exit::DeviceTrap => return Err(self.device_trap(slot, second as u8, third as u16)),
             Exit::Room if words > MAX_WORDS => return Err(too_long(words)),
             Exit::Room if self.guest.slots.is_open(slot) && self.guest.slots.make_room(slot, words, attachments) => {
                 return Ok(Next::Resume(0));
@@ -387,9 +439,9 @@ impl Native {
             Exit::Fail => (Pending::Fail, Step::Fail(failure(first))),
             Exit::Attenuate => (Pending::Attenuate, Step::Attenuate { slot: (first >> 1) as usize, def }),
             Exit::Revoke => (Pending::Revoke, Step::Revoke { slot: (first >> 1) as usize }),
-            Exit::Run => (Pending::Run { program: words }, Step::Run { slot, program: words, args: self.args(words) }),
-            Exit::RunSend => (Pending::RunSend, Step::RunSend { slot, program: words, args: self.args(words) }),
-            Exit::Own => self.own(slot, second as u8),
+            Exit::Run => (Pending::Run { program: words }, Step::Run { slot, program: words, args: self.args(words)? }),
+            Exit::RunSend => (Pending::RunSend, Step::RunSend { slot, program: words, args: self.args(words)? }),
+            Exit::Own => self.own(slot, second as u8)?,
             other => unreachable!("served above: {other:?}"),
         };
         self.stop_in(pending);
@@ -417,32 +469,55 @@ impl Native {
         self.activations.last().is_some_and(|activation| Some(activation.func) == main)
     }
 
-    fn done(&mut self) -> Step {
+    fn done(&mut self) -> Result<Step, Trap> {
         if self.plain && self.guest.slots.next_used(0).is_none() {
             self.plain = false;
             self.activations.pop();
             self.guest.leave();
-            return Step::Done(Reply::none());
+            return Ok(Step::Done(Reply::none()));
         }
-        let ended = self.activations.pop();
+        let ended = self.activations.last();
         let func = ended.and_then(|ended| self.program.module().funcs.get(ended.func.index()));
         let results = func.map_or(&[][..], |func| &func.sig.results);
-        let reply = values::load(&mut self.guest, results.iter().copied());
+        let reply = values::load(&mut self.guest, results.iter().copied())?;
+        self.activations.pop();
         self.guest.leave();
-        Step::Done(reply)
+        Ok(Step::Done(reply))
     }
 
     /// Arguments of a program that is to run, which leave the VM.
-    fn args(&mut self, program: usize) -> Reply {
+    fn args(&mut self, program: usize) -> Result<Reply, TrapKind> {
         let (params, _) = program_signature(self.program.module(), program);
         values::load(&mut self.guest, params.iter().copied())
     }
 
-    fn own(&mut self, isa: usize, opcode: u8) -> (Pending, Step) {
+    fn own(&mut self, isa: usize, opcode: u8) -> Result<(Pending, Step), TrapKind> {
         let instruction = own_instruction(self.program.module(), isa, opcode);
         let params = instruction.map_or(&[][..], |instruction| &instruction.params);
-        let operands = values::load(&mut self.guest, params.iter().map(|field| field.ty));
-        (Pending::Own { isa, opcode }, Step::Own { isa, opcode, operands })
+        let operands = values::load(&mut self.guest, params.iter().map(|field| field.ty))?;
+        Ok((Pending::Own { isa, opcode }, Step::Own { isa, opcode, operands }))
+    }
+
+    /// An instruction that is sent through a slot.
+    fn instruction(&self, slot: usize, opcode: u8) -> Option<&Instruction> {
+        let module = self.program.module();
+        let used = module.uses.get(slot).map(|used| used.isa);
+        let given = self.guest.slots.allowed(slot).map_or(&[][..], |(isas, _)| isas);
+        let mut sets = used.iter().chain(given).filter_map(|isa| module.isas.get(isa.index()));
+        sets.find_map(|set| set.instruction(opcode))
+    }
+
+    fn device_trap(&self, slot: usize, opcode: u8, status: u16) -> Trap {
+        let module = self.program.module();
+        let given = || {
+            let (isas, _) = self.guest.slots.allowed(slot)?;
+            module.isas.get(isas.first()?.index()).map(|set| set.path())
+        };
+        let used = module.uses.get(slot).map(|used| used.name.clone()).or_else(given);
+        let name = self.instruction(slot, opcode).map_or("?", |instruction| &instruction.name);
+        let why = Status::from_code(status).map_or("unknown status", Status::describe);
+        let message = format!("`{}.{name}` failed with status {status}: {why}", used.as_deref().unwrap_or("?"));
+        Trap { kind: TrapKind::Device, message, status: Some(status) }
     }
 
     fn call(&self, slot: usize, head: u64) -> (Pending, Step) {
@@ -470,11 +545,6 @@ impl Native {
         self.dead = Some(Box::new(report.clone()));
         report
     }
-}
-
-fn instruction(module: &Module, slot: usize, opcode: u8) -> Option<&Instruction> {
-    let used = module.uses.get(slot)?;
-    module.isas.get(used.isa.index())?.instruction(opcode)
 }
 
 fn own_instruction(module: &Module, isa: usize, opcode: u8) -> Option<&Instruction> {
@@ -506,14 +576,6 @@ fn failure(status: u64) -> u16 {
         Ok(status) if status != 0 => status,
         _ => Status::DeviceError as u16,
     }
-}
-
-fn device_trap(module: &Module, slot: usize, opcode: u8, status: u16) -> Trap {
-    let used = module.uses.get(slot).map_or("?", |used| &used.name);
-    let name = instruction(module, slot, opcode).map_or("?", |instruction| &instruction.name);
-    let why = Status::from_code(status).map_or("unknown status", Status::describe);
-    let message = format!("`{used}.{name}` failed with status {status}: {why}");
-    Trap { kind: TrapKind::Device, message, status: Some(status) }
 }
 
 fn too_long(words: usize) -> Trap {

@@ -4,16 +4,24 @@
 //! so it is when the slot is closed, when the packet is full, and before the first instruction (a
 //! slot that was never used has no memory). A short packet is copied out when it is taken; a long one is
 //! handed over with its memory, and the slot goes on in that of an earlier one.
+//!
+//! The first slots are those of the module's `use`s, then comes the one of the VM's own events. What the VM is given
+//! or makes later has slots behind them, which are used again when no value names them any more.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 use compiler::abi::CapSlot;
+use il::IsaId;
 use il::packet::{Head, MAX_ATTACHMENTS, MAX_WORDS};
 
 use super::PlainWords;
 use super::raw::Shared;
+use crate::attachment::{Attachment, Capability};
+use crate::system::Mask;
 
+/// Most slots of a VM, those of its `use`s included.
+pub(super) const MAX_SLOTS: usize = 4096;
 /// A packet's memory at first, in words.
 const FIRST_WORDS: usize = 64;
 /// What an open packet holds before it is sent, in words, if not one instruction takes more: half of a first-level cache,
@@ -27,9 +35,26 @@ const WATCHED: usize = 8;
 /// `CapSlot::attached` of a slot without a list, so that an instruction with attachments takes the `Room` exit.
 const NO_LIST: u64 = MAX_ATTACHMENTS as u64;
 
+/// What a capability in a slot of a VM's own allows, in terms of its module.
+#[derive(Clone, Debug)]
+pub struct Allowed {
+    /// The right itself, to be given on.
+    pub capability: Capability,
+    /// The module's embedded sets that have the path of the right's.
+    pub isas: Vec<IsaId>,
+    /// Instructions that may be sent, and that mean the same at both ends.
+    pub ops: Mask,
+}
+
 #[derive(Default, Debug)]
 struct Slot {
     open: bool,
+    /// What can be given on.
+    capability: Option<Capability>,
+    /// For one that the VM was given or made.
+    allowed: Option<(Vec<IsaId>, Mask)>,
+    /// Attachments of the open packet that are not buffers.
+    objects: Vec<Attachment>,
     words: Option<Shared<u64>>,
     attachments: Option<Shared<u64>>,
     /// Memory of an earlier packet, for the next one that is taken.
@@ -41,16 +66,102 @@ struct Slot {
 pub(super) struct Slots {
     table: Shared<CapSlot>,
     slots: Vec<Slot>,
+    /// How many are not given or made.
+    own: usize,
     /// Slots that may have an open packet, ascending.
     watched: Vec<u32>,
 }
 
+const CLOSED: CapSlot = CapSlot { cursor: 0, end: 0, attachments: 0, attached: NO_LIST, channel: 0, generation: 0 };
+
 impl Slots {
     /// Closed ones.
     pub fn new(count: usize) -> Slots {
-        let closed = CapSlot { cursor: 0, end: 0, attachments: 0, attached: NO_LIST, channel: 0, generation: 0 };
         let slots = (0..count).map(|_| Slot::default()).collect();
-        Slots { table: Shared::new(vec![closed; count]), slots, watched: Vec::new() }
+        Slots { table: Shared::new(vec![CLOSED; count]), slots, own: count, watched: Vec::new() }
+    }
+
+    /// Opens a slot for a capability that the VM was given or made; the table may move. `None` if there are too many.
+    pub fn add(&mut self, channel: u32, generation: u32, allowed: Allowed) -> Option<usize> {
+        let free = (self.own..self.slots.len()).find(|index| !self.is_open(*index));
+        let index = match free {
+            Some(index) => index,
+            None => self.grow()?,
+        };
+        self.open(index, channel, generation);
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.capability = Some(allowed.capability);
+            slot.allowed = Some((allowed.isas, allowed.ops));
+        }
+        Some(index)
+    }
+
+    fn grow(&mut self) -> Option<usize> {
+        let index = self.slots.len();
+        if index >= MAX_SLOTS {
+            return None;
+        }
+        if index == self.table.len() {
+            let len = (index * 2).clamp(self.own + 4, MAX_SLOTS);
+            let old = core::mem::replace(&mut self.table, Shared::new(Vec::new()));
+            let mut table = old.into_vec(index);
+            table.resize(len, CLOSED);
+            self.table = Shared::new(table);
+        }
+        self.slots.push(Slot::default());
+        Some(index)
+    }
+
+    /// Says what the capability in a slot is.
+    pub fn set_capability(&mut self, index: usize, capability: Capability) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.capability = Some(capability);
+        }
+    }
+
+    /// The capability in an open slot.
+    pub fn capability(&self, index: usize) -> Option<&Capability> {
+        self.slots.get(index).filter(|slot| slot.open)?.capability.as_ref()
+    }
+
+    /// What the capability in a slot behind the first ones allows.
+    pub fn allowed(&self, index: usize) -> Option<(&[IsaId], Mask)> {
+        let slot = self.slots.get(index).filter(|slot| slot.open)?;
+        slot.allowed.as_ref().map(|(isas, ops)| (isas.as_slice(), *ops))
+    }
+
+    /// Open slots that were given or made.
+    pub fn given(&self) -> impl Iterator<Item = usize> + '_ {
+        (self.own..self.slots.len()).filter(|index| self.is_open(*index))
+    }
+
+    /// Adds to the attachments of the open packet, which has room: the address of a `buf`.
+    pub fn attach_buf(&mut self, index: usize, address: u64) -> u64 {
+        self.attach_word(index, address)
+    }
+
+    /// The same for what is no buffer.
+    pub fn attach(&mut self, index: usize, attachment: Attachment) -> u64 {
+        let Some(slot) = self.slots.get_mut(index) else { return 0 };
+        slot.objects.push(attachment);
+        let word = (slot.objects.len() as u64 - 1) << 1 | 1;
+        self.attach_word(index, word)
+    }
+
+    fn attach_word(&mut self, index: usize, word: u64) -> u64 {
+        let Some(mut cap) = self.table.get(index) else { return 0 };
+        let at = cap.attached;
+        if let Some(list) = self.slots.get_mut(index).and_then(|slot| slot.attachments.as_mut()) {
+            list.set(at as usize, word);
+        }
+        cap.attached += 1;
+        self.table.set(index, cap);
+        at
+    }
+
+    /// Takes what the odd words of the attachments that [`Slots::take`] gave stand for.
+    pub fn take_objects(&mut self, index: usize) -> Vec<Attachment> {
+        self.slots.get_mut(index).map(|slot| core::mem::take(&mut slot.objects)).unwrap_or_default()
     }
 
     /// Address of the array that JIT code reads.
@@ -71,11 +182,14 @@ impl Slots {
         });
     }
 
-    /// Closes a slot; returns the attachments of its packet, which is dropped.
+    /// Closes a slot; returns the buffers of its packet, which is dropped.
     pub fn close(&mut self, index: usize) -> Vec<u64> {
-        let (_, attachments) = self.take(index);
+        let (_, mut attachments) = self.take(index);
+        attachments.retain(|word| word & 1 == 0);
+        drop(self.take_objects(index));
         self.update(index, |slot, cap| {
             slot.open = false;
+            (slot.capability, slot.allowed) = (None, None);
             cap.end = cap.cursor;
         });
         attachments
@@ -157,7 +271,7 @@ impl Slots {
         true
     }
 
-    /// Takes the open packet: its words, and the addresses of its attachments.
+    /// Takes the open packet: its words, and its attachments: addresses of buffers, odd words for others.
     pub fn take(&mut self, index: usize) -> (Vec<u64>, Vec<u64>) {
         let (used, attached) = (self.used(index), self.attached(index));
         let Some(slot) = self.slots.get_mut(index).filter(|_| used > 0) else { return Default::default() };

@@ -1,12 +1,13 @@
 //! Values between packet form and the VM: parameters, results, replies.
 //!
-//! Packets carry numbers, `str` and `buf`; a `v128` takes two of the VM's values, the low half first.
+//! A `v128` takes two of the VM's values, the low half first. An object comes in by its address, once its region is held by
+//! the VM's heap; a capability by the slot that the base has opened for it.
 
 use alloc::vec::Vec;
 
 use il::Type;
 use il::packet::{Builder, MAX_OPERANDS, Reader, Value};
-use il::trap::Status;
+use il::trap::{Status, TrapKind};
 
 use super::guest::Guest;
 use super::program::empty_buf;
@@ -29,6 +30,9 @@ pub(super) fn store(
 ) -> Result<(), Status> {
     let mut values = [None; MAX_OPERANDS];
     let count = decode(&mut values, types.clone(), words, attachments)?;
+    for (value, ty) in values[..count].iter().zip(types.clone()) {
+        check_attached(guest, *value, ty, attachments)?;
+    }
     let mut at = first;
     // Texts first, for only they can fail.
     for (value, ty) in values[..count].iter().zip(types.clone()) {
@@ -57,8 +61,7 @@ fn store_one(guest: &mut Guest, at: usize, value: Option<Value<'_>>, attachments
             value as u64
         }
         Some(Value::Bool(value)) => u64::from(value),
-        Some(Value::Str(_) | Value::Ref(_)) | None => return,
-        Some(Value::OptRef(_)) => 0,
+        Some(Value::Str(_)) | None => return,
         Some(Value::Buf(index)) => {
             let attachment = attachments.get_mut(index as usize).and_then(Option::take);
             match attachment.map(Attachment::buf) {
@@ -66,8 +69,40 @@ fn store_one(guest: &mut Guest, at: usize, value: Option<Value<'_>>, attachments
                 Some(Err(_)) | None => empty_buf(),
             }
         }
+        Some(Value::OptRef(None)) => 0,
+        Some(Value::Ref(index) | Value::OptRef(Some(index))) => {
+            match attachments.get_mut(index as usize).and_then(Option::take) {
+                Some(Attachment::Object(object)) => return guest.adopt(at, object),
+                Some(Attachment::Cap(capability)) => {
+                    let slot = capability.slot.unwrap_or_default();
+                    guest.meet_capability(slot as usize);
+                    return guest.set_reference(at, u64::from(slot) << 1 | 1);
+                }
+                Some(Attachment::Buf(_)) | None => unreachable!("checked before"),
+            }
+        }
     };
     guest.set_value(at, word);
+}
+
+/// Checks that an attachment is of the type that it has to be of.
+fn check_attached(
+    guest: &mut Guest,
+    value: Option<Value<'_>>,
+    ty: Type,
+    attachments: &[Option<Attachment>],
+) -> Result<(), Status> {
+    let Some(Value::Ref(index) | Value::OptRef(Some(index))) = value else { return Ok(()) };
+    let fits = match attachments.get(index as usize) {
+        Some(Some(Attachment::Object(object))) => guest.fits(object, ty),
+        Some(Some(Attachment::Cap(capability))) => match (capability.slot, ty) {
+            (Some(_), Type::Any | Type::OptAny) => true,
+            (Some(slot), Type::Ref(def) | Type::Opt(def)) => guest.is_cap(slot as usize, def),
+            _ => false,
+        },
+        _ => false,
+    };
+    if fits { Ok(()) } else { Err(Status::BadOperand) }
 }
 
 /// Checks `words` against types, and marks the attachments that they name.
@@ -100,9 +135,13 @@ fn decode<'a>(
         if matches!(value, Value::Ref(_) | Value::OptRef(Some(_))) {
             return Err(Status::NotSupported);
         }
-        if let Value::Buf(index) = value {
-            let present = matches!(attachments.get(index as usize), Some(Some(Attachment::Buf(_))));
-            if !present || values[..count].contains(&Some(value)) {
+        if let Some(index) = value.attachment() {
+            let is_buf = match attachments.get(index as usize) {
+                Some(Some(attachment)) => attachment.as_buf().is_some(),
+                Some(None) | None => return Err(Status::BadOperand),
+            };
+            let named = |before: &Option<Value<'_>>| before.and_then(|before| before.attachment()) == Some(index);
+            if is_buf != matches!(value, Value::Buf(_)) || values[..count].iter().any(named) {
                 return Err(Status::BadOperand);
             }
         }
@@ -133,8 +172,12 @@ pub(super) fn store_defaults(guest: &mut Guest, first: usize, types: impl Iterat
     }
 }
 
-/// Takes values of these types, all of which packets can carry, from the VM's values, from index 0 on.
-pub(super) fn load(guest: &mut Guest, types: impl Iterator<Item = Type>) -> Reply {
+/// Takes values of these types, all of which packets can carry, from the VM's values, from index 0 on. May collect.
+///
+/// # Errors
+/// Why the VM traps: a value cannot leave it, or cannot be paid for.
+pub(super) fn load(guest: &mut Guest, types: impl Iterator<Item = Type> + Clone) -> Result<Reply, TrapKind> {
+    share(guest, types.clone())?;
     let mut builder = Builder::default();
     let mut attachments = Vec::new();
     let mut at = 0;
@@ -156,11 +199,42 @@ pub(super) fn load(guest: &mut Guest, types: impl Iterator<Item = Type>) -> Repl
                 attachments.extend(guest.release(word).map(Attachment::from));
                 &mut builder
             }
-            Type::Any | Type::OptStr | Type::OptBuf | Type::OptAny | Type::Ref(_) | Type::Opt(_) => {
-                unreachable!("only what packets carry enters or leaves: {ty}")
+            Type::Any | Type::Ref(_) => {
+                builder.push(Value::Ref(attachments.len() as u32));
+                attachments.extend(guest.shared(word));
+                &mut builder
             }
+            Type::OptStr | Type::OptAny | Type::Opt(_) => {
+                let shared = guest.shared(word);
+                builder.push(Value::OptRef(shared.as_ref().map(|_| attachments.len() as u32)));
+                attachments.extend(shared);
+                &mut builder
+            }
+            Type::OptBuf => unreachable!("verified: a `?buf` is no operand"),
         };
         at += words_of(ty);
     }
-    Reply { words: builder.words, attachments }
+    Ok(Reply { words: builder.words, attachments })
+}
+
+/// Makes references among the values fit to leave the VM.
+fn share(guest: &mut Guest, types: impl Iterator<Item = Type> + Clone) -> Result<(), TrapKind> {
+    if !types.clone().any(Type::is_attached) {
+        return Ok(());
+    }
+    let mut at = 0;
+    for ty in types.clone() {
+        if ty.is_reference() {
+            guest.keep_value(at);
+        }
+        at += words_of(ty);
+    }
+    at = 0;
+    for ty in types {
+        if ty.is_attached() {
+            guest.share_value(at)?;
+        }
+        at += words_of(ty);
+    }
+    Ok(())
 }

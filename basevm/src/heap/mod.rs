@@ -21,6 +21,7 @@
 //! - No collection recurses, whatever the shape of the graph.
 //! - A collection happens only inside the methods that take an [`Outside`].
 
+mod foreign;
 mod freeze;
 mod object;
 mod region;
@@ -42,11 +43,12 @@ use core::fmt;
 use core::mem;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use compiler::abi::{FROZEN, REMEMBERED};
-use il::TypeId;
+use compiler::abi::{FROZEN, KIND_STR, REMEMBERED};
+use il::{Type, TypeId};
 
 use crate::buf::Account;
 use crate::platform::{Nanos, Platform};
+use foreign::Foreign;
 use object::{BLACK, Header, LARGE, Object, WHITE};
 use region::Regions;
 use space::{LargeSpace, MOST_MOVED, Memory, Nursery, OldSpace};
@@ -144,6 +146,9 @@ pub struct Heap {
     /// Old bytes at which a full collection is due.
     threshold: u64,
     colour: u32,
+    /// Capabilities that the last full collection met, or that came since: a bit a slot.
+    capabilities: Vec<u64>,
+    foreign: Foreign,
     /// What the account was charged.
     charged: u64,
     statistics: Statistics,
@@ -172,6 +177,8 @@ impl Heap {
             frozen_bytes: 0,
             threshold: LEAST_THRESHOLD,
             colour: BLACK,
+            capabilities: Vec::new(),
+            foreign: Foreign::default(),
             charged: 0,
             statistics: Statistics::default(),
             pauses: Vec::new(),
@@ -359,6 +366,52 @@ impl Heap {
         self.regions.find(address).cloned()
     }
 
+    /// Whether an object can leave its VM.
+    ///
+    /// # Safety
+    /// `address` is that of an object of this heap, of a region that it holds, or of an immortal one.
+    pub unsafe fn is_sendable(&self, address: u64) -> bool {
+        // SAFETY: the caller's promise.
+        let header = unsafe { Object::at(address) }.header();
+        if header.has(FROZEN) || header.kind() == KIND_STR {
+            return true;
+        }
+        self.types.def(header.kind()).is_some_and(|def| self.types.hierarchy().is_sendable_object(Type::Ref(def)))
+    }
+
+    /// Whether an object is a `str`.
+    ///
+    /// # Safety
+    /// `address` is that of an object.
+    pub unsafe fn is_str(&self, address: u64) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { Object::at(address) }.header().kind() == KIND_STR
+    }
+
+    /// Whether an object is of a definition, or of one that extends it.
+    ///
+    /// # Safety
+    /// `address` is that of an object of this heap, of a region that exists, or of an immortal one.
+    pub unsafe fn is_of(&mut self, address: u64, def: TypeId) -> bool {
+        // SAFETY: the caller's promise.
+        if let Some(found) = unsafe { self.def_of(address) } {
+            return self.types.hierarchy().def_is_subtype(found, def);
+        }
+        // SAFETY: the caller's promise.
+        let header = unsafe { Object::at(address) }.header();
+        header.has(FROZEN) && header.kind() != KIND_STR && self.foreign.is(&self.types, header.kind(), def)
+    }
+
+    /// Notes that a value names this slot's capability, as if a collection had met it.
+    pub fn meet_capability(&mut self, slot: usize) {
+        trace::mark(&mut self.capabilities, slot);
+    }
+
+    /// Whether the last full collection met a value that names this slot's capability, or such a value came since.
+    pub fn has_met_capability(&self, slot: usize) -> bool {
+        self.capabilities.get(slot / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1)
+    }
+
     /// The definition that an object is of; `None` for a `str`, and for what another module's VM has frozen.
     ///
     /// # Safety
@@ -421,6 +474,7 @@ impl Heap {
             large: &mut self.large,
             regions: &mut self.regions,
             colour: self.colour,
+            capabilities: &mut self.capabilities,
             promoted: 0,
             moved: 0,
         };
@@ -442,6 +496,8 @@ impl Heap {
         }
         to.start_scan();
         self.colour ^= BLACK | WHITE;
+        self.capabilities.fill(0);
+        self.foreign.clear();
         let mut tracer = Tracer::<true> {
             types: &self.types,
             young: (self.nursery.start(), self.nursery.bytes()),
@@ -449,6 +505,7 @@ impl Heap {
             large: &mut self.large,
             regions: &mut self.regions,
             colour: self.colour,
+            capabilities: &mut self.capabilities,
             promoted: 0,
             moved: 0,
         };

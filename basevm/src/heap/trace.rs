@@ -13,6 +13,14 @@ use super::region::Regions;
 use super::space::{LargeSpace, OldSpace};
 use super::types::{Kind, TypeTable};
 
+/// Sets a bit.
+pub(super) fn mark(bits: &mut Vec<u64>, at: usize) {
+    if at / 64 >= bits.len() {
+        bits.resize(at / 64 + 1, 0);
+    }
+    bits[at / 64] |= 1 << (at % 64);
+}
+
 /// One collection under way; `FULL` if it moves the old objects too.
 pub(super) struct Tracer<'h, const FULL: bool> {
     pub types: &'h TypeTable,
@@ -24,6 +32,8 @@ pub(super) struct Tracer<'h, const FULL: bool> {
     pub regions: &'h mut Regions,
     /// Colour of what has been reached.
     pub colour: u32,
+    /// Capabilities met, a bit a slot.
+    pub capabilities: &'h mut Vec<u64>,
     /// Bytes copied out of the nursery.
     pub promoted: u64,
     /// Bytes copied within the old space.
@@ -40,6 +50,9 @@ impl<const FULL: bool> Tracer<'_, FULL> {
         let (start, bytes) = self.young;
         let young = word.wrapping_sub(start) < bytes;
         if !young && (!FULL || word == 0 || word & 1 == 1) {
+            if FULL && word != 0 {
+                mark(self.capabilities, (word >> 1) as usize);
+            }
             return word;
         }
         // SAFETY: the caller's promise: an object.

@@ -66,7 +66,14 @@ const fn instruction(
         Some(results) => Some(Cow::Borrowed(results)),
         None => None,
     };
-    Instruction { opcode, name: Cow::Borrowed(name), params: Cow::Borrowed(params), results, doc: Cow::Borrowed(doc) }
+    Instruction {
+        opcode,
+        name: Cow::Borrowed(name),
+        params: Cow::Borrowed(params),
+        results,
+        touches: Cow::Borrowed(&[]),
+        doc: Cow::Borrowed(doc),
+    }
 }
 
 const INSTRUCTIONS: &[Instruction] = &[

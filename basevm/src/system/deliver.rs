@@ -37,7 +37,7 @@ impl System {
         if il.instance.next_packet(slot) != Some(slot) {
             return Submitted::Sent;
         }
-        if slot + 1 == il.instance.slots() {
+        if slot == il.instance.events_slot() {
             let packet = il.instance.take_packet(slot);
             self.emit_packet(id, packet);
             return Submitted::Sent;

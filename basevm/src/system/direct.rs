@@ -40,7 +40,7 @@ impl System {
     }
 
     fn call_through(&mut self, id: VmId, slot: usize) -> Through {
-        let ordinary = self.watch.is_some() || self.handoff.is_some() || self.nested >= MAX_NESTED;
+        let ordinary = self.watch.is_some() || self.injects || self.handoff.is_some() || self.nested >= MAX_NESTED;
         if ordinary || self.is_slice_over() {
             return Through::No;
         }

@@ -7,6 +7,7 @@ use il::trap::Status;
 use super::System;
 use super::channel::{ChannelId, Link};
 use super::mask::Mask;
+use super::supervise::Origin;
 use super::vm::{Block, Body, Fate, Next};
 use crate::service::VmId;
 
@@ -18,6 +19,7 @@ impl System {
             return;
         }
         self.report_end(id, &fate);
+        let next = self.succeed(id, &fate);
         let vm = self.vm(id);
         vm.fate = Some(fate);
         let body = core::mem::replace(&mut vm.body, Body::Gone);
@@ -28,8 +30,19 @@ impl System {
         self.cancel_timers(id);
         self.services.retain(|service| *service != id);
         let names = self.directory.withdraw(id);
+        if let Some(index) = self.vm(id).supervision.index.take() {
+            // It had never come back.
+            let name = self.vm_ref(id).name.clone();
+            self.directory.release(&name, index);
+        }
+        let heir = next.filter(|_| self.vm_ref(id).options.restart.keep_clients);
         for channel in incoming {
-            self.close(channel, Status::PeerGone);
+            match heir {
+                Some(heir) if self.vm_ref(self.channel_ref(channel).sender).fate.is_none() => {
+                    self.hand_over(channel, heir);
+                }
+                _ => self.close(channel, Status::PeerGone),
+            }
             self.leftover.channel(channel);
         }
         for link in slots.into_iter().flatten().chain(base) {
@@ -41,16 +54,20 @@ impl System {
         drop(held);
         drop(body);
         self.raise_left(names);
-        self.end_family(id);
-        self.note_outcome(id);
+        self.end_family(id, next);
+        if next.is_none() {
+            self.note_outcome(id);
+        }
         self.leftover.vm(id);
     }
 
     /// What a VM has spawned ends with it, and what it was about to spawn is not.
-    fn end_family(&mut self, id: VmId) {
+    fn end_family(&mut self, id: VmId, next: Option<VmId>) {
         self.spawns.retain(|spawn| spawn.spawner != id);
         if let Some(parent) = self.vm(id).parent.take() {
-            self.vm(parent).children.retain(|child| *child != id);
+            let children = &mut self.vm(parent).children;
+            children.retain(|child| *child != id);
+            children.extend(next);
         }
         for child in core::mem::take(&mut self.vm(id).children) {
             self.vm(child).parent = None;
@@ -62,6 +79,7 @@ impl System {
     pub fn stop_vm(&mut self, id: VmId) {
         if self.vm_ref(id).fate.is_none() && !matches!(self.vm_ref(id).body, Body::Base) {
             let _ = self.submit_all(id, None, true);
+            self.vm(id).supervision.origin = Origin::None;
             self.end(id, Fate::Returned);
         }
     }
@@ -77,7 +95,7 @@ impl System {
         channel.generation = channel.generation.wrapping_add(1);
         channel.events = Mask::NONE;
         self.saw_close(link.channel, Status::Revoked);
-        self.release_sender(link.channel, Status::Revoked);
+        let _ = self.release_sender(link.channel, Status::Revoked);
         true
     }
 
@@ -102,23 +120,25 @@ impl System {
             il.instance.close_slot(slot);
         }
         self.saw_close(id, status);
-        self.release_sender(id, status);
+        let _ = self.release_sender(id, status);
     }
 
-    /// Ends a sender's wait on a channel with this status.
-    fn release_sender(&mut self, id: ChannelId, status: Status) {
+    /// Ends a sender's wait on a channel with this status. Whether it learns of the status by that.
+    pub(super) fn release_sender(&mut self, id: ChannelId, status: Status) -> bool {
         let sender = self.channel(id).sender;
         match &mut self.vm(sender).body {
-            Body::External(external) => return external.fail_all(id, status),
+            Body::External(external) => external.fail_all(id, status) > 0,
             Body::Il(il) if matches!(&il.next, Next::Blocked(block) if block.channel() == id) => {
-                il.next = match core::mem::replace(&mut il.next, Next::Running) {
-                    Next::Blocked(Block::Credit { step, .. }) => Next::Retry(step),
-                    Next::Blocked(Block::Flush { .. }) => Next::Resume(status as u64),
-                    _ => Next::ResumeCall(Err(status)),
+                let (next, told) = match core::mem::replace(&mut il.next, Next::Running) {
+                    Next::Blocked(Block::Credit { step, .. }) => (Next::Retry(step), false),
+                    Next::Blocked(Block::Flush { .. }) => (Next::Resume(status as u64), true),
+                    _ => (Next::ResumeCall(Err(status)), true),
                 };
+                il.next = next;
+                self.make_ready(sender);
+                told
             }
-            _ => return,
+            _ => false,
         }
-        self.make_ready(sender);
     }
 }

@@ -70,7 +70,7 @@ impl System {
                 Ok(Attachment::Buf(copy))
             }
             Attachment::Object(object) => Ok(Attachment::Object(object.clone())),
-            Attachment::Cap(capability) => Ok(Attachment::Cap(*capability)),
+            Attachment::Cap(capability) => Ok(Attachment::Cap(capability.clone())),
         };
         attachments.iter().map(|attachment| attachment.as_ref().map(copy).transpose()).collect()
     }

@@ -84,12 +84,14 @@ impl External {
         self.push(Incoming::Reply { slot, tag, result });
     }
 
-    /// All requests of a channel fail.
-    pub fn fail_all(&mut self, channel: ChannelId, status: Status) {
+    /// All requests of a channel fail; how many there were.
+    pub fn fail_all(&mut self, channel: ChannelId, status: Status) -> usize {
         let failed: Vec<_> = self.waiting.extract_if(.., |(c, _, _)| *c == channel).collect();
+        let count = failed.len();
         for (_, slot, tag) in failed {
             self.push(Incoming::Reply { slot, tag, result: Err(status) });
         }
+        count
     }
 
     pub fn event(&mut self, event: EventDelivery) {
@@ -159,10 +161,12 @@ impl System {
         Some(self.vms.get(id.0)?.account.clone())
     }
 
-    /// The VM of this name, or `name/index`.
+    /// The VM of this name, or `name/index`; one that has ended only if none of those that live has it.
     pub fn find(&self, address: &str) -> Option<VmId> {
         let named = |vm: &&Vm| vm.address() == address || vm.name == address && vm.index == 0;
-        self.vms.iter().find(|(_, vm)| named(vm)).map(|(number, _)| VmId(number))
+        let mut all = self.vms.iter().filter(|(_, vm)| named(vm));
+        let living = all.clone().find(|(_, vm)| vm.fate.is_none());
+        living.or_else(|| all.next()).map(|(number, _)| VmId(number))
     }
 }
 

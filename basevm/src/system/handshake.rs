@@ -273,7 +273,7 @@ impl System {
         }
         if let Some(il) = self.vm(id).il() {
             // The last slot carries the VM's own events; the base hands them on.
-            let own = il.instance.slots().saturating_sub(1);
+            let own = il.instance.events_slot();
             il.instance.open_slot(own, 0, 0);
         }
     }
@@ -494,7 +494,10 @@ impl System {
         let session = &mut self.vm(id).session;
         session.stage = Stage::Announced;
         let (name, set, items) = (session.name.clone(), session.set.clone(), session.provided.clone());
-        let index = self.directory.announce(id, &name, set.clone(), items);
+        let index = match self.vm(id).supervision.index.take() {
+            Some(index) => self.directory.announce_again(id, &name, index, set.clone(), items),
+            None => self.directory.announce(id, &name, set.clone(), items),
+        };
         let provides = set.map_or(String::new(), |set| format!(", executes {set}"));
         self.trace(format_args!("handshake {name}/{index}: hello{provides}"));
         for want in &self.vm_ref(id).session.wants {

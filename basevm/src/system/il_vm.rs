@@ -47,6 +47,10 @@ impl System {
 
     /// Acts on a step.
     pub(super) fn act(&mut self, id: VmId, step: Step) {
+        let counts = matches!(step, Step::Done(_) | Step::Call { .. } | Step::Flush { .. } | Step::Room { .. });
+        if counts && self.fault_is_due(id) {
+            return self.inject_fault(id);
+        }
         match step {
             Step::Done(reply) => self.returned(id, reply),
             Step::Yield => {

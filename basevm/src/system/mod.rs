@@ -34,7 +34,8 @@ mod report;
 mod rust_vm;
 mod schedule;
 mod spawn;
-mod table;
+mod supervise;
+pub(crate) mod table;
 mod vm;
 
 use alloc::boxed::Box;
@@ -57,22 +58,25 @@ pub use loader::{Compiling, Loader, Loading};
 pub use mask::Mask;
 pub use observe::{ChannelSeen, Observed, Observer, Seen, TurnKind, Usage, VmSeen};
 pub use policy::{Escalation, Priority, ProgramBounds, Restart, RestartPolicy};
+pub use ranges::{BadBounds, Bounds, Limit};
 pub use reap::TableSizes;
 pub use report::{VmInfo, VmKind};
+pub use supervise::{Factory, Injection};
 pub use vm::Fate;
 
 use channel::{Channel, ChannelId, Executes};
 use directory::Directory;
 use schedule::Timer;
 use spawn::Spawn;
+use supervise::{Origin, Supervision};
 use table::Table;
-use vm::{Body, IlVm, Main, Next, RustVm, Vm};
+use vm::{Body, IlVm, Main, Next, Vm};
 
 use crate::arena::{self, ArenaId};
 use crate::buf::Account;
 use crate::engine::{DEFAULT_STACK_BYTES, Instance, PlatformRef, Program};
 use crate::platform::Nanos;
-use crate::service::{Service, VmId, Waker};
+use crate::service::{Service, VmId};
 
 /// Memory quota of a VM unless its manifest says otherwise, in bytes.
 pub const DEFAULT_MEMORY_BYTES: u64 = 64 << 20;
@@ -262,6 +266,9 @@ pub struct System {
     directory_vm: Option<VmId>,
     /// VMs that are being spawned.
     spawns: VecDeque<Spawn>,
+    /// Whether faults are injected into any VM.
+    injects: bool,
+    ready: VecDeque<VmId>,
     /// The VM that goes on at once, without a queue: the other end of a call.
     handoff: Option<VmId>,
     /// Calls that are under way on the system stack.
@@ -313,6 +320,8 @@ impl System {
             ready: queue::RunQueue::default(),
             directory_vm: None,
             spawns: VecDeque::new(),
+            injects: false,
+            ready: VecDeque::new(),
             handoff: None,
             nested: 0,
             timers: BTreeSet::new(),
@@ -338,7 +347,7 @@ impl System {
     /// # Errors
     /// If it does not complete the handshake; it is then forgotten.
     pub fn add_service(&mut self, service: Box<dyn Service>, options: VmOptions) -> Result<VmId, Refused> {
-        self.add_rust(service, arena::take(), None, options)
+        self.add_rust(service, arena::take(), None, options, Origin::None)
     }
 
     /// The same for a VM that is made in its own arena, all of which is freed if it panics.
@@ -353,7 +362,7 @@ impl System {
     ) -> Result<VmId, Refused> {
         let arena = arena::take();
         let service = arena::scope(arena, make);
-        self.add_rust(service, arena, Some(contained), options)
+        self.add_rust(service, arena, Some(contained), options, Origin::None)
     }
 
     fn add_rust(
@@ -362,18 +371,17 @@ impl System {
         arena: ArenaId,
         contained: Option<Contained>,
         options: VmOptions,
+        origin: Origin,
     ) -> Result<VmId, Refused> {
         let hello = service.hello();
         let name = if options.name.is_empty() { hello.name.clone() } else { options.name.clone() };
         let options = VmOptions { name, ..options };
         let account = Account::new(options.memory_bytes);
         self.trace(format_args!("start {}: Rust, {} bytes at most", options.name, options.memory_bytes));
-        let waker = Waker::with_bell(self.platform.waker(), self.bell.clone());
-        let body = RustVm { service: Some(service), waker, arena, contained, wake_at: None, pending: false };
-        let id = self.insert(Vm::new(options, account, Body::Rust(body)))?;
-        self.services.push(id);
-        self.vm(id).executes = Some(Arc::new(Executes::new(hello.provides.clone())));
-        self.introduce_service(id, hello.provides)?;
+        let mut vm = Vm::new(options, account, Body::Gone);
+        vm.supervision = Supervision::of(origin);
+        let id = self.insert(vm)?;
+        self.start_rust(id, service, arena, contained)?;
         Ok(id)
     }
 
@@ -405,7 +413,9 @@ impl System {
         ));
         let instance = Instance::new(self.platform, program.clone(), account.clone(), options.stack_bytes)
             .map_err(|error| Refused { vm: options.name.clone(), why: Refusal::Load(error) })?;
-        let id = self.insert(Vm::new(options, account, Body::Il(Box::new(IlVm::new(instance)))))?;
+        let mut vm = Vm::new(options, account, Body::Il(Box::new(IlVm::new(instance))));
+        vm.supervision = Supervision::of(Origin::Program(program.clone()));
+        let id = self.insert(vm)?;
         self.introduce_program(id, &program)?;
         Ok(id)
     }
@@ -439,12 +449,30 @@ impl System {
         let (sender, receiver) = (channel.sender, channel.receiver);
         let Ok(id) = self.channels.insert(channel).map(ChannelId) else { return ChannelId::NONE };
         self.vm(sender).channels += 1;
-        self.vm(receiver).channels += 1;
-        let at = self.vm(receiver).incoming.len();
-        self.vm(receiver).incoming.push(id);
-        self.channel(id).incoming_at = at;
-        self.saw_channel(id);
+        self.link_incoming(id, receiver);
         id
+    }
+
+    /// Makes a VM a channel's receiver.
+    fn link_incoming(&mut self, id: ChannelId, receiver: VmId) {
+        let vm = self.vm(receiver);
+        vm.channels += 1;
+        let at = vm.incoming.len();
+        vm.incoming.push(id);
+        let channel = self.channel(id);
+        (channel.receiver, channel.incoming_at) = (receiver, at);
+        self.saw_channel(id);
+    }
+
+    /// Takes a channel out of its receiver's list.
+    fn unlink_incoming(&mut self, id: ChannelId) {
+        let Channel { receiver, incoming_at: at, .. } = *self.channel_ref(id);
+        let vm = self.vm(receiver);
+        vm.channels -= 1;
+        vm.incoming.swap_remove(at);
+        if let Some(moved) = vm.incoming.get(at).copied() {
+            self.channel(moved).incoming_at = at;
+        }
     }
 
     fn log(&self, line: fmt::Arguments<'_>) {

@@ -46,6 +46,10 @@ pub struct TableSizes {
     pub channels: usize,
     /// Timers.
     pub timers: usize,
+    /// Names in the directory, those kept for VMs that are being restarted included.
+    pub names: usize,
+    /// Subscriptions to arrivals.
+    pub subscriptions: usize,
 }
 
 impl System {
@@ -69,19 +73,15 @@ impl System {
 
     fn reap_channel(&mut self, id: ChannelId) {
         let Some(channel) = self.channels.get(id.0) else { return };
-        let (sender, receiver, at) = (channel.sender, channel.receiver, channel.incoming_at);
+        let (sender, receiver) = (channel.sender, channel.receiver);
         let is_over = channel.closed.is_some() || channel.is_executed();
         if self.vm_ref(sender).fate.is_none() || !is_over {
             return;
         }
+        self.unlink_incoming(id);
         self.channels.remove(id.0);
-        let vm = self.vm(receiver);
-        vm.incoming.swap_remove(at);
-        if let Some(moved) = vm.incoming.get(at).copied() {
-            self.channel(moved).incoming_at = at;
-        }
+        self.vm(sender).channels -= 1;
         for end in [sender, receiver] {
-            self.vm(end).channels -= 1;
             if self.vm_ref(end).fate.is_some() {
                 self.leftover.vm(end);
             }
@@ -104,6 +104,8 @@ impl System {
     /// How full the tables are now.
     pub fn table_sizes(&mut self) -> TableSizes {
         self.reap();
-        TableSizes { vms: self.vms.len(), channels: self.channels.len(), timers: self.timers.len() }
+        let [names, subscriptions] = self.directory.sizes();
+        let (vms, channels, timers) = (self.vms.len(), self.channels.len(), self.timers.len());
+        TableSizes { vms, channels, timers, names, subscriptions }
     }
 }

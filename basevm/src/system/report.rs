@@ -126,7 +126,7 @@ impl System {
             Body::Rust(rust) if rust.pending => "waits for its device".to_string(),
             Body::Rust(_) | Body::Base | Body::Builtin(_) => "serves".to_string(),
             Body::External(_) => "is driven from outside".to_string(),
-            Body::Gone => "ended".to_string(),
+            Body::Gone => "is being restarted".to_string(),
         }
     }
 

@@ -13,8 +13,9 @@ use il::trap::{Status, TrapKind};
 use super::System;
 use super::channel::{ChannelId, Delivery, Executes, Open, Work};
 use super::deliver::Arrived;
-use super::vm::{Body, Fate};
+use super::vm::{Body, Fate, RustVm};
 use crate::arena::{self, ArenaId};
+use crate::attachment::Attachment;
 use crate::buf::Buf;
 use crate::engine::TrapReport;
 use crate::platform::{Nanos, Panicked};
@@ -126,6 +127,16 @@ impl System {
         self.end(id, Fate::Fault(Box::new(report)));
     }
 
+    /// A VM may take these: what it holds is freed with it.
+    fn lend(&self, id: VmId, attachments: &mut [Option<Attachment>]) {
+        let Body::Rust(RustVm { holder: Some(holder), .. }) = &self.vm_ref(id).body else { return };
+        for attachment in attachments.iter_mut().flatten() {
+            if let Attachment::Buf(buf) = attachment {
+                holder.hold(buf);
+            }
+        }
+    }
+
     /// Executes instructions of a packet under one guard: at most so many, and no further than the first that is not
     /// streamed and done, nor than the end of the slice. What a panic leaves behind is the packet, which
     /// stands where the instruction that panicked has begun.
@@ -137,8 +148,10 @@ impl System {
         work: &mut Work,
         most: usize,
     ) -> Result<Option<Executed>, Panicked> {
-        let stretch = |host: &mut HostCall<'_>| execute_all(host, executes, service, work, most);
-        self.guard(id, stretch)
+        self.lend(id, &mut work.attachments);
+        let executed = self.guard(id, |host| execute_all(host, executes, service, work, most))?;
+        take_back(&mut work.attachments);
+        Ok(executed)
     }
 
     /// What became of a request that was executed.
@@ -171,6 +184,7 @@ impl System {
         // Into vectors of the base's own: what came stands in the VM's arena.
         let mut attachments = Vec::with_capacity(reply.attachments.len());
         attachments.extend(reply.attachments);
+        attachments.iter_mut().for_each(let_go);
         Ok(Reply { words: reply.words.as_slice().to_vec(), attachments })
     }
 
@@ -252,6 +266,7 @@ fn execute_all(
         let Work { words, attachments, .. } = work;
         let request =
             Request { opcode: head.opcode as u8, words: &words[operands], attachments: &mut attachments[..], caller };
+        assert!(!host.system.fault_is_due(host.vm), "injected fault");
         let outcome = service.execute(host, request);
         let taken = host.current.take().and_then(|current| current.taken);
         let is_silent =
@@ -264,6 +279,17 @@ fn execute_all(
         }
     }
     None
+}
+
+/// What a VM has not taken is the packet's again.
+fn take_back(attachments: &mut [Option<Attachment>]) {
+    attachments.iter_mut().flatten().for_each(let_go);
+}
+
+fn let_go(attachment: &mut Attachment) {
+    if let Attachment::Buf(buf) = attachment {
+        buf.let_go();
+    }
 }
 
 /// The request that a service is executing.
@@ -337,7 +363,13 @@ impl Host for HostCall<'_> {
 
     fn buf(&mut self, bytes: usize) -> Result<Buf, Status> {
         let payer = self.current.as_ref().map_or(self.vm, |current| current.caller);
-        in_base(|| Buf::new(&self.system.vm_ref(payer).account, bytes)).ok_or(Status::Quota)
+        in_base(|| {
+            let mut buf = Buf::new(&self.system.vm_ref(payer).account, bytes).ok_or(Status::Quota)?;
+            if let Body::Rust(RustVm { holder: Some(holder), .. }) = &self.system.vm_ref(self.vm).body {
+                holder.hold(&mut buf);
+            }
+            Ok(buf)
+        })
     }
 
     fn set_pending(&mut self, pending: bool) {

@@ -31,6 +31,8 @@ enum Due {
     Call(u32),
     /// The deadline of a handshake.
     Handshake,
+    /// The end of the wait before a restart.
+    Restart,
 }
 
 /// How a stretch of running ended.
@@ -130,7 +132,8 @@ impl System {
             Body::Il(_) => self.run_il(id),
             Body::Rust(_) => self.run_service(id),
             Body::Builtin(_) => self.run_builtin(id),
-            Body::Base | Body::External(_) | Body::Gone => {}
+            Body::Gone => self.restart(id),
+            Body::Base | Body::External(_) => {}
         }
     }
 
@@ -254,6 +257,10 @@ impl System {
         self.add_timer(Timer { time, vm: id, what: Due::Handshake });
     }
 
+    pub(super) fn add_restart_timer(&mut self, id: VmId, time: Nanos) {
+        self.timers.insert(Timer { time, vm: id, what: Due::Restart });
+    }
+
     pub(super) fn cancel_timers(&mut self, id: VmId) {
         for timer in core::mem::take(&mut self.vm(id).timers) {
             self.timers.remove(&timer);
@@ -283,6 +290,7 @@ impl System {
                 }
                 Due::Call(tag) => self.call_expired(timer.vm, tag),
                 Due::Handshake => self.handshake_expired(timer.vm),
+                Due::Restart => self.make_ready(timer.vm),
             }
         }
     }

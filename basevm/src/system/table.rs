@@ -12,6 +12,16 @@ pub(crate) const MAX_ENTRIES: usize = 1 << INDEX_BITS;
 const INDEX_MASK: u32 = MAX_ENTRIES as u32 - 1;
 const LAST_GENERATION: u32 = u32::MAX >> INDEX_BITS;
 
+/// The index in a number.
+pub(crate) const fn index(number: u32) -> u32 {
+    number & INDEX_MASK
+}
+
+/// The generation in a number.
+pub(crate) const fn generation(number: u32) -> u32 {
+    number >> INDEX_BITS
+}
+
 #[derive(Debug)]
 struct Slot<T> {
     generation: u32,
@@ -78,7 +88,7 @@ impl<T> Table<T> {
     }
 
     /// All entries with their numbers, by index.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> + Clone {
         let number = |(index, slot): (usize, &Slot<T>)| slot.generation << INDEX_BITS | index as u32;
         self.slots
             .iter()

@@ -17,10 +17,12 @@ use super::external::External;
 use super::inbox::Inbox;
 use super::observe::Meter;
 use super::schedule::Timer;
+use super::supervise::Supervision;
 use super::{Refused, VmOptions};
 use crate::arena::ArenaId;
 use crate::buf::Account;
 use crate::engine::{Instance, Step, TrapReport};
+use crate::holder::Holder;
 use crate::platform::Nanos;
 use crate::service::{Reply, Service, VmId, Waker};
 
@@ -127,6 +129,7 @@ pub(crate) struct Vm {
     pub parent: Option<VmId>,
     /// What it has spawned; it ends with it.
     pub children: Vec<VmId>,
+    pub supervision: Supervision,
 }
 
 /// What runs in a VM.
@@ -242,6 +245,8 @@ pub(crate) struct RustVm {
     pub arena: ArenaId,
     /// Whether the arena is freed whole in the end.
     pub contained: Option<Contained>,
+    /// The buffers that it holds, if it is contained.
+    pub holder: Option<Holder>,
     /// When it asked to be woken.
     pub wake_at: Option<Nanos>,
     /// Whether a backend has a request under way, or live input may come.
@@ -253,7 +258,7 @@ impl Drop for RustVm {
     fn drop(&mut self) {
         self.service = None;
         match self.contained {
-            Some(contained) => contained.free(self.arena),
+            Some(contained) => contained.free(self.arena, self.holder.as_ref()),
             None => contained::give_back(self.arena),
         }
     }
@@ -292,6 +297,7 @@ impl Vm {
             meter: Meter::default(),
             parent: None,
             children: Vec::new(),
+            supervision: Supervision::none(),
         }
     }
 

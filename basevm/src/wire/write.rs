@@ -6,6 +6,7 @@ use il::isa::EVENT_BASE;
 use il::packet::Head;
 
 use crate::attachment::Attachment;
+use crate::system::table;
 
 use super::{Attached, Channel, Field, Frame, Item, Packet, Right, Set, Usage, Vm, Way, kind};
 
@@ -31,7 +32,9 @@ impl<'a> AttachedRef<'a> {
                 AttachedRef::Buf { length: buf.len() as u64, bytes: buf.get(..most_bytes).unwrap_or(buf) }
             }
             Attachment::Object(_) => AttachedRef::Object { ty: "object", words: &[] },
-            Attachment::Cap(right) => AttachedRef::Cap { right: right.right, generation: right.generation },
+            Attachment::Cap(right) => {
+                AttachedRef::Cap { right: table::index(right.right), generation: table::generation(right.right) }
+            }
         }
     }
 

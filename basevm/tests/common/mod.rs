@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 
+use basevm::arena::{self, ArenaId};
 use basevm::platform::{Access, Idle, IdleAnswer, Nanos, OutOfMemory, Panicked, Platform, Region};
 use basevm::service::{Hello, Host, Outcome, Reply, ReplyRight, Request, Service};
 use basevm::system::{ExternalOptions, Grants, System, SystemOptions, VmOptions, Wanted};
@@ -86,6 +87,7 @@ fn instruction(opcode: u8, name: &'static str, params: &[Type], results: Option<
         name: name.into(),
         params: Cow::Owned(fields(params)),
         results: results.map(|types| Cow::Owned(fields(types))),
+        touches: Cow::Borrowed(&[]),
         doc: "".into(),
     }
 }
@@ -160,6 +162,11 @@ impl Probe {
     pub fn with(name: &'static str, seen: Arc<Mutex<Seen>>) -> Probe {
         Probe { name, seen, held: Vec::new(), asleep: Vec::new() }
     }
+
+    /// What is seen outlives the probe, so it does not lie in its arena.
+    fn note(&self, note: impl FnOnce(&mut Seen)) {
+        arena::scope(ArenaId::BASE, || note(&mut self.seen.lock().unwrap()));
+    }
 }
 
 impl Service for Probe {
@@ -176,7 +183,7 @@ impl Service for Probe {
         match request.opcode {
             1 => {
                 let Ok(Value::Str(text)) = Reader::new(request.words).next(Type::Str) else { unreachable!() };
-                self.seen.lock().unwrap().said.push(text.to_string());
+                self.note(|seen| seen.said.push(text.to_string()));
                 Outcome::Done(Reply::new(&[Value::Str(&format!("probe: {text}"))], vec![]))
             }
             2 => match request.attachments[request.words[0] as usize].take() {
@@ -189,7 +196,7 @@ impl Service for Probe {
             },
             3 => {
                 let value = i32_operand();
-                self.seen.lock().unwrap().notes.push(value);
+                self.note(|seen| seen.notes.push(value));
                 if value < 0 { Outcome::Fail(Status::OutOfRange) } else { Outcome::Done(Reply::none()) }
             }
             4 => match request.attachments[request.words[0] as usize].take() {

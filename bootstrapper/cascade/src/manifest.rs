@@ -4,14 +4,16 @@
 //! the manifest does not grant is not granted. The five devices are always there, so that a
 //! manifest only says what it wants otherwise.
 
+mod values;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use bootstrapper::plan::{self, Clock, Device, DisplaySize, Engine, Grant, Kind, Limits, Plan, Vm, What};
-use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use bootstrapper::plan::{self, Clock, Device, DisplaySize, Engine, Grant, Kind, Limits, Plan, Priority, Vm};
 use toml::Spanned;
+use values::{Bytes, OneOrMore, ProgramsTable, RestartTable};
 
 /// The name of the VM that is the program, where the manifest does not say `main = ".."`.
 pub const DEFAULT_MAIN: &str = "main";
@@ -103,73 +105,14 @@ struct VmTable {
     module: Option<PathBuf>,
     memory: Option<Spanned<Bytes>>,
     turn_ms: Option<Spanned<u32>>,
+    call_ms: Option<Spanned<u32>>,
+    priority: Option<Priority>,
+    sees: Option<Spanned<OneOrMore>>,
+    on: Option<Spanned<OneOrMore>>,
+    restart: Option<Spanned<RestartTable>>,
+    programs: Option<Spanned<ProgramsTable>>,
     #[serde(default)]
-    grants: BTreeMap<String, Spanned<Names>>,
-}
-
-/// A size: a number of bytes, or text such as `16 MiB`.
-struct Bytes(u64);
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
-        struct Read;
-        impl Visitor<'_> for Read {
-            type Value = Bytes;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number of bytes, or text such as \"64 KiB\", \"16 MiB\", \"1 GiB\"")
-            }
-            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Bytes, E> {
-                u64::try_from(value).map(Bytes).map_err(|_| E::invalid_value(de::Unexpected::Signed(value), &self))
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Bytes, E> {
-                parse_bytes(text).map(Bytes).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
-            }
-        }
-        deserializer.deserialize_any(Read)
-    }
-}
-
-fn parse_bytes(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(digits)?;
-    let scale: u64 = match unit.trim() {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(scale)
-}
-
-/// What a grant covers: `"all"` or a list of names.
-struct Names(What);
-
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Names, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Names;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("\"all\", or a list of instructions and events such as [\"read\", \"write\"]")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Names, E> {
-                match text {
-                    "all" => Ok(Names(What::All)),
-                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
-                }
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
-                let mut names = Vec::new();
-                while let Some(name) = list.next_element()? {
-                    names.push(name);
-                }
-                Ok(Names(What::Only(names)))
-            }
-        }
-        deserializer.deserialize_any(Read)
-    }
+    grants: BTreeMap<String, Spanned<values::Grant>>,
 }
 
 /// Reads a manifest. `program` and `plugs` come from the command line and win over its modules.
@@ -232,15 +175,17 @@ impl Reading<'_> {
             }
         }
         let grant_spans = self.grants(&mut plan, &file)?;
+        self.layers(&mut plan, &file)?;
         plan.validate(self.modules.len()).map_err(|why| self.source.error(None, why.0))?;
         Ok(Manifest { plan, modules: self.modules, grant_spans, source: self.source })
     }
 
-    /// Devices first, in their order, then the manifest's other VMs by name.
+    /// Devices first, in their order, then the manifest's other VMs as they stand in it.
     fn vms(&mut self, file: &File, main: &str) -> Result<Vec<Vm>, ManifestError> {
         let devices = Device::ALL.into_iter().map(|device| device.name().to_string());
-        let others = file.vm.keys().filter(|name| Device::from_name(name).is_none()).cloned();
-        let names: Vec<String> = devices.chain(others).collect();
+        let mut others: Vec<_> = file.vm.iter().filter(|(name, _)| Device::from_name(name).is_none()).collect();
+        others.sort_by_key(|(_, table)| table.span().start);
+        let names: Vec<String> = devices.chain(others.into_iter().map(|(name, _)| name.clone())).collect();
         for (plug, _) in self.plugs {
             if !names.contains(plug) {
                 let what = format!(
@@ -264,11 +209,37 @@ impl Reading<'_> {
         }
         if let Some(turn) = &entry.turn_ms {
             vm.turn_ms = *turn.get_ref();
-            if vm.turn_ms == 0 {
-                return Err(self.source.error(Some(turn.span()), "turn_ms = 0 would let no turn end: at least 1"));
+            self.at_least_one(turn, "turn_ms", "would let no turn end")?;
+        }
+        if let Some(call) = &entry.call_ms {
+            vm.call_ms = Some(*call.get_ref());
+            self.at_least_one(call, "call_ms", "would let no call succeed")?;
+        }
+        vm.priority = entry.priority.unwrap_or_default();
+        vm.sees = entry.sees.as_ref().map(|sees| sees.get_ref().0.clone());
+        if let Some(restart) = &entry.restart {
+            vm.restart = restart.get_ref().0;
+            if vm.restart.within_ms == 0 {
+                return Err(self
+                    .source
+                    .error(Some(restart.span()), "within_ms = 0 would count no restart: at least 1"));
+            }
+        }
+        if let Some(programs) = &entry.programs {
+            vm.programs = programs.get_ref().bounds();
+            if vm.programs.ms == 0 || !(1..=plan::MAX_MEMORY_BYTES).contains(&vm.programs.memory_bytes) {
+                let what = "programs: `ms` is at least 1, `memory` 1 byte to 8 GiB";
+                return Err(self.source.error(Some(programs.span()), what));
             }
         }
         Ok(vm)
+    }
+
+    fn at_least_one(&self, value: &Spanned<u32>, key: &str, otherwise: &str) -> Result<(), ManifestError> {
+        match *value.get_ref() {
+            0 => Err(self.source.error(Some(value.span()), format!("{key} = 0 {otherwise}: at least 1"))),
+            _ => Ok(()),
+        }
     }
 
     fn kind(&mut self, name: &str, entry: Option<&Spanned<VmTable>>, main: &str) -> Result<Kind, ManifestError> {
@@ -304,15 +275,13 @@ impl Reading<'_> {
     fn grants(&self, plan: &mut Plan, file: &File) -> Result<Vec<(u32, u32, Range<usize>)>, ManifestError> {
         let mut spans = Vec::new();
         for (name, entry) in &file.vm {
-            for (target, what) in &entry.get_ref().grants {
-                let at = Some(what.span());
-                let Some((to, target_vm)) = plan.find(target) else {
-                    let known: Vec<&str> = plan.vms.iter().map(|vm| vm.name.as_str()).collect();
-                    let text = format!("there is no VM `{target}`; there are: {}", known.join(", "));
-                    return Err(self.source.error(at, text));
-                };
-                if let (Kind::Device(device), What::Only(names)) = (target_vm.kind, &what.get_ref().0) {
-                    plan::check_grant_names(target, device.instruction_set(), names)
+            for (target, granted) in &entry.get_ref().grants {
+                let at = Some(granted.span());
+                let values::Grant { what, limits } = granted.get_ref();
+                let to = self.find(plan, target, &at)?;
+                let grant = Grant { to, what: what.clone(), limits: limits.clone() };
+                if let Some(Vm { kind: Kind::Device(device), .. }) = plan.vms.get(to as usize) {
+                    plan::check_grant(target, device.instruction_set(), &grant)
                         .map_err(|why| self.source.error(at.clone(), why.0))?;
                 }
                 let Some((from, Vm { kind: Kind::Module(_), .. })) = plan.find(name) else {
@@ -320,13 +289,40 @@ impl Reading<'_> {
                         .source
                         .error(at, format!("`{name}` is a device: it sends nothing, and needs no grants")));
                 };
-                spans.push((from, to, what.span()));
+                spans.push((from, to, granted.span()));
                 if let Some(vm) = plan.vms.get_mut(from as usize) {
-                    vm.grants.push(Grant { to, what: what.get_ref().0.clone() });
+                    vm.grants.push(grant);
                 }
             }
         }
         Ok(spans)
+    }
+
+    /// The index of the VM of this name.
+    fn find(&self, plan: &Plan, name: &str, at: &Option<Range<usize>>) -> Result<u32, ManifestError> {
+        plan.find(name).map(|(index, _)| index).ok_or_else(|| {
+            let known: Vec<&str> = plan.vms.iter().map(|vm| vm.name.as_str()).collect();
+            self.source.error(at.clone(), format!("there is no VM `{name}`; there are: {}", known.join(", ")))
+        })
+    }
+
+    /// Reads every `on`. Whoever stands on a VM may use it: without a grant of its own, all of it.
+    fn layers(&self, plan: &mut Plan, file: &File) -> Result<(), ManifestError> {
+        for (name, entry) in &file.vm {
+            let Some(on) = &entry.get_ref().on else { continue };
+            let at = Some(on.span());
+            let upper = self.find(plan, name, &at)?;
+            for lower in &on.get_ref().0 {
+                let lower = self.find(plan, lower, &at)?;
+                let Some(vm) = plan.vms.get_mut(upper as usize) else { continue };
+                vm.on.push(lower);
+                if vm.grants.iter().all(|grant| grant.to != lower) {
+                    vm.grants.push(Grant::new(lower, plan::What::All));
+                }
+            }
+            plan.validate_layers().map_err(|why| self.source.error(at, why.0))?;
+        }
+        Ok(())
     }
 }
 
@@ -340,6 +336,8 @@ impl Manifest {
 
 #[cfg(test)]
 mod tests {
+    use bootstrapper::plan::{Bounds, Escalation, Limit, Programs, Restart, RestartWhen, What};
+
     use super::*;
 
     fn read_text(text: &str) -> Result<Manifest, String> {
@@ -373,6 +371,90 @@ grants = { display = "all", disk = ["read", "write"], keyboard = ["key"] }
         assert_eq!((plan.clock, plan.display.width), (Clock::Virtual, 320));
     }
 
+    /// All that can be said about a VM.
+    const FULL: &str = r#"
+[vm.main]
+module = "main.il"
+call_ms = 500
+priority = "high"
+sees = ["echo", "cascade.display@1"]
+restart = { policy = "on-fault", backoff_ms = 20, limit = 3, then = "halt-system", keep_clients = true }
+programs = { ms = 100, memory = "4 MiB" }
+[vm.main.grants]
+disk = { allow = ["read"], sectors = "0..4096" }
+display = { within = "320x200" }
+[vm.window]
+module = "window.il"
+on = ["display", "keyboard"]
+restart = "always"
+[vm.echo]
+module = "echo.il"
+on = "window"
+"#;
+
+    #[test]
+    fn everything_can_be_said() {
+        let plan = read_text(FULL).unwrap().plan;
+        let main = plan.main_vm().unwrap();
+        assert_eq!((main.call_ms, main.priority), (Some(500), Priority::High));
+        assert_eq!(main.sees, Some(vec!["echo".into(), "cascade.display@1".into()]));
+        assert_eq!(main.programs, Programs { ms: 100, memory_bytes: 4 << 20 });
+        let restart = Restart {
+            policy: RestartWhen::OnFault,
+            backoff_ms: 20,
+            limit: 3,
+            then: Escalation::HaltSystem,
+            keep_clients: true,
+            ..Restart::default()
+        };
+        assert_eq!(main.restart, restart);
+        let bounds = |from, to| Bounds { from, to };
+        let (disk, display) = (plan.find("disk").unwrap().0, plan.find("display").unwrap().0);
+        let limit = |to| main.grants.iter().find(|grant| grant.to == to).unwrap().limits.clone();
+        assert_eq!(limit(disk), [Limit { name: "sectors".into(), bounds: vec![bounds(0, 4096)] }]);
+        assert_eq!(limit(display), [Limit { name: "within".into(), bounds: vec![bounds(0, 320), bounds(0, 200)] }]);
+        let names: Vec<&str> = plan.vms.iter().skip(5).map(|vm| vm.name.as_str()).collect();
+        assert_eq!(names, ["main", "window", "echo"], "as they stand in the file");
+        let (window, vm) = plan.find("window").unwrap();
+        assert_eq!(vm.on, [display, plan.find("keyboard").unwrap().0]);
+        assert_eq!(
+            vm.grants,
+            [Grant::new(vm.on[0], What::All), Grant::new(vm.on[1], What::All)],
+            "may use what it stands on"
+        );
+        assert_eq!(vm.restart, Restart { policy: RestartWhen::Always, ..Restart::default() });
+        assert_eq!(plan.find("echo").unwrap().1.on, [window]);
+    }
+
+    #[test]
+    fn mistakes_in_what_a_vm_may_are_shown_where_they_are() {
+        let cases = [
+            (("call_ms = 500", "call_ms = 0"), "system.toml:4:11: call_ms = 0"),
+            (("\"high\"", "\"higher\""), "system.toml:5:12: unknown variant `higher`, expected one of `low`"),
+            (("policy = \"on-fault\"", "policy = \"on-falt\""), "unknown variant `on-falt`"),
+            (("limit = 3", "limits = 3"), "system.toml:7:"),
+            (("\"always\"", "\"allways\""), "unknown variant `allways`, expected one of `never`, `on-fault`"),
+            (("ms = 100", "ms = 0"), "system.toml:8:12: programs: `ms` is at least 1"),
+            (("\"0..4096\"", "\"4096\""), "system.toml:10:38: `4096` is no range: write FROM..TO"),
+            (("\"0..4096\"", "\"9..3\""), "`9..3` is no range"),
+            (
+                ("sectors =", "sector ="),
+                "`disk` (cascade.disk@1) has no space or operand `sector`; it has: sectors, lba",
+            ),
+            (("\"320x200\"", "\"0..320\""), "has 2 axes, not 1: write within = \"0..320, 0..200\""),
+            (("allow = [\"read\"]", "allow = \"some\""), "expected \"all\", or a list"),
+            (("on = \"window\"", "on = \"windo\""), "system.toml:18:6: there is no VM `windo`"),
+            (("on = \"window\"", "on = \"echo\""), "stands on itself"),
+            (("[\"display\", \"keyboard\"]", "\"echo\""), "stands on it in turn"),
+            (("\"keyboard\"", "\"display\""), "system.toml:14:6: VM `window`: `on` names `display` twice"),
+        ];
+        for ((from, to), expected) in cases {
+            assert!(FULL.contains(from), "{from}");
+            let error = read_text(&FULL.replace(from, to)).unwrap_err();
+            assert!(error.contains(expected), "expected {expected:?} in:\n{error}");
+        }
+    }
+
     #[test]
     fn mistakes_are_shown_where_they_are() {
         let cases = [
@@ -391,13 +473,5 @@ grants = { display = "all", disk = ["read", "write"], keyboard = ["key"] }
             let error = read_text(&text).unwrap_err();
             assert!(error.contains(expected), "expected {expected:?} in:\n{error}");
         }
-    }
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(parse_bytes("2 GiB"), Some(2 << 30));
-        assert_eq!(parse_bytes("512"), Some(512));
-        assert_eq!(parse_bytes("99999999999999999999 GiB"), None);
-        assert_eq!(parse_bytes("-1"), None);
     }
 }

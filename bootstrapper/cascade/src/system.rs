@@ -154,17 +154,19 @@ fn check_module_grants(plan: &Plan, modules: &[Loaded]) -> anyhow::Result<()> {
 
 /// Whether the target executes every instruction that the grant names.
 fn check_grant(plan: &Plan, modules: &[Loaded], grant: &Grant) -> anyhow::Result<()> {
-    let What::Only(names) = &grant.what else { return Ok(()) };
     let target = plan.vms.get(grant.to as usize).context("a grant to a VM that does not exist")?;
     match target.kind {
-        Kind::Device(device) => plan::check_grant_names(&target.name, device.instruction_set(), names)?,
+        Kind::Device(device) => plan::check_grant(&target.name, device.instruction_set(), grant)?,
         Kind::Module(index) => {
             let loaded = modules.get(index as usize).context("a VM without its module")?;
             let module = &loaded.module;
+            if grant.what == What::All && grant.limits.is_empty() {
+                return Ok(());
+            }
             let Some(set) = module.provides.as_ref().and_then(|provides| module.isas.get(provides.isa.index())) else {
                 bail!("`{}` executes no instructions for others: its module has no `provides`", target.name);
             };
-            plan::check_grant_names(&target.name, set, names)?;
+            plan::check_grant(&target.name, set, grant)?;
         }
     }
     Ok(())
@@ -182,7 +184,7 @@ fn add_grants(plan: &mut Plan, options: &[GrantOption], has_manifest: bool) -> a
             bail!("--grant {}: there is no such VM; there are: {}", option.to, known.join(", "));
         };
         let what = option.names.clone().map_or(What::All, What::Only);
-        grants.push(Grant { to, what });
+        grants.push(Grant::new(to, what));
     }
     let main = plan.main as usize;
     let program = plan.vms.get_mut(main).context("the plan has no program")?;

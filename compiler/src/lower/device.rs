@@ -6,14 +6,15 @@
 //! cursor[0] = head;  cursor[1..] = operands;  slot.cursor = next
 //! ```
 //!
-//! All operands are evaluated before the first word is written, and nothing between the check and
-//! the bump leaves the VM, so an open packet only ever holds whole instructions.
+//! All operands are evaluated, and references shared, before the first word is written. Nothing between the check and
+//! the bump lets anybody else see the packet: the `Attach` exit, taken for each attachment of an instruction that carries
+//! references, is served at once and collects nothing. So an open packet only ever holds whole instructions.
 
 use alloc::vec::Vec;
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
-use il::isa::{EVENT_BASE, Instruction};
+use il::isa::{EVENT_BASE, Field, Instruction};
 use il::packet::{Head, MAX_ATTACHMENTS};
 use il::{StrId, Type, TypeId, UseId};
 
@@ -73,7 +74,7 @@ impl<'m> Lowering<'m, '_> {
     /// Sends an instruction; if it waits, yields its results or traps.
     pub(super) fn send(&mut self, target: UseId, opcode: u8) -> Result<Vec<Operand>> {
         let instruction = self.instruction(target, opcode)?;
-        let operands = self.pop_many(instruction.params.len())?;
+        let operands = self.pop_operands(&instruction.params)?;
         let slot = self.word_const(u64::from(target.0));
         self.send_on(slot, instruction, operands)
     }
@@ -81,7 +82,7 @@ impl<'m> Lowering<'m, '_> {
     /// The same through a capability, which lies below the operands.
     pub(super) fn send_to(&mut self, ty: TypeId, opcode: u8) -> Result<Vec<Operand>> {
         let instruction = self.instruction_of(ty, opcode)?;
-        let operands = self.pop_many(instruction.params.len())?;
+        let operands = self.pop_operands(&instruction.params)?;
         let slot = self.pop_slot()?;
         self.send_on(slot, instruction, operands)
     }
@@ -97,7 +98,7 @@ impl<'m> Lowering<'m, '_> {
     /// Sends a waiting instruction; yields its status, then its results.
     pub(super) fn try_send(&mut self, target: UseId, opcode: u8) -> Result<Vec<Operand>> {
         let instruction = self.instruction(target, opcode)?;
-        let operands = self.pop_many(instruction.params.len())?;
+        let operands = self.pop_operands(&instruction.params)?;
         let slot = self.word_const(u64::from(target.0));
         self.try_on(slot, instruction, operands)
     }
@@ -105,7 +106,7 @@ impl<'m> Lowering<'m, '_> {
     /// The same through a capability, which lies below the operands.
     pub(super) fn try_send_to(&mut self, ty: TypeId, opcode: u8) -> Result<Vec<Operand>> {
         let instruction = self.instruction_of(ty, opcode)?;
-        let operands = self.pop_many(instruction.params.len())?;
+        let operands = self.pop_operands(&instruction.params)?;
         let slot = self.pop_slot()?;
         self.try_on(slot, instruction, operands)
     }
@@ -121,9 +122,39 @@ impl<'m> Lowering<'m, '_> {
         let provided = self.module.provides.as_ref().and_then(|p| self.module.isas.get(p.isa.index()));
         let event =
             provided.and_then(|set| set.event(number)).ok_or(self.unverified("an event of the provided set"))?;
-        let operands = self.pop_many(event.params.len())?;
+        let operands = self.pop_operands(&event.params)?;
         let slot = self.word_const(self.module.uses.len() as u64);
         self.emit(slot, EVENT_BASE + u16::from(number), operands)?;
+        Ok(())
+    }
+
+    /// The operands of an instruction or event as what is declared. What is attached has been shared, while all of them
+    /// were on the stack: that may collect.
+    fn pop_operands(&mut self, params: &[Field]) -> Result<Vec<Operand>> {
+        let first = self.stack.len().checked_sub(params.len()).ok_or(self.unverified("more operands"))?;
+        for (at, field) in params.iter().enumerate() {
+            if field.ty.is_attached() {
+                self.share(first + at)?;
+            }
+        }
+        let mut operands = self.pop_many(params.len())?;
+        for (operand, field) in operands.iter_mut().zip(params) {
+            operand.ty = field.ty;
+        }
+        Ok(operands)
+    }
+
+    fn share(&mut self, at: usize) -> Result {
+        let operand = self.stack.get(at).copied().ok_or(self.unverified("an operand"))?;
+        let is_capability = operand.ty.def().is_some_and(|id| self.program.hierarchy.cap(id).is_some());
+        if is_capability || matches!(operand.hold, Hold::Literal(_)) {
+            return Ok(());
+        }
+        let operand = self.at_home(operand);
+        let shared = self.exit(Exit::Share, &[operand.value]);
+        if let Some(place) = self.stack.get_mut(at) {
+            *place = Operand::plain(shared, operand.ty);
+        }
         Ok(())
     }
 
@@ -155,7 +186,7 @@ impl<'m> Lowering<'m, '_> {
         let values: Vec<Value> = operands.iter().map(|operand| self.canonical(*operand)).collect();
         let length = self.length(&operands);
         let words = self.words(&length);
-        let table = self.ctx_constant(abi::offset::CAPS);
+        let table = self.slot_table();
         let (base, at) = self.slot_place(table, slot);
         let place = Slot { number: slot, base, at };
         let room = self.reserve(place, &length, words);
@@ -164,6 +195,14 @@ impl<'m> Lowering<'m, '_> {
         self.operands(&operands, &values, &length, place, room);
         self.b.ins().store(self.regions.slots, room.next, base, at + abi::offset::SLOT_CURSOR);
         Ok(room.cursor)
+    }
+
+    /// The table of slots. It may move when the VM gets a capability, but not while it sends an instruction.
+    fn slot_table(&mut self) -> Value {
+        match self.program.effects.gains_capabilities {
+            true => self.b.ins().load(types::I64, self.regions.slots, self.ctx, abi::offset::CAPS),
+            false => self.ctx_constant(abi::offset::CAPS),
+        }
     }
 
     /// Where a slot lies, by its number, which is often known.
@@ -190,6 +229,7 @@ impl<'m> Lowering<'m, '_> {
                     length.texts.push(self.b.ins().ushr_imm_u(padded, 3));
                 }
                 (Type::Buf, _) => length.attachments += 1,
+                (ty, _) if ty.is_attached() => length.attachments += 1,
                 (Type::V128, _) => length.fixed += 1,
                 _ => {}
             }
@@ -267,8 +307,14 @@ impl<'m> Lowering<'m, '_> {
         let mut out = Output { base: room.cursor, offset: 8 };
         let mut texts = length.texts.iter();
         let mut attached = 0;
+        // Where the base attaches something, it attaches all: it counts by itself.
+        let by_base = operands.iter().any(|operand| operand.ty.is_attached());
         for (operand, value) in operands.iter().zip(values) {
             match (operand.ty, operand.hold) {
+                (ty, _) if by_base && (ty.is_attached() || ty == Type::Buf) => {
+                    let word = self.attach_by_base(place.number, *value, ty);
+                    out = self.store_word(word, out);
+                }
                 (Type::Str, Hold::Literal(id)) => out = self.store_literal(id, *value, out),
                 (Type::Str, _) => {
                     let words = texts.next().copied().unwrap_or(*value);
@@ -306,6 +352,17 @@ impl<'m> Lowering<'m, '_> {
         let to = self.b.ins().iadd(list, bytes);
         self.b.ins().store(self.regions.packets, buf, to, 0);
         number
+    }
+
+    /// Has the base add to the packet's attachments; returns the operand's word.
+    fn attach_by_base(&mut self, slot: Value, value: Value, ty: Type) -> Value {
+        let kind = match ty {
+            Type::Buf => abi::attach::BUF,
+            ty if ty.is_nullable() => abi::attach::NULLABLE,
+            _ => abi::attach::REFERENCE,
+        };
+        let kind = self.word_const(kind);
+        self.exit(Exit::Attach, &[slot, value, kind])
     }
 
     fn store_literal(&mut self, id: StrId, value: Value, out: Output) -> Output {

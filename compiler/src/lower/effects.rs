@@ -25,6 +25,8 @@ pub(crate) struct Effects {
     pub func_refs: Vec<(FuncId, TypeId)>,
     /// Places in `func_refs`.
     pub numbers: HashMap<(FuncId, TypeId), u32>,
+    /// Whether the table of capabilities may move.
+    pub gains_capabilities: bool,
 }
 
 /// What an instruction may do.
@@ -43,6 +45,7 @@ impl Effects {
     pub fn of(module: &Module, hierarchy: &Hierarchy) -> Effects {
         let mut effects = Effects { collects: alloc::vec![false; module.funcs.len()], ..Effects::default() };
         effects.count_frozen(module, hierarchy);
+        effects.gains_capabilities = module.gains_capabilities();
         effects.small = module.funcs.iter().map(inline::is_small).collect();
         effects.pace = Pace::of(module);
         let mut callers: Vec<Vec<u32>> = alloc::vec![Vec::new(); module.funcs.len()];
@@ -153,7 +156,8 @@ fn effect(instr: Instr<'_>) -> Effect {
         Instr::CallRef(_) | Instr::CallRefSet(..) | Instr::ReturnCallRef(_) => Effect::Collects,
         Instr::StructNew(_) | Instr::ArrayNew(_) | Instr::ArrayOf(..) | Instr::Freeze => Effect::Collects,
         Instr::Attenuate(_) | Instr::Wait | Instr::WaitForever => Effect::Collects,
-        // A streamed one does not, but which it is stands in the set.
+        // Some do not, but which these are stands in the set.
+        Instr::Emit(_) => Effect::Collects,
         Instr::Send(..) | Instr::SendSet(..) | Instr::Try(..) | Instr::TrySet(..) => Effect::Collects,
         Instr::SendTo(..) | Instr::SendToSet(..) | Instr::TryTo(..) | Instr::TryToSet(..) => Effect::Collects,
         Instr::Own(_) | Instr::OwnSet(..) | Instr::OwnTry(_) | Instr::OwnTrySet(..) => Effect::Collects,
@@ -166,7 +170,7 @@ fn effect(instr: Instr<'_>) -> Effect {
         Instr::ArrayGet(_) | Instr::ArrayTake(_) | Instr::ArraySet(_) | Instr::ArrayLen => Effect::None,
         Instr::RefEq | Instr::RefNe | Instr::Is(_) | Instr::As(_) | Instr::IfAs(..) => Effect::None,
         Instr::FuncRef(..) | Instr::Cap(..) | Instr::Caller => Effect::None,
-        Instr::Emit(_) | Instr::Fail | Instr::Flush(_) | Instr::FlushCap | Instr::Revoke => Effect::None,
+        Instr::Fail | Instr::Flush(_) | Instr::FlushCap | Instr::Revoke => Effect::None,
         Instr::Return | Instr::Trap(_) | Instr::Assert(_) => Effect::None,
         Instr::Cond(_) | Instr::Test | Instr::If | Instr::Else | Instr::Loop | Instr::While | Instr::For(_) => {
             Effect::None

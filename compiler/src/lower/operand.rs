@@ -85,7 +85,7 @@ impl Lowering<'_, '_> {
         Ok(self.at_home(operand))
     }
 
-    fn at_home(&mut self, mut operand: Operand) -> Operand {
+    pub(super) fn at_home(&mut self, mut operand: Operand) -> Operand {
         match operand.home.take() {
             None => {}
             Some(Home::Variable(home)) => operand.value = self.b.use_var(home),

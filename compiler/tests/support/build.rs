@@ -83,6 +83,7 @@ pub fn instruction(opcode: u8, name: &'static str, params: &[Type], results: Opt
         name: Cow::Borrowed(name),
         params: fields(params).into(),
         results: results.map(|types| fields(types).into()),
+        touches: Cow::Borrowed(&[]),
         doc: Cow::Borrowed(""),
     }
 }

@@ -11,7 +11,7 @@ pub mod machine;
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use compiler::abi::{self, BufHeader, CapSlot, Exit, FROZEN, IMMORTAL, Kind, REMEMBERED, VmCtx};
+use compiler::abi::{self, BufHeader, CapSlot, Exit, FROZEN, IMMORTAL, Kind, REMEMBERED, VmCtx, attach};
 use compiler::{Bounds, Compiled, Cpu, Location, Opt, Options, Section, Symbol};
 use il::packet::{MAX_ATTACHMENTS, MAX_WORDS};
 use il::trap::TrapKind;
@@ -75,6 +75,8 @@ pub struct Vm {
     interrupt: Box<u32>,
     globals: Vec<u64>,
     caps: Vec<CapSlot>,
+    /// What objects and capabilities were attached, in words.
+    shared: Vec<String>,
     packets: Vec<(Vec<u64>, Vec<u64>)>,
     literals: Vec<u64>,
     empties: (u64, u64),
@@ -132,6 +134,7 @@ impl Vm {
             interrupt: Box::new(0),
             globals: Vec::new(),
             caps: Vec::new(),
+            shared: Vec::new(),
             packets: Vec::new(),
             literals: Vec::new(),
             empties: (0, 0),
@@ -401,7 +404,7 @@ impl Vm {
         let attached = self.caps[slot].attached as usize;
         let content = self.packets[slot].0[..used].to_vec();
         let attachments = self.packets[slot].1[..attached].to_vec();
-        let attachments = attachments.into_iter().map(|buf| self.take_buf(buf)).collect();
+        let attachments = attachments.into_iter().map(|word| self.take_attachment(word)).collect();
         if used > 0 {
             self.sent.push((slot as u32, content, attachments));
         }
@@ -409,6 +412,38 @@ impl Vm {
         self.caps[slot].cursor = start;
         self.caps[slot].end = start + 8 * words as u64;
         self.caps[slot].attached = 0;
+    }
+
+    /// A `buf`'s bytes; of a shared object or capability what `attach` said.
+    fn take_attachment(&mut self, word: u64) -> Vec<u8> {
+        match word & 1 {
+            0 => self.take_buf(word),
+            _ => self.shared[(word >> 1) as usize].clone().into_bytes(),
+        }
+    }
+
+    fn attach(&mut self, slot: usize, value: u64, kind: u64) -> u64 {
+        let nullable = kind == attach::NULLABLE;
+        if nullable && value == 0 {
+            return 0;
+        }
+        let word = if kind == attach::BUF {
+            value
+        } else {
+            assert!(value != 0, "a reference that is not null");
+            self.shared.push(match value & 1 {
+                1 => format!("slot {}", value >> 1),
+                _ => {
+                    assert!(load(value) as u32 & (FROZEN | IMMORTAL) != 0, "what is attached was shared");
+                    format!("{} long", load(value) >> 32)
+                }
+            });
+            (self.shared.len() as u64 - 1) << 1 | 1
+        };
+        let index = self.caps[slot].attached;
+        self.packets[slot].1[index as usize] = word;
+        self.caps[slot].attached += 1;
+        index + u64::from(nullable)
     }
 
     fn close_packets(&mut self) {
@@ -544,6 +579,13 @@ impl Vm {
                 self.sync_heap();
                 frozen
             }
+            Exit::Share if args[0] == 0 || args[0] & 1 == 1 => args[0],
+            Exit::Share => {
+                let frozen = self.heap.freeze(args[0]);
+                self.sync_heap();
+                frozen
+            }
+            Exit::Attach => self.attach(args[0] as usize, args[1], args[2]),
             Exit::Attenuate => {
                 let slot = self.caps.len();
                 self.packets.push((vec![0; MAX_WORDS], vec![0; MAX_ATTACHMENTS]));

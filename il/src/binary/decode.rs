@@ -123,6 +123,7 @@ fn instruction(c: &mut Cursor<'_>) -> Result<Instruction> {
             true => Some(fields(c, "the number of results", limits::RESULTS)?),
             false => None,
         },
+        touches: Cow::Borrowed(&[]),
         doc: Cow::Borrowed(""),
     })
 }

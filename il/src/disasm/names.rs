@@ -129,7 +129,8 @@ impl Names {
                 self.fields.push(Vec::new());
                 continue;
             };
-            let name = self.free(wishes.map(|wishes| &wishes.name), &format!("S{at}"));
+            let own = if def.frozen { Some(&def.name) } else { wishes.map(|wishes| &wishes.name) };
+            let name = self.free(own, &format!("S{at}"));
             self.taken.insert(name.clone());
             self.types.push(name);
             let parent = def.parent.and_then(|parent| self.fields.get(parent.index()));

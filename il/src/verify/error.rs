@@ -131,8 +131,6 @@ violations! {
     BadNames(&'static str),
     /// An operand of a device instruction that packets do not carry.
     NotCarried(Type),
-    /// The type of an operand has more than `limits::SHAPE_PARTS` parts.
-    ShapeTooLarge(Type),
     /// A struct that is not frozen has a name outside of the names section.
     NamedStruct(TypeId),
     /// A struct that extends one behind it.

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use super::error::Violation;
 use crate::instr::DecodeError;
 use crate::leb::LebError;
-use crate::{FieldId, FuncId, IsaId, LocalId, Module, Type, TypeDef, TypeId, limits};
+use crate::{FieldId, FuncId, IsaId, LocalId, Module, Type, TypeDef, TypeId};
 
 impl Violation {
     /// What is wrong and how to repair it.
@@ -40,13 +40,6 @@ impl Violation {
                 format!(
                     "`{}` cannot be an operand; numbers, `str`, `buf`, `any`, capabilities and frozen structs can",
                     text(ty)
-                )
-            }
-            Violation::ShapeTooLarge(ty) => {
-                format!(
-                    "the description of `{}` has more than {} parts; send something smaller",
-                    text(ty),
-                    limits::SHAPE_PARTS
                 )
             }
             Violation::NamedStruct(id) => {

@@ -144,7 +144,9 @@ fn carried(
         types::known(module, field.ty)?;
         ensure!(hierarchy.is_carried(field.ty), Violation::NotCarried(field.ty));
         if field.ty.def().is_some() && described.insert(field.ty.non_null()) {
-            let text = some!(shapes.describe(field.ty.non_null()), Violation::ShapeTooLarge(field.ty));
+            let (what, most) = ("parts of the description of an operand's type", limits::SHAPE_PARTS);
+            let over = Violation::Limit { what, count: most + 1, limit: most };
+            let text = some!(shapes.describe(field.ty.non_null()), over);
             *bytes += text.len();
             limit("bytes of the descriptions of operands' types", *bytes, limits::SHAPE_BYTES)?;
         }

@@ -29,6 +29,34 @@ pub const BUILDS: &[(&str, Build)] = &[
         types.push(fields(None, count % wide));
         Module { types, ..Module::default() }
     }),
+    ("SHAPE_PARTS", |count| {
+        // The type itself is one part, a struct two, a field two.
+        let rest = count / 2 - 3;
+        let types = vec![
+            frozen("A", &[Type::Ref(TypeId(1)), Type::Ref(TypeId(2))], 0),
+            frozen("B", &[], limits::FIELDS),
+            frozen("C", &[], rest - 2 - limits::FIELDS),
+        ];
+        Module { types, ..operands(&[Type::Ref(TypeId(0))], None) }
+    }),
+    ("SHAPE_BYTES", |count| {
+        // `frozen struct NAME{i8,..}`
+        let bytes = |name: &str, fields: usize| "frozen struct {}".len() + name.len() + 3 * fields;
+        let (mut types, mut left) = (vec![], count);
+        while left > 4000 {
+            let name = format!("S{}", types.len());
+            left -= bytes(&name, 1000);
+            types.push(frozen(&name, &[], 1000));
+        }
+        let fields = (left - 20) / 3;
+        let name = "N".repeat(left - bytes("", fields));
+        types.push(frozen(&name, &[], fields));
+        let all: Vec<Type> = (0..types.len() as u32).map(|at| Type::Ref(TypeId(at))).collect();
+        let sends = all.chunks(limits::PARAMS).enumerate();
+        let sends = sends.map(|(at, part)| instruction(at as u8 + 1, String::leak(format!("i{at}")), part, None));
+        let set = InstructionSet { instructions: sends.collect::<Vec<_>>().into(), ..device_set() };
+        Module { types, isas: vec![set], ..Module::default() }
+    }),
     ("ARRAY_DEPTH", |count| {
         let mut types = vec![array(false, I32)];
         types.extend((1..count).map(|at| array(false, Type::Ref(TypeId(at as u32 - 1)))));
@@ -190,6 +218,12 @@ pub const MORE: &[(&str, &str, Build)] = &[
 fn fields(parent: Option<u32>, count: usize) -> TypeDef {
     let one = (false, il::Storage::I8);
     TypeDef::Struct(StructDef { ..structure(parent.map(TypeId), &vec![one; count]) })
+}
+
+fn frozen(name: &str, references: &[Type], bytes: usize) -> TypeDef {
+    let references = references.iter().map(|ty| (false, il::Storage::Value(*ty)));
+    let all: Vec<_> = references.chain((0..bytes).map(|_| (false, il::Storage::I8))).collect();
+    TypeDef::Struct(StructDef { frozen: true, name: name.into(), ..structure(None, &all) })
 }
 
 fn empty(parent: Option<u32>) -> TypeDef {

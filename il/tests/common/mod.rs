@@ -149,7 +149,14 @@ fn fields(types: &[Type]) -> Cow<'static, [Field]> {
 }
 
 pub fn instruction(opcode: u8, name: &'static str, params: &[Type], results: Option<&[Type]>) -> Instruction {
-    Instruction { opcode, name: name.into(), params: fields(params), results: results.map(fields), doc: "".into() }
+    Instruction {
+        opcode,
+        name: name.into(),
+        params: fields(params),
+        results: results.map(fields),
+        touches: [].as_slice().into(),
+        doc: "".into(),
+    }
 }
 
 pub fn event(number: u8, name: &'static str, params: &[Type]) -> Event {

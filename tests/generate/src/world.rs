@@ -74,7 +74,14 @@ fn fields(types: &[Type]) -> Vec<Field> {
 
 fn instruction(opcode: u8, name: &'static str, params: &[Type], results: Option<&[Type]>) -> Instruction {
     let results = results.map(|results| fields(results).into());
-    Instruction { opcode, name: name.into(), params: fields(params).into(), results, doc: "".into() }
+    Instruction {
+        opcode,
+        name: name.into(),
+        params: fields(params).into(),
+        results,
+        touches: [].as_slice().into(),
+        doc: "".into(),
+    }
 }
 
 fn event(number: u8, name: &'static str, params: &[Type]) -> Event {

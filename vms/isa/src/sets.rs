@@ -26,23 +26,27 @@ instruction_set! {
         /// The screen's size in pixels; 640 x 480 unless asked otherwise.
         1 size = Size -> (w: i32, h: i32);
         /// Fills the whole back buffer.
-        2 clear = Clear { color: i32 };
+        2 clear = Clear { color: i32 } in within;
         /// Sets one pixel.
-        3 set_pixel = SetPixel { x: i32, y: i32, color: i32 };
+        3 set_pixel = SetPixel { x: i32, y: i32, color: i32 } in within [x] [y];
         /// Fills a rectangle.
-        4 fill_rect = FillRect { x: i32, y: i32, w: i32, h: i32, color: i32 };
+        4 fill_rect = FillRect { x: i32, y: i32, w: i32, h: i32, color: i32 }
+            in within [x, count w] [y, count h];
         /// Draws a line by Bresenham's algorithm; both ends are drawn.
-        5 line = Line { x0: i32, y0: i32, x1: i32, y1: i32, color: i32 };
+        5 line = Line { x0: i32, y0: i32, x1: i32, y1: i32, color: i32 }
+            in within [x0, to x1] [y0, to y1];
         /// Draws `text` with its left top corner at (x, y), in the fixed-width font of 7 x 16 pixels a
         /// character, on what is there already. A `\n` starts a new line below, at `x`.
-        6 text = Text { x: i32, y: i32, text: Str, color: i32 };
+        6 text = Text { x: i32, y: i32, text: Str, color: i32 }
+            in within [x, columns text * 7] [y, lines text * 16];
         /// Copies `w * h` little-endian 32-bit pixels, row by row, to (x, y). A buffer of another length
         /// is a bad operand (status 1).
-        7 blit = Blit { x: i32, y: i32, w: i32, h: i32, pixels: Buf };
+        7 blit = Blit { x: i32, y: i32, w: i32, h: i32, pixels: Buf }
+            in within [x, count w] [y, count h];
         /// The back buffer becomes the screen (and stays as it is). Frames are numbered from 1.
         8 present = Present -> (frame: i64);
         /// The colour of a pixel of the back buffer; outside the screen status 2 (out of range).
-        9 get_pixel = GetPixel { x: i32, y: i32 } -> (color: i32);
+        9 get_pixel = GetPixel { x: i32, y: i32 } -> (color: i32) in within [x] [y];
         events {
             /// The screen has a new size; the back buffer is cleared to black.
             1 resized = RESIZED { w: i32, h: i32 };
@@ -69,13 +73,13 @@ instruction_set! {
         /// Bytes a sector, and how many sectors there are.
         1 info = Info -> (sector_bytes: i32, sectors: i64);
         /// Reads whole sectors; outside the disk status 2 (out of range).
-        2 read = Read { lba: i64, sectors: i32 } -> (data: Buf);
+        2 read = Read { lba: i64, sectors: i32 } -> (data: Buf) in sectors [lba, count sectors];
         /// Writes whole sectors: accepted, and maybe still cached, when it answers.
-        3 write = Write { lba: i64, data: Buf } -> ();
+        3 write = Write { lba: i64, data: Buf } -> () in sectors [lba, bytes data / 512];
         /// Answers when everything accepted before is on the medium.
         4 flush = Flush -> ();
         /// The sectors are of no further use; they read as zeros.
-        5 discard = Discard { lba: i64, sectors: i64 } -> ();
+        5 discard = Discard { lba: i64, sectors: i64 } -> () in sectors [lba, count sectors];
     }
 }
 

@@ -24,7 +24,14 @@
 ///
 /// An instruction without `->` streams; `-> ()` waits and carries only a status. Operand types
 /// implement [`Operand`](crate::Operand). `@coalesced` before an event's number lets a new event
-/// replace an undelivered one. Instructions and events are listed by ascending number; [`is_ordered`](crate::is_ordered)
+/// replace an undelivered one.
+///
+/// `in SPACE [START, EXTENT] ..` after an instruction says which part of a space it touches, an axis a
+/// bracket, so that a grant can be limited to a part: `in sectors [lba, count sectors]`. The extent is one
+/// point if it is left out, else `count OPERAND`, `to OPERAND` (inclusive), `bytes OPERAND / N`, `columns
+/// OPERAND * N` or `lines OPERAND * N` (see [`il::isa::Extent`]); no bracket means the whole space.
+///
+/// Instructions and events are listed by ascending number; [`is_ordered`](crate::is_ordered)
 /// is for the test that checks it.
 #[macro_export]
 macro_rules! instruction_set {
@@ -34,7 +41,8 @@ macro_rules! instruction_set {
             $(
                 $(#[doc = $doc:literal])*
                 $opcode:literal $name:ident = $variant:ident $({ $($param:ident: $param_ty:ty),* $(,)? })?
-                    $(-> ( $($result:ident: $result_ty:ty),* ))?;
+                    $(-> ( $($result:ident: $result_ty:ty),* ))?
+                    $(in $space:ident $([$($axis:tt)*])*)*;
             )*
             $(events {
                 $(
@@ -51,7 +59,8 @@ macro_rules! instruction_set {
             use $crate::{Buf, Operand, OptAny, Str};
             #[allow(unused_imports)]
             use $crate::private::{
-                Builder, Cow, Event, Field, Infallible, Instruction, InstructionSet, PhantomData, Reader, Status,
+                Axis, Builder, Cow, Event, Extent, Field, Infallible, Instruction, InstructionSet, PhantomData, Reader,
+                Status, Touch,
             };
 
             const INSTRUCTIONS: &[Instruction] = &[$(Instruction {
@@ -59,6 +68,10 @@ macro_rules! instruction_set {
                 name: Cow::Borrowed(stringify!($name)),
                 params: Cow::Borrowed(&[$($($crate::instruction_set!(@field $param: $param_ty)),*)?]),
                 results: $crate::instruction_set!(@results $(($($result: $result_ty),*))?),
+                touches: Cow::Borrowed(&[$(Touch {
+                    space: Cow::Borrowed(stringify!($space)),
+                    axes: Cow::Borrowed(&[$($crate::instruction_set!(@axis $($axis)*)),*]),
+                }),*]),
                 doc: Cow::Borrowed(concat!($($doc, "\n"),*)),
             },)*];
 
@@ -155,6 +168,33 @@ macro_rules! instruction_set {
     };
     (@field $name:ident: $ty:ty) => {
         Field { name: Cow::Borrowed(stringify!($name)), ty: <$ty as Operand>::TYPE }
+    };
+    (@axis $start:ident) => {
+        Axis { start: Cow::Borrowed(stringify!($start)), extent: Extent::One }
+    };
+    (@axis $start:ident, count $of:ident) => {
+        Axis { start: Cow::Borrowed(stringify!($start)), extent: Extent::Count(Cow::Borrowed(stringify!($of))) }
+    };
+    (@axis $start:ident, to $end:ident) => {
+        Axis { start: Cow::Borrowed(stringify!($start)), extent: Extent::To(Cow::Borrowed(stringify!($end))) }
+    };
+    (@axis $start:ident, bytes $of:ident / $bytes:literal) => {
+        Axis {
+            start: Cow::Borrowed(stringify!($start)),
+            extent: Extent::Bytes { of: Cow::Borrowed(stringify!($of)), bytes: $bytes },
+        }
+    };
+    (@axis $start:ident, columns $of:ident * $points:literal) => {
+        Axis {
+            start: Cow::Borrowed(stringify!($start)),
+            extent: Extent::Columns { of: Cow::Borrowed(stringify!($of)), points: $points },
+        }
+    };
+    (@axis $start:ident, lines $of:ident * $points:literal) => {
+        Axis {
+            start: Cow::Borrowed(stringify!($start)),
+            extent: Extent::Lines { of: Cow::Borrowed(stringify!($of)), points: $points },
+        }
     };
     (@results) => { None };
     (@results ($($result:ident: $ty:ty),*)) => {

@@ -232,7 +232,7 @@ fn part(set: &InstructionSet, instruction: impl Fn(u8) -> bool, event: impl Fn(u
 
 /// Documentation does not travel.
 pub(super) fn bare_instruction(instruction: &Instruction) -> Instruction {
-    Instruction { doc: "".into(), ..instruction.clone() }
+    Instruction { touches: [].as_slice().into(), doc: "".into(), ..instruction.clone() }
 }
 
 pub(super) fn bare_event(event: &Event) -> Event {

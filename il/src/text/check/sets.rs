@@ -68,7 +68,14 @@ impl<'f> Context<'_, 'f, '_> {
                 events.push(Event { number, name, params, coalesced: entry.coalesced, doc });
             } else {
                 let results = entry.sig.results.as_ref().map(|results| Cow::Owned(self.fields(results)));
-                instructions.push(Instruction { opcode: number, name, params, results, doc });
+                instructions.push(Instruction {
+                    opcode: number,
+                    name,
+                    params,
+                    results,
+                    touches: Cow::Borrowed(&[]),
+                    doc,
+                });
             }
         }
         set_of(isa, instructions, events)
@@ -105,7 +112,14 @@ impl<'f> Context<'_, 'f, '_> {
             } else {
                 let results = entry.sig.results.as_ref().map(|_| Cow::Borrowed(&[][..]));
                 self.limit(entry.sig.results.as_ref().map_or(0, Vec::len), limits::RESULTS, "results", entry.sig.span);
-                instructions.push(Instruction { opcode: number, name, params, results, doc: "".into() });
+                instructions.push(Instruction {
+                    opcode: number,
+                    name,
+                    params,
+                    results,
+                    touches: Cow::Borrowed(&[]),
+                    doc: "".into(),
+                });
             }
         }
         set_of(isa, instructions, events)

@@ -136,6 +136,15 @@ fn frozen_structs(c: &mut Corpus) {
         typed(vec![plain(None, &[(true, I32)]), frozen(Some(0), &[])]),
         Violation::FrozenMut(TypeId(1), FieldId(0)),
     );
+    let named = |def, name: &str| match def {
+        TypeDef::Struct(def) => typed(vec![TypeDef::Struct(StructDef { name: name.into(), ..def })]),
+        other => typed(vec![other]),
+    };
+    c.accepts(named(frozen(None, &[]), "A_1"));
+    for name in ["", "1", "a b"] {
+        c.refuses(named(frozen(None, &[]), name), Violation::BadName { what: "a frozen struct", name: name.into() });
+    }
+    c.refuses(named(plain(None, &[]), "A"), Violation::NamedStruct(TypeId(0)));
 }
 
 fn capability_types(c: &mut Corpus) {
@@ -283,16 +292,47 @@ fn sets(c: &mut Corpus) {
         module.isas[1].instructions = vec![one].into();
         module
     };
-    let plain = [I32, Type::I64, Type::F32, Type::F64, Type::V128, Type::Bool, Type::Str, Type::Buf];
-    for ty in plain.into_iter().chain([Type::Any, Type::OptAny, Type::OptStr]) {
+    let inline = [I32, Type::I64, Type::F32, Type::F64, Type::V128, Type::Bool, Type::Str, Type::Buf];
+    for ty in inline.into_iter().chain([Type::Any, Type::OptAny, Type::OptStr]) {
         c.accepts(with(instruction(1, "a", &[ty], Some(&[ty]))));
     }
-    for ty in [Type::BufRef, Type::OptBuf, reference(0)] {
-        c.refuses(with(instruction(1, "a", &[ty], None)), Violation::NotCarried(ty));
-        c.refuses(with(instruction(1, "a", &[], Some(&[ty]))), Violation::NotCarried(ty));
-        let mut module = typed(vec![]);
+    let types = || {
+        let value = |ty| array(false, ty);
+        vec![
+            frozen(None, &[(false, I32)]),
+            plain(None, &[]),
+            value(reference(0)),
+            value(reference(1)),
+            array(true, I32),
+            signature(&[], &[]),
+            cap(1, &[1]),
+        ]
+    };
+    let sent = |ty: Type| {
+        let mut module = typed(types());
+        module.isas[1].instructions = vec![instruction(1, "a", &[ty], None)].into();
+        module
+    };
+    let answered = |ty: Type| {
+        let mut module = typed(types());
+        module.isas[1].instructions = vec![instruction(1, "a", &[], Some(&[ty]))].into();
+        module
+    };
+    let raised = |ty: Type| {
+        let mut module = typed(types());
         module.isas[1].events = vec![event(1, "a", &[ty])].into();
-        c.refuses(module, Violation::NotCarried(ty));
+        module
+    };
+    let ways: [&dyn Fn(Type) -> Module; 3] = [&sent, &answered, &raised];
+    let nullable = |id| Type::Opt(TypeId(id));
+    for way in ways {
+        for ty in [reference(0), nullable(0), reference(2), nullable(2), reference(6), nullable(6)] {
+            c.accepts(way(ty));
+        }
+        for ty in [Type::BufRef, Type::OptBuf, reference(1), reference(3), reference(4), reference(5), nullable(1)] {
+            c.refuses(way(ty), Violation::NotCarried(ty));
+        }
+        c.refuses(way(reference(7)), missing("type", 7, 7));
     }
     let bad = |what, name: &str| Violation::BadName { what, name: name.into() };
     let named = |name: &'static str| {
@@ -324,7 +364,7 @@ fn sets(c: &mut Corpus) {
 
 fn long_names(c: &mut Corpus) {
     let long = || "x".repeat(256);
-    let changes: [fn(&mut Module, String); 9] = [
+    let changes: [fn(&mut Module, String); 10] = [
         |m, long| m.name = long,
         |m, long| m.isas[0].name = long.into(),
         |m, long| m.isas[0].instructions.to_mut()[0].name = long.into(),
@@ -334,6 +374,11 @@ fn long_names(c: &mut Corpus) {
         |m, long| m.programs[0].name = long,
         |m, long| m.exports.push(il::Export { name: long, func: FuncId(0) }),
         |m, long| m.tests[0].name = long,
+        |m, long| {
+            if let TypeDef::Struct(def) = &mut m.types[POINT.index()] {
+                def.name = long;
+            }
+        },
     ];
     let over = || Violation::Limit { what: "bytes of a name", count: 256, limit: 255 };
     for change in changes {
