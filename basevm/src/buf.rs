@@ -37,6 +37,12 @@ impl Account {
         Arc::new(Account { used: AtomicU64::new(0), limit: whole.limit, whole: Some(whole.clone()) })
     }
 
+    /// The same, with a limit of its own besides.
+    pub fn bounded_part_of(whole: &Arc<Account>, limit: u64) -> Arc<Account> {
+        let limit = limit.min(whole.limit);
+        Arc::new(Account { used: AtomicU64::new(0), limit, whole: Some(whole.clone()) })
+    }
+
     /// The account that pays too.
     pub fn whole(&self) -> Option<&Arc<Account>> {
         self.whole.as_ref()
@@ -118,6 +124,19 @@ impl Buf {
         // SAFETY: freshly allocated, large and aligned enough for the header.
         unsafe { header.write(BufHeader { len: bytes as u64, owner }) };
         Some(Buf { header })
+    }
+
+    /// Lets another account pay, whatever its limit.
+    pub fn charge_to(&mut self, account: &Arc<Account>) {
+        let bytes = self.len() as u64;
+        account.overcharge(bytes);
+        let owner = Arc::into_raw(account.clone()) as u64;
+        // SAFETY: the header is this buffer's alone, and its owner came from `Arc::into_raw`.
+        let before = unsafe {
+            let before = core::mem::replace(&mut self.header.as_mut().owner, owner);
+            Arc::from_raw(before as *const Account)
+        };
+        before.release(bytes);
     }
 
     /// The address that JIT code knows it by; ownership goes with it.

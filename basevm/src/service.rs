@@ -6,7 +6,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use il::isa::InstructionSet;
+use il::isa::{GridInstruction, InstructionSet};
 use il::packet::{Builder, Value};
 use il::trap::Status;
 
@@ -127,6 +127,38 @@ pub trait Host {
 
 pub use crate::waker::Waker;
 
+/// A grid of 32-bit cells, row by row, that a VM lends to a device program while that runs.
+#[derive(Debug)]
+pub struct Grid<'a> {
+    cells: &'a mut [u32],
+    width: u32,
+    height: u32,
+}
+
+impl<'a> Grid<'a> {
+    /// Rows of `width` cells; `None` unless `cells` are that many, or a side has 2^31 or more.
+    pub fn new(cells: &'a mut [u32], width: u32, height: u32) -> Option<Grid<'a>> {
+        let fits = u64::from(width) * u64::from(height) == cells.len() as u64;
+        let short = width <= i32::MAX as u32 && height <= i32::MAX as u32;
+        (fits && short).then_some(Grid { cells, width, height })
+    }
+
+    /// Cells, row by row.
+    pub fn cells(&mut self) -> &mut [u32] {
+        self.cells
+    }
+
+    /// Cells a row.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Rows.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+}
+
 /// A VM written in Rust.
 pub trait Service: Send {
     /// Introduces itself.
@@ -141,6 +173,16 @@ pub trait Service: Send {
     }
     /// Executes one instruction.
     fn execute(&mut self, host: &mut dyn Host, request: Request<'_>) -> Outcome;
+    /// Instructions of its set that mean something on its [`Service::grid`]: device programs that may use them plainly
+    /// have them as stores and loads.
+    fn grid_instructions(&self) -> &'static [GridInstruction] {
+        &[]
+    }
+    /// Lends its grid to a device program that runs until the next instruction of another kind. A VM that names
+    /// [`Service::grid_instructions`] has one.
+    fn grid(&mut self) -> Option<Grid<'_>> {
+        None
+    }
     /// The waker was used, the time asked for has come, or a VM that handles its events is ready.
     fn wake(&mut self, host: &mut dyn Host) {
         let _ = host;

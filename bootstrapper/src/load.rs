@@ -8,11 +8,13 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt::Display;
 
 use basevm::engine::{PlatformRef, Program};
 use basevm::system::{Compiling, Loader, Loading};
 use compiler::{Compilation, Options};
+use il::isa::GridInstruction;
 use il::verify::VerifiedModule;
 use spin::Mutex;
 
@@ -29,29 +31,32 @@ pub struct ModuleLoader {
     cache: Arc<Mutex<Cache>>,
 }
 
+/// What a program was made of: the module's identity, and the instructions that it has as stores and loads.
+type Key = ([u8; 32], Vec<GridInstruction>);
+
 /// Programs by the identity of their module, with the time of their last use.
 #[derive(Default)]
 struct Cache {
-    programs: BTreeMap<[u8; 32], (u64, Arc<Program>)>,
+    programs: BTreeMap<Key, (u64, Arc<Program>)>,
     time: u64,
 }
 
 impl Cache {
-    fn find(&mut self, identity: &[u8; 32]) -> Option<Arc<Program>> {
+    fn find(&mut self, key: &Key) -> Option<Arc<Program>> {
         self.time += 1;
-        let (used, program) = self.programs.get_mut(identity)?;
+        let (used, program) = self.programs.get_mut(key)?;
         *used = self.time;
         Some(program.clone())
     }
 
     /// Remembers a program; the one that was not used for longest makes room for it.
-    fn keep(&mut self, identity: [u8; 32], program: &Arc<Program>) {
+    fn keep(&mut self, key: Key, program: &Arc<Program>) {
         self.time += 1;
-        self.programs.insert(identity, (self.time, program.clone()));
+        self.programs.insert(key, (self.time, program.clone()));
         if self.programs.len() > MAX_PROGRAMS
             && let Some((oldest, _)) = self.programs.iter().min_by_key(|(_, (used, _))| *used)
         {
-            let oldest = *oldest;
+            let oldest = oldest.clone();
             self.programs.remove(&oldest);
         }
     }
@@ -67,27 +72,40 @@ impl ModuleLoader {
 impl Loader for ModuleLoader {
     fn begin(&mut self, bytes: &[u8]) -> Result<Loading, String> {
         let module = il::binary::decode(bytes).map_err(|why| said("its module is damaged", &why))?;
-        let identity = il::binary::identity(&module);
-        if let Some(program) = self.cache.lock().find(&identity) {
+        let key = (il::binary::identity(&module), Vec::new());
+        if let Some(program) = self.cache.lock().find(&key) {
             return Ok(Loading::Ready(program));
         }
         let module = il::verify::verify(module).map_err(|why| said("its module is refused by the verifier", &why))?;
-        let module = Arc::new(module);
-        if self.engine == Engine::Interpreter {
-            let program = Program::interpreted(self.platform, module).map_err(not_loaded)?;
-            self.cache.lock().keep(identity, &program);
+        self.compile(Arc::new(module), key)
+    }
+
+    fn begin_program(&mut self, module: Arc<VerifiedModule>, grid: &[GridInstruction]) -> Result<Loading, String> {
+        let key = (module.identity(), grid.to_vec());
+        if let Some(program) = self.cache.lock().find(&key) {
             return Ok(Loading::Ready(program));
         }
-        let compilation = Compilation::new(module.clone(), &self.options).map_err(not_compiled)?;
+        self.compile(module, key)
+    }
+}
+
+impl ModuleLoader {
+    fn compile(&mut self, module: Arc<VerifiedModule>, key: Key) -> Result<Loading, String> {
+        if self.engine == Engine::Interpreter {
+            let program = Program::interpreted(self.platform, module).map_err(not_loaded)?;
+            self.cache.lock().keep(key, &program);
+            return Ok(Loading::Ready(program));
+        }
+        let compilation = Compilation::on_grid(module.clone(), &self.options, &key.1).map_err(not_compiled)?;
         let (platform, cache) = (self.platform, self.cache.clone());
-        Ok(Loading::Compiling(Box::new(Job { platform, identity, module, compilation: Some(compilation), cache })))
+        Ok(Loading::Compiling(Box::new(Job { platform, key, module, compilation: Some(compilation), cache })))
     }
 }
 
 /// A module that is being compiled, function by function.
 struct Job {
     platform: PlatformRef,
-    identity: [u8; 32],
+    key: Key,
     module: Arc<VerifiedModule>,
     compilation: Option<Compilation<Arc<VerifiedModule>>>,
     cache: Arc<Mutex<Cache>>,
@@ -95,15 +113,13 @@ struct Job {
 
 impl Compiling for Job {
     fn step(&mut self) -> Result<Option<Arc<Program>>, String> {
-        let Some(compilation) = &mut self.compilation else {
-            return self.cache.lock().find(&self.identity).map(Some).ok_or_else(|| "it was loaded before".to_string());
-        };
+        let Some(compilation) = &mut self.compilation else { return Err("it was loaded before".to_string()) };
         if compilation.step().map_err(not_compiled)? {
             return Ok(None);
         }
         let code = self.compilation.take().map(Compilation::finish).unwrap_or_default();
         let program = Program::load(self.platform, self.module.clone(), code).map_err(not_loaded)?;
-        self.cache.lock().keep(self.identity, &program);
+        self.cache.lock().keep(core::mem::take(&mut self.key), &program);
         Ok(Some(program))
     }
 }

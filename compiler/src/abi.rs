@@ -49,6 +49,13 @@ pub struct VmCtx {
     pub empty_buf: u64,
     /// Who sent the request under way (`i32`, zero-extended), set by the base before it enters an `op`.
     pub caller: u64,
+    /// Address of the grid that a program's VM has lent it: rows of 32-bit cells. Another one, or another size, may be
+    /// there after each exit.
+    pub grid_cells: u64,
+    /// Its cells a row.
+    pub grid_width: u64,
+    /// Its rows.
+    pub grid_height: u64,
     /// Arguments of the exit under way. Those that [`Exit::info`] calls references are roots meanwhile.
     pub exit_args: [u64; 8],
     /// Arguments and results of an entry; status and results of a device instruction.
@@ -101,6 +108,8 @@ pub const OBJECT_DATA: i32 = size_of::<ObjectHeader>() as i32;
 pub const INLINE_BYTES: u64 = 1 << 10;
 /// Stands for the set of the VM that a program runs in, where a slot is named.
 pub const OWN_SLOT: u64 = 0xffff_ffff;
+/// Stands for the first of the module's programs where an opcode is named, for each further one add 1.
+pub const RUN_OPCODE: u64 = 0x100;
 /// Bytes from one global's slot to the next.
 pub const GLOBAL_BYTES: u64 = 16;
 
@@ -231,7 +240,7 @@ exits! {
     /// End the VM: `kind` is a `TrapKind`, `message` a `str` or 0.
     9 Trap(kind, message: Reference);
     /// End the VM: a device instruction outside `try` failed with `status`. `slot` is [`OWN_SLOT`] for one of the
-    /// program's own set.
+    /// program's own set; `opcode` from [`RUN_OPCODE`] on is a program that was run.
     10 DeviceTrap(slot, opcode, status);
     /// Returns the address of a zeroed `buf` of `len` bytes (i32, unsigned); traps on quota.
     11 BufNew(len) -> Word [collects];
@@ -337,6 +346,12 @@ offsets! {
     EMPTY_STR = VmCtx.empty_str;
     /// [`VmCtx::empty_buf`]
     EMPTY_BUF = VmCtx.empty_buf;
+    /// [`VmCtx::grid_cells`]
+    GRID_CELLS = VmCtx.grid_cells;
+    /// [`VmCtx::grid_width`]
+    GRID_WIDTH = VmCtx.grid_width;
+    /// [`VmCtx::grid_height`]
+    GRID_HEIGHT = VmCtx.grid_height;
     /// [`VmCtx::exit_args`]
     EXIT_ARGS = VmCtx.exit_args;
     /// [`VmCtx::values`]

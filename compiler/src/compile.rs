@@ -12,6 +12,7 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::{CodegenError, Context, FinalizedMachReloc, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use il::instr::{Instr, Reader};
+use il::isa::GridInstruction;
 use il::op::Op;
 use il::trap::TrapKind;
 use il::verify::VerifiedModule;
@@ -33,6 +34,7 @@ pub struct Compilation<M> {
     module: M,
     hierarchy: Hierarchy,
     effects: Effects,
+    grid: Vec<GridInstruction>,
     /// Which globals each `Symbol::Init` initialises.
     inits: Vec<Range<u32>>,
     isa: OwnedTargetIsa,
@@ -58,12 +60,39 @@ pub fn compile(module: &VerifiedModule, options: &Options) -> Result<Compiled, C
     Ok(compilation.finish())
 }
 
+/// Compiles a closed program ([`il::program`]) for a VM that lends it a grid: these instructions of its set become loads
+/// and stores. Those that do not [fit](il::isa::GridMeaning::fits) their meaning stay instructions.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_program(
+    module: &VerifiedModule,
+    options: &Options,
+    grid: &[GridInstruction],
+) -> Result<Compiled, CompileError> {
+    let mut compilation = Compilation::on_grid(module, options, grid)?;
+    while compilation.step()? {}
+    Ok(compilation.finish())
+}
+
 impl<M: Deref<Target = VerifiedModule>> Compilation<M> {
     /// Prepares to compile a module; nothing is compiled yet.
     ///
     /// # Errors
     /// The code generator refuses the options.
     pub fn new(module: M, options: &Options) -> Result<Self, CompileError> {
+        Self::on_grid(module, options, &[])
+    }
+
+    /// The same for [`compile_program`].
+    ///
+    /// # Errors
+    /// The code generator refuses the options.
+    pub fn on_grid(module: M, options: &Options, grid: &[GridInstruction]) -> Result<Self, CompileError> {
+        let set = il::program::sole(&module).and_then(|program| module.isas.get(program.isa.index()));
+        let instruction = |opcode| set.and_then(|set| set.instruction(opcode));
+        let fits = |one: &&GridInstruction| instruction(one.opcode).is_some_and(|found| one.meaning.fits(found));
+        let grid: Vec<GridInstruction> = grid.iter().filter(fits).copied().collect();
         let isa = options.target()?;
         let choices = Choices {
             bounds: options.bounds,
@@ -74,13 +103,14 @@ impl<M: Deref<Target = VerifiedModule>> Compilation<M> {
             frontend: isa.frontend_config(),
         };
         let hierarchy = Hierarchy::new(&module.types);
-        let effects = Effects::of(&module, &hierarchy);
+        let effects = Effects::of(&module, &hierarchy, &grid);
         let out = Compiled { func_refs: effects.func_refs.clone(), ..Compiled::default() };
         let (inits, entries) = (inits(&module), entries(&module));
         let mut compilation = Compilation {
             module,
             hierarchy,
             effects,
+            grid,
             inits,
             isa,
             choices,
@@ -150,7 +180,12 @@ impl<M: Deref<Target = VerifiedModule>> Compilation<M> {
                 let sig = &self.module.funcs.get(id.index()).ok_or(unverified)?.sig;
                 func.name = UserFuncName::User(symbol.to_name());
                 func.signature = lower::clif_signature(sig);
-                let program = Program { module: &self.module, hierarchy: &self.hierarchy, effects: &self.effects };
+                let program = Program {
+                    module: &self.module,
+                    hierarchy: &self.hierarchy,
+                    effects: &self.effects,
+                    grid: &self.grid,
+                };
                 let builder = FunctionBuilder::new(func, &mut self.frontend);
                 let outcome = lower::lower(program, id, self.choices, builder);
                 self.lowered(outcome)?;
@@ -159,7 +194,12 @@ impl<M: Deref<Target = VerifiedModule>> Compilation<M> {
                 let globals = self.inits.get(number as usize).cloned().unwrap_or_default();
                 func.name = UserFuncName::User(symbol.to_name());
                 func.signature = lower::clif_signature(&il::Signature::default());
-                let program = Program { module: &self.module, hierarchy: &self.hierarchy, effects: &self.effects };
+                let program = Program {
+                    module: &self.module,
+                    hierarchy: &self.hierarchy,
+                    effects: &self.effects,
+                    grid: &self.grid,
+                };
                 let builder = FunctionBuilder::new(func, &mut self.frontend);
                 let outcome = lower::lower_inits(program, globals, self.choices, builder);
                 self.lowered(outcome)?;

@@ -26,7 +26,7 @@ mod lower;
 mod maps;
 mod options;
 
-pub use compile::{Compilation, compile};
+pub use compile::{Compilation, compile, compile_program};
 pub use error::{CompileError, LinkError};
 pub use image::{Compiled, Location, Relocation, RelocationKind, Section, Stub, Symbol};
 pub use listing::{asm, clif};

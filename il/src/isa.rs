@@ -117,6 +117,45 @@ pub struct Field {
     pub ty: Type,
 }
 
+/// What an instruction means on a *grid*: rows of 32-bit cells that a VM lends to the programs that it runs. Compiled
+/// programs then have it as stores and loads of their own, with the same results as the instruction.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum GridMeaning {
+    /// `(x: i32, y: i32, value: i32)`, streamed: the cell becomes `value & mask`; outside the grid nothing happens.
+    Store {
+        /// Bits of the value that are kept.
+        mask: u32,
+    },
+    /// `(x: i32, y: i32) -> i32`: the cell; outside the grid it fails with `OutOfRange`.
+    Load,
+    /// `() -> (i32, i32)`: width and height of the grid.
+    Size,
+}
+
+/// An instruction that means something on a grid.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct GridInstruction {
+    /// Which instruction of the set.
+    pub opcode: u8,
+    /// What it means.
+    pub meaning: GridMeaning,
+}
+
+impl GridMeaning {
+    /// Whether an instruction has the operands and results that this meaning needs.
+    pub fn fits(self, instruction: &Instruction) -> bool {
+        let (params, results) = match self {
+            GridMeaning::Store { .. } => (3, None),
+            GridMeaning::Load => (2, Some(1)),
+            GridMeaning::Size => (0, Some(2)),
+        };
+        let fields = instruction.params.iter().chain(instruction.results.as_deref().unwrap_or_default());
+        instruction.params.len() == params
+            && instruction.results.as_deref().map(<[Field]>::len) == results
+            && fields.into_iter().all(|field| field.ty == Type::I32)
+    }
+}
+
 /// Opcodes at and above this are events.
 pub const EVENT_BASE: u16 = 0x8000;
 

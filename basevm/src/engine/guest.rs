@@ -116,6 +116,9 @@ impl Guest {
             empty_str: program.empty_str(),
             empty_buf: empty_buf(),
             caller: 0,
+            grid_cells: 0,
+            grid_width: 0,
+            grid_height: 0,
             exit_args: [0; 8],
             values: [0; 64],
         };
@@ -227,6 +230,16 @@ impl Guest {
     pub fn set_caller(&mut self, caller: u32) {
         // SAFETY: the VM does not run.
         unsafe { (*self.ctx()).caller = u64::from(caller) }
+    }
+
+    /// Lends a grid to the code: its first cell's address, and its sides. The caller keeps the cells alive, and touches
+    /// them no more, until it takes the grid back by lending none.
+    pub fn lend(&mut self, cells: u64, width: u32, height: u32) {
+        // SAFETY: the VM does not run.
+        let ctx = unsafe { &mut *self.ctx() };
+        ctx.grid_cells = cells;
+        ctx.grid_width = u64::from(width);
+        ctx.grid_height = u64::from(height);
     }
 
     /// An argument of the exit under way.

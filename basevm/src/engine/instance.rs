@@ -17,7 +17,7 @@ use crate::attachment::{Attachment, Capability};
 use crate::buf::Account;
 use crate::heap::{Config, Statistics};
 use crate::platform::Nanos;
-use crate::service::Reply;
+use crate::service::{Grid, Reply};
 
 /// What runs a VM.
 #[derive(Debug)]
@@ -121,6 +121,20 @@ impl Instance {
     /// `Quota` if it holds more than its quota allows.
     pub fn collect(&mut self, full: bool) -> Result<(), Status> {
         on_body!(mut self, vm => vm.collect(full))
+    }
+
+    /// Lends a grid to the device program while `act` runs it; to none of its steps after that. An interpreted one has
+    /// no use for it: its instructions all surface.
+    pub fn on_grid(&mut self, grid: Option<Grid<'_>>, act: impl FnOnce(&mut Instance) -> Step) -> Step {
+        let Some(mut grid) = grid else { return act(self) };
+        if let Body::Native(native) = &mut self.body {
+            native.lend(Some(&mut grid));
+        }
+        let step = act(self);
+        if let Body::Native(native) = &mut self.body {
+            native.lend(None);
+        }
+        step
     }
 
     /// Says who sent the request that the next activation executes.

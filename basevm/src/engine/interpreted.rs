@@ -269,6 +269,9 @@ impl Interpreted {
             Outcome::Own { opcode, operands } => {
                 Step::Own { isa: self.own_set().index(), opcode, operands: self.reply(operands) }
             }
+            Outcome::Run { slot, program, operands } if !self.machine.waits_for_run() => {
+                Step::RunSend { slot, program: program.index(), args: self.reply(operands) }
+            }
             Outcome::Run { slot, program, operands } => {
                 Step::Run { slot, program: program.index(), args: self.reply(operands) }
             }

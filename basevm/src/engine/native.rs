@@ -2,11 +2,11 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use compiler::abi::Exit;
+use compiler::abi::{Exit, OWN_SLOT, RUN_OPCODE};
 use il::isa::Instruction;
 use il::packet::{Head, MAX_OPERANDS, MAX_WORDS};
 use il::trap::{Status, TrapKind};
@@ -21,7 +21,7 @@ use crate::attachment::{Attachment, Capability};
 use crate::buf::Account;
 use crate::heap::{Config, Statistics};
 use crate::platform::Nanos;
-use crate::service::Reply;
+use crate::service::{Grid, Reply};
 
 /// Most activations on one stack: `main` in a wait, and a handler or `op` above it.
 const MAX_ACTIVATIONS: usize = 2;
@@ -186,14 +186,24 @@ impl Native {
         let Some(Pending::Call { slot, opcode, .. }) = pending else {
             panic!("resume_plain: the VM is not stopped in a call: {pending:?}");
         };
-        let wanted =
-            self.instruction(slot, opcode).and_then(|instruction| instruction.results.as_ref());
+        let wanted = self.instruction(slot, opcode).and_then(|instruction| instruction.results.as_ref());
         assert!(wanted.is_some_and(|wanted| wanted.len() == results.len()), "resume_plain: other results");
         self.guest.set_value(0, 0);
         for (at, word) in results.iter().enumerate() {
             self.guest.set_value(1 + at, *word);
         }
         self.run(Go::Resume(0))
+    }
+
+    /// See [`super::Instance::on_grid`]: the caller takes it back before it ends.
+    pub fn lend(&mut self, grid: Option<&mut Grid<'_>>) {
+        match grid {
+            Some(grid) => {
+                let (width, height) = (grid.width(), grid.height());
+                self.guest.lend(grid.cells().as_mut_ptr() as u64, width, height);
+            }
+            None => self.guest.lend(0, 0, 0),
+        }
     }
 
     /// See [`super::Instance::enter`].
@@ -420,7 +430,7 @@ impl Native {
         match exit {
             Exit::Done => return Ok(Next::Stop(self.done()?)),
             Exit::Trap => return Err(self.explicit_trap(first, second)),
-            Exit::DeviceTrap => return Err(self.device_trap(slot, second as u8, third as u16)),
+            Exit::DeviceTrap => return Err(self.device_trap(first, second, third as u16)),
             Exit::Room if words > MAX_WORDS => return Err(too_long(words)),
             Exit::Room if self.guest.slots.is_open(slot) && self.guest.slots.make_room(slot, words, attachments) => {
                 return Ok(Next::Resume(0));
@@ -523,6 +533,30 @@ impl Native {
     fn call(&self, slot: usize, head: u64) -> (Pending, Step) {
         let opcode = self.guest.slots.head(slot, head).map_or(0, |head| head.opcode as u8);
         (Pending::Call { slot, head, opcode }, Step::Call { slot, opcode })
+    }
+
+    /// What failed, as it stands in the text.
+    fn device_trap(&self, slot: u64, opcode: u64, status: u16) -> Trap {
+        let module = self.program.module();
+        let name = |instruction: Option<&Instruction>| instruction.map_or("?".into(), |found| found.name.to_string());
+        let what = match opcode.checked_sub(RUN_OPCODE).map(|program| module.programs.get(program as usize)) {
+            _ if slot == OWN_SLOT => {
+                let func = self.activations.last().map(|activation| activation.func);
+                let program = module.programs.iter().find(|program| Some(program.func) == func);
+                name(program.and_then(|program| own_instruction(module, program.isa.index(), opcode as u8)))
+            }
+            Some(program) => {
+                let used = module.uses.get(slot as usize).map_or("?", |used| &used.name);
+                format!("{used}.run({})", program.map_or("?", |program| &program.name))
+            }
+            None => {
+                let used = module.uses.get(slot as usize).map_or("?", |used| &used.name);
+                format!("{used}.{}", name(instruction(module, slot as usize, opcode as u8)))
+            }
+        };
+        let why = Status::from_code(status).map_or("unknown status", Status::describe);
+        let message = format!("`{what}` failed with status {status}: {why}");
+        Trap { kind: TrapKind::Device, message, status: Some(status) }
     }
 
     fn explicit_trap(&self, kind: u64, message: u64) -> Trap {

@@ -5,13 +5,14 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cell::OnceCell;
 use core::fmt;
 
 use compiler::abi::{BufHeader, IMMORTAL, type_word};
 use compiler::{Compiled, FrameMap, Location, Symbol};
 use il::packet::MAX_OPERANDS;
 use il::verify::VerifiedModule;
-use il::{FuncId, Hierarchy, Module, Type};
+use il::{FuncId, Hierarchy, Module, ProgramId, Type};
 
 use super::raw::Shared;
 use super::{PlatformRef, TrapReport};
@@ -177,6 +178,15 @@ pub enum Engine {
     Interpreter,
 }
 
+/// A device program as it travels.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    /// Names it where it was sent before.
+    pub identity: [u8; 32],
+    /// The closed program (`il::program`), encoded.
+    pub bytes: Vec<u8>,
+}
+
 /// A verified module, with its machine code unless it is to be interpreted.
 #[derive(Debug)]
 pub struct Program {
@@ -191,6 +201,8 @@ pub struct Program {
     reference_globals: Vec<usize>,
     /// By function: how it is entered, if its parameters and results are numbers.
     plain: Vec<Option<Plain>>,
+    /// Its device programs, cut out when they are first sent.
+    closed: Vec<OnceCell<Option<Closed>>>,
 }
 
 /// An entry whose parameters and results are numbers, a word each.
@@ -250,8 +262,30 @@ impl Program {
         let globals = module.globals.iter().enumerate();
         let reference_globals = globals.filter(|(_, global)| global.ty.is_reference()).map(|(at, _)| at).collect();
         let code_bytes = code_bytes as u64;
+        let closed = module.programs.iter().map(|_| OnceCell::new()).collect();
         let plain = plain(&module, &compiled, code.base());
-        Ok(Arc::new(Program { engine, module, compiled, code, code_bytes, literals, types, reference_globals, plain }))
+        Ok(Arc::new(Program {
+            engine,
+            module,
+            compiled,
+            code,
+            code_bytes,
+            literals,
+            types,
+            reference_globals,
+            plain,
+            closed,
+        }))
+    }
+
+    /// One of its device programs as it travels; `None` if there is no such program.
+    pub(crate) fn closed(&self, program: usize) -> Option<&Closed> {
+        let id = ProgramId(u32::try_from(program).ok()?);
+        let closed = || {
+            let module = il::program::extract(&self.module, id)?;
+            Some(Closed { identity: il::binary::identity(&module), bytes: il::binary::encode(&module) })
+        };
+        self.closed.get(program)?.get_or_init(closed).as_ref()
     }
 
     /// The module.

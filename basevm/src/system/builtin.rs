@@ -83,8 +83,13 @@ impl System {
         let Some(executes) = self.vm_ref(id).executes.clone() else { return };
         while let Some(delivery) = self.next_delivery(id) {
             let Delivery::Packet(mut work) = delivery else { continue };
+            let mut parked = false;
             while let Some(arrived) = self.arrive(&executes, &mut work) {
                 match arrived {
+                    Arrived::Parked => {
+                        parked = true;
+                        break;
+                    }
                     Arrived::Refused { head, status } => self.refuse(&work, head, status),
                     Arrived::Request { head, operands, position } => {
                         self.vm(id).executed += 1;
@@ -93,7 +98,7 @@ impl System {
                     }
                 }
             }
-            self.packet_done(work);
+            if parked { self.park(work) } else { self.packet_done(work) }
         }
         if builtin == Builtin::System {
             self.step_spawn(id);
@@ -109,7 +114,7 @@ impl System {
         operands: core::ops::Range<usize>,
     ) {
         let channel = work.link.channel;
-        let caller = self.channel_ref(channel).sender;
+        let caller = self.acting_sender(channel);
         let Work { words, attachments, .. } = work;
         let mut reader = packet::Reader::new(&words[operands]);
         let values: Vec<Value<'_>> = instruction.params.iter().filter_map(|param| reader.next(param.ty).ok()).collect();

@@ -15,6 +15,7 @@ use il::packet::{self, Head};
 use il::trap::Status;
 
 use super::mask::Mask;
+use super::programs::Programs;
 use crate::attachment::Attachment;
 use crate::buf::Account;
 use crate::service::VmId;
@@ -71,6 +72,8 @@ pub(crate) struct Channel {
     pub open: Vec<Open>,
     /// What the first failed streamed instruction said.
     pub sticky: Option<Status>,
+    /// What it knows of device programs, once one was sent.
+    pub programs: Option<Box<Programs>>,
     next_serial: u32,
     next_tag: u32,
 }
@@ -89,6 +92,7 @@ impl Channel {
             queued: 0,
             open: Vec::new(),
             sticky: None,
+            programs: None,
             next_serial: 1,
             next_tag: 1,
         }
@@ -121,6 +125,11 @@ impl Channel {
         Some(self.open.swap_remove(at))
     }
 
+    /// Whether what comes now waits for a program to end.
+    pub fn is_busy(&self) -> bool {
+        self.programs.as_ref().is_some_and(|programs| programs.is_busy())
+    }
+
     /// Whether all that was sent has been executed.
     pub fn is_drained(&self) -> bool {
         self.queued == 0 && self.open.is_empty()
@@ -135,6 +144,20 @@ impl Channel {
     /// A streamed instruction failed; the first failure is kept.
     pub fn stick(&mut self, status: Status) {
         self.sticky.get_or_insert(status);
+    }
+
+    /// Instructions that may be sent whatever their operands are.
+    pub fn plain_ops(&self) -> Mask {
+        self.ops
+    }
+
+    /// The choke point for what concerns programs; what they do is admitted instruction by instruction.
+    pub fn admit_program(&self, generation: u32) -> Result<(), Status> {
+        match self.closed {
+            Some(status) => Err(status),
+            None if generation != self.generation => Err(Status::Revoked),
+            None => Ok(()),
+        }
     }
 
     /// The one choke point for what arrives: generation, opcode, right, operands. Everything
@@ -303,6 +326,11 @@ impl Work {
         let operands = self.at + 1..end;
         self.at = end;
         Some(Ok((head, operands)))
+    }
+
+    /// The next instruction's opcode.
+    pub fn opcode(&self) -> Option<u16> {
+        self.words.get(self.at).map(|word| Head::unpack(*word).opcode)
     }
 
     /// Whether nothing is left to execute.

@@ -8,7 +8,7 @@ use il::trap::Status;
 
 use super::channel::{CREDITS, ChannelId, Charge, Delivery, Executes, Link, Open, Work};
 use super::vm::{Block, Body, Next};
-use super::{System, events};
+use super::{System, events, programs};
 use crate::engine::Packet;
 use crate::service::{Reply, VmId};
 
@@ -18,6 +18,8 @@ pub(super) enum Arrived {
     Request { head: Head, operands: Range<usize>, position: usize },
     /// To be answered with this status, and not executed.
     Refused { head: Head, status: Status },
+    /// A program that has been started, or waits to be: the packet is to be parked.
+    Parked,
 }
 
 /// What became of an open packet.
@@ -91,7 +93,7 @@ impl System {
         let at_once = match &self.vm_ref(receiver).body {
             Body::Rust(rust) => {
                 let vm = self.vm_ref(receiver);
-                rust.service.is_some() && vm.is_ready() && !vm.has_work()
+                rust.service.is_some() && vm.is_ready() && !vm.has_work() && !channel.is_busy()
             }
             Body::Base | Body::Builtin(_) => true,
             Body::Il(_) | Body::External(_) | Body::Gone => false,
@@ -121,9 +123,10 @@ impl System {
     /// Sends the packet of a call. A receiver that can run does so at once, on the caller's slice: an idle one executes the
     /// call, without any queue; one that has more to do gets on with it, up to the call in its turn.
     pub(super) fn enqueue_call(&mut self, link: Link, packet: Packet) -> Result<(), Status> {
-        let receiver = self.channel_ref(link.channel).receiver;
+        let channel = self.channel_ref(link.channel);
+        let receiver = channel.receiver;
         let vm = self.vm_ref(receiver);
-        let idle = matches!(&vm.body, Body::Il(il) if il.is_idle());
+        let idle = matches!(&vm.body, Body::Il(il) if il.is_idle()) && !channel.is_busy();
         if idle && self.handoff.is_none() && !vm.scheduled && !vm.has_work() && vm.is_ready() {
             self.channel(link.channel).queued += 1;
             let number = self.saw_sent(link, &packet);
@@ -171,22 +174,34 @@ impl System {
 
     /// The choke point: takes the next instruction out of a packet and decides whether it is executed.
     pub(super) fn arrive(&mut self, executes: &Executes, work: &mut Work) -> Option<Arrived> {
-        let (head, operands) = match work.next()? {
-            Ok(next) => next,
-            Err(status) => return Some(Arrived::Refused { head: Head { opcode: 0, words: 0, tag: 0 }, status }),
-        };
-        let channel = self.channel(work.link.channel);
-        if head.tag != 0
-            && let Some(status) = channel.sticky.take()
-        {
-            return Some(Arrived::Refused { head, status });
+        loop {
+            let (head, operands) = match work.next()? {
+                Ok(next) => next,
+                Err(status) => return Some(Arrived::Refused { head: Head { opcode: 0, words: 0, tag: 0 }, status }),
+            };
+            let channel = self.channel(work.link.channel);
+            if head.tag != 0
+                && let Some(status) = channel.sticky.take()
+            {
+                return Some(Arrived::Refused { head, status });
+            }
+            if !programs::concerns(head.opcode) {
+                return Some(self.arrive_request(executes, work, head, operands));
+            }
+            if let Some(arrived) = self.arrive_program(work, head, operands) {
+                return Some(arrived);
+            }
         }
+    }
+
+    fn arrive_request(&mut self, executes: &Executes, work: &Work, head: Head, operands: Range<usize>) -> Arrived {
+        let channel = self.channel(work.link.channel);
         let words = &work.words[operands.clone()];
         let admitted = channel.admit(executes, work.link.generation, head, words, &work.attachments);
-        Some(match admitted {
+        match admitted {
             Ok(position) => Arrived::Request { head, operands, position },
             Err(status) => Arrived::Refused { head, status },
-        })
+        }
     }
 
     /// Answers a request: by its tag if the sender still waits for it; a streamed one's failure sticks.
@@ -233,6 +248,7 @@ impl System {
         if self.channel(channel).finish(open.serial).is_some() {
             self.answer(channel, open.tag, result);
             self.check_drained(channel);
+            self.answered_all(channel);
         }
     }
 
@@ -290,7 +306,12 @@ impl System {
 
     /// The next delivery of a VM's inbox. Lost events are reported with the next one that comes.
     pub(super) fn next_delivery(&mut self, id: VmId) -> Option<Delivery> {
-        let delivery = self.vm(id).inbox.pop()?;
+        let delivery = loop {
+            let next = self.vm(id).inbox.pop()?;
+            if let Some(delivery) = self.unless_busy(next) {
+                break delivery;
+            }
+        };
         self.saw_taken(&delivery);
         if let Delivery::Event(event) = &delivery {
             self.vm(id).events_queued -= 1;

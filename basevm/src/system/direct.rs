@@ -46,7 +46,7 @@ impl System {
         }
         let mut words: PlainWords = [0; MAX_OPERANDS];
         let Some((link, head, count)) = self.plain_call(id, slot, &mut words) else { return Through::No };
-        let Some(entered) = self.enter_callee(id, link, head, &mut words, count) else { return Through::No };
+        let Some(entered) = self.enter_callee(link, head, &mut words, count) else { return Through::No };
         let Some(il) = self.vm(id).il() else { return Through::UnderWay };
         il.instance.clear_packet(slot);
         match entered {
@@ -74,14 +74,14 @@ impl System {
     /// it stopped. `None`, and nothing done, if it cannot or must not.
     fn enter_callee(
         &mut self,
-        caller: VmId,
         link: Link,
         head: Head,
         words: &mut PlainWords,
         count: usize,
     ) -> Option<Result<usize, Step>> {
+        let acting = self.acting_sender(link.channel);
         let channel = self.channels.get(link.channel.0)?;
-        if channel.queued > 0 || channel.sticky.is_some() {
+        if channel.queued > 0 || channel.sticky.is_some() || channel.is_busy() {
             return None;
         }
         let callee = self.vms.get_mut(channel.receiver.0)?;
@@ -95,7 +95,7 @@ impl System {
             return None;
         }
         let op = *il.ops.get(position)?;
-        il.instance.set_caller(caller.0);
+        il.instance.set_caller(acting.0);
         let entered = il.instance.enter_plain(op, words, count)?;
         callee.executed += 1;
         Some(entered)

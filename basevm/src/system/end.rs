@@ -125,6 +125,7 @@ impl System {
 
     /// Ends a sender's wait on a channel with this status. Whether it learns of the status by that.
     pub(super) fn release_sender(&mut self, id: ChannelId, status: Status) -> bool {
+        self.end_programs(id);
         let sender = self.channel(id).sender;
         match &mut self.vm(sender).body {
             Body::External(external) => external.fail_all(id, status) > 0,

@@ -435,6 +435,8 @@ impl System {
         let sender = self.channel_ref(work.link.channel).sender;
         let (head, result) = match arrived {
             Arrived::Refused { head, status } => (head, Err(status)),
+            // The base runs no programs: they are refused before.
+            Arrived::Parked => return,
             Arrived::Request { head, operands, position } => {
                 let params = &executes.set.instructions[position].params;
                 let mut reader = packet::Reader::new(&work.words[operands]);

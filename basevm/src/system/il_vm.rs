@@ -20,6 +20,9 @@ use crate::service::{Reply, VmId};
 impl System {
     /// [`System::run_il`], unobserved.
     pub(super) fn run_il_turn(&mut self, id: VmId) {
+        if self.vm_ref(id).acting.is_some() {
+            return self.run_acting(id);
+        }
         let Some(il) = self.vm(id).il() else { return };
         let step = match core::mem::replace(&mut il.next, Next::Running) {
             Next::Start(main) => {
@@ -52,6 +55,7 @@ impl System {
             return self.inject_fault(id);
         }
         match step {
+            Step::Done(reply) if self.vm_ref(id).acting.is_some() => self.program_ended(id, Ok(reply)),
             Step::Done(reply) => self.returned(id, reply),
             Step::Yield => {
                 self.set_next(id, Next::Resume(0));
@@ -64,24 +68,15 @@ impl System {
             Step::WaitForever => self.wait(id, step, true),
             Step::Fail(status) => self.fail(id, status),
             Step::Attenuate { .. } | Step::Revoke { .. } => self.refuse_step(id),
-            Step::RunSend { slot, .. } => self.refuse_streamed(id, slot),
-            Step::Run { .. } | Step::Own { .. } => {
-                self.set_next(id, Next::ResumeCall(Err(Status::NotSupported)));
-                self.hand_off(id);
-            }
+            Step::Run { slot, program, args } => self.send_program(id, slot, program, args, true),
+            Step::RunSend { slot, program, args } => self.send_program(id, slot, program, args, false),
+            Step::Own { opcode, operands, .. } => self.own(id, opcode, operands),
+            Step::Trap(report) if self.vm_ref(id).acting.is_some() => self.program_trapped(id, report),
             Step::Trap(report) => {
                 let _ = self.submit_all(id, None, true);
                 self.end(id, Fate::Fault(report));
             }
         }
-    }
-
-    /// A streamed program that no VM runs yet: the failure sticks, as that of any streamed instruction.
-    fn refuse_streamed(&mut self, id: VmId, slot: usize) {
-        if let Some(link) = self.vm_ref(id).link(slot) {
-            self.channel(link.channel).stick(Status::NotSupported);
-        }
-        self.go_on(id, 0);
     }
 
     /// What no channel carries yet.
@@ -98,21 +93,21 @@ impl System {
         self.act(id, Step::Trap(Box::new(report)));
     }
 
-    fn set_next(&mut self, id: VmId, next: Next) {
+    pub(super) fn set_next(&mut self, id: VmId, next: Next) {
         if let Some(il) = self.vm(id).il() {
             il.next = next;
         }
     }
 
     /// Goes on with the same VM, at once unless another one is to be handed to.
-    fn go_on(&mut self, id: VmId, value: u64) {
+    pub(super) fn go_on(&mut self, id: VmId, value: u64) {
         self.set_next(id, Next::Resume(value));
         self.hand_off(id);
     }
 
     /// Waits until the channel has room. Where that would wait for itself, what is in `slot` is
     /// dropped instead, and the failure sticks.
-    fn wait_for_credit(&mut self, id: VmId, channel: ChannelId, step: Step) {
+    pub(super) fn wait_for_credit(&mut self, id: VmId, channel: ChannelId, step: Step) {
         let receiver = self.channel_ref(channel).receiver;
         if let Some(cycle) = self.cycle(id, receiver) {
             self.log(format_args!("deadlock: {cycle}: what was sent is dropped"));
@@ -308,10 +303,14 @@ impl System {
                     continue;
                 }
                 Arrived::Request { head, operands, position } => (head, operands, position),
+                Arrived::Parked => {
+                    self.park(work);
+                    return false;
+                }
             };
             let channel = work.link.channel;
             let open = self.channel(channel).begin(head);
-            let caller = self.channel_ref(channel).sender;
+            let caller = self.acting_sender(channel);
             let vm = self.vm(id);
             vm.executed += 1;
             let Some(il) = vm.il() else { return true };

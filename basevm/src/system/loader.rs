@@ -7,6 +7,9 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 
+use il::isa::GridInstruction;
+use il::verify::VerifiedModule;
+
 use super::System;
 use crate::engine::Program;
 
@@ -18,18 +21,22 @@ pub trait Loader {
     /// Why the bytes are no module that can run, in words.
     fn begin(&mut self, bytes: &[u8]) -> Result<Loading, String>;
 
+    /// The same for a device program that was verified, and whose VM lends it a grid: these instructions of its set are
+    /// stores and loads then. A loader that knows no grids leaves them instructions.
+    ///
+    /// # Errors
+    /// As [`Loader::begin`].
+    fn begin_program(&mut self, module: Arc<VerifiedModule>, grid: &[GridInstruction]) -> Result<Loading, String> {
+        let _ = grid;
+        self.begin(&il::binary::encode(&module))
+    }
+
     /// All of it at once.
     ///
     /// # Errors
     /// As [`Loader::begin`].
     fn load(&mut self, bytes: &[u8]) -> Result<Arc<Program>, String> {
-        let mut loading = self.begin(bytes)?;
-        loop {
-            match loading.step()? {
-                Some(program) => return Ok(program),
-                None => continue,
-            }
-        }
+        self.begin(bytes)?.finish()
     }
 }
 
@@ -63,6 +70,20 @@ impl Loading {
     }
 }
 
+impl Loading {
+    /// Does all that is left.
+    ///
+    /// # Errors
+    /// As [`Loading::step`].
+    pub fn finish(mut self) -> Result<Arc<Program>, String> {
+        loop {
+            if let Some(program) = self.step()? {
+                return Ok(program);
+            }
+        }
+    }
+}
+
 impl core::fmt::Debug for Loading {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
@@ -92,6 +113,15 @@ impl System {
     /// As [`System::begin_load`].
     pub fn load(&mut self, bytes: &[u8]) -> Result<Arc<Program>, String> {
         self.loader()?.load(bytes)
+    }
+
+    /// Loads a device program at once; it is small.
+    pub(super) fn load_program(
+        &mut self,
+        module: Arc<VerifiedModule>,
+        grid: &[GridInstruction],
+    ) -> Result<Arc<Program>, String> {
+        self.loader()?.begin_program(module, grid)?.finish()
     }
 
     fn loader(&mut self) -> Result<&mut Box<dyn Loader>, String> {

@@ -31,6 +31,12 @@ impl Mask {
         Mask([a[0] & b[0], a[1] & b[1], a[2] & b[2], a[3] & b[3]])
     }
 
+    /// Whether all of `other` is in it.
+    pub const fn covers(self, other: Mask) -> bool {
+        let (a, b) = (self.0, other.0);
+        b[0] & !a[0] | b[1] & !a[1] | b[2] & !a[2] | b[3] & !a[3] == 0
+    }
+
     /// The four words, as they travel in a packet.
     pub const fn words(self) -> [u64; 4] {
         self.0

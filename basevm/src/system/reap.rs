@@ -78,6 +78,7 @@ impl System {
         if self.vm_ref(sender).fate.is_none() || !is_over {
             return;
         }
+        self.end_programs(id);
         self.unlink_incoming(id);
         self.channels.remove(id.0);
         self.vm(sender).channels -= 1;

@@ -6,6 +6,7 @@
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use il::packet::{self, Builder, Head, Value};
 use il::trap::{Status, TrapKind};
@@ -13,6 +14,7 @@ use il::trap::{Status, TrapKind};
 use super::System;
 use super::channel::{ChannelId, Delivery, Executes, Open, Work};
 use super::deliver::Arrived;
+use super::programs;
 use super::vm::{Body, Fate, RustVm};
 use crate::arena::{self, ArenaId};
 use crate::attachment::Attachment;
@@ -31,8 +33,21 @@ impl System {
         let Some(mut service) = self.take_service(id) else { return };
         while let Some(mut work) = self.next_work(id) {
             let sender = self.channel_ref(work.link.channel).sender;
+            let mut first = None;
+            if work.opcode().is_some_and(programs::concerns) {
+                // Not under the guard: programs are the base's.
+                match self.arrive(&executes, &mut work) {
+                    Some(Arrived::Parked) => {
+                        self.park(work);
+                        continue;
+                    }
+                    Some(Arrived::Refused { head, status }) => self.refuse(&work, head, status),
+                    Some(Arrived::Request { head, operands, .. }) => first = Some((head, operands)),
+                    None => {}
+                }
+            }
             let most = if self.vm_ref(id).inbox.has_other(sender) { 1 } else { usize::MAX };
-            match self.run_stretch(id, &executes, &mut *service, &mut work, most) {
+            match self.run_stretch(id, &executes, &mut *service, &mut work, first, most) {
                 Err(Panicked) => return self.forget(id, service),
                 Ok(Some(executed)) => self.conclude(id, &executes, work.link.channel, executed),
                 Ok(None) => {}
@@ -107,20 +122,20 @@ impl System {
         }
     }
 
-    fn take_service(&mut self, id: VmId) -> Option<Box<dyn Service>> {
+    pub(super) fn take_service(&mut self, id: VmId) -> Option<Box<dyn Service>> {
         match &mut self.vm(id).body {
             Body::Rust(rust) => rust.service.take(),
             _ => None,
         }
     }
 
-    fn put_service(&mut self, id: VmId, service: Box<dyn Service>) {
+    pub(super) fn put_service(&mut self, id: VmId, service: Box<dyn Service>) {
         if let Body::Rust(rust) = &mut self.vm(id).body {
             rust.service = Some(service);
         }
     }
 
-    fn forget(&mut self, id: VmId, service: Box<dyn Service>) {
+    pub(super) fn forget(&mut self, id: VmId, service: Box<dyn Service>) {
         core::mem::forget(service);
         let message = "its memory was dropped, unread".to_string();
         let report = TrapReport { kind: TrapKind::Panic, message, status: None, frames: Vec::new(), omitted: 0 };
@@ -146,10 +161,11 @@ impl System {
         executes: &Executes,
         service: &mut dyn Service,
         work: &mut Work,
+        first: Option<(Head, Range<usize>)>,
         most: usize,
     ) -> Result<Option<Executed>, Panicked> {
         self.lend(id, &mut work.attachments);
-        let executed = self.guard(id, |host| execute_all(host, executes, service, work, most))?;
+        let executed = self.guard(id, |host| execute_all(host, executes, service, work, first, most))?;
         take_back(&mut work.attachments);
         Ok(executed)
     }
@@ -213,7 +229,7 @@ impl System {
     }
 
     /// Runs part of a Rust VM under the platform's guard.
-    fn guard<T>(&mut self, vm: VmId, turn: impl FnOnce(&mut HostCall<'_>) -> T) -> Result<T, Panicked> {
+    pub(super) fn guard<T>(&mut self, vm: VmId, turn: impl FnOnce(&mut HostCall<'_>) -> T) -> Result<T, Panicked> {
         let platform = self.platform;
         let arena = match &self.vm_ref(vm).body {
             Body::Rust(rust) => rust.arena,
@@ -249,18 +265,25 @@ fn execute_all(
     executes: &Executes,
     service: &mut dyn Service,
     work: &mut Work,
+    mut first: Option<(Head, Range<usize>)>,
     most: usize,
 ) -> Option<Executed> {
     let channel = work.link.channel;
     for _ in 0..most {
-        let (head, operands) = match host.system.arrive(executes, work)? {
+        let arrived = match first.take() {
+            Some((head, operands)) => Arrived::Request { head, operands, position: 0 },
+            None if work.opcode().is_some_and(programs::concerns) => return None,
+            None => host.system.arrive(executes, work)?,
+        };
+        let (head, operands) = match arrived {
             Arrived::Request { head, operands, .. } => (head, operands),
             Arrived::Refused { head, status } => {
                 in_base(|| host.system.refuse(work, head, status));
                 continue;
             }
+            Arrived::Parked => return None,
         };
-        let caller = host.system.channel_ref(channel).sender;
+        let caller = host.system.acting_sender(channel);
         host.system.vm(host.vm).executed += 1;
         host.current = Some(Current { channel, head, caller, taken: None });
         let Work { words, attachments, .. } = work;
@@ -293,7 +316,7 @@ fn let_go(attachment: &mut Attachment) {
 }
 
 /// The request that a service is executing.
-struct Current {
+pub(super) struct Current {
     channel: ChannelId,
     head: Head,
     caller: VmId,

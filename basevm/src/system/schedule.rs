@@ -207,13 +207,18 @@ impl System {
     /// Adds processor time to the handler or `op` that was running, and ends a VM that is past its bound.
     fn charge_turn(&mut self, id: VmId, elapsed: Nanos) {
         let limit_ms = self.vm_ref(id).options.turn_ms;
+        let is_program = self.vm_ref(id).acting.is_some();
         let Some(il) = self.vm(id).il() else { return };
         let Some(turn) = &mut il.turn else { return };
         turn.used += elapsed;
         let Some(limit_ms) = limit_ms else { return };
         if turn.used > limit_ms.saturating_mul(1_000_000) {
-            let what = if turn.request.is_some() { "an op" } else { "a handler" };
-            self.abort(id, TrapKind::Deadline, format!("{what} ran for more than {limit_ms} ms (turn_ms)"));
+            let what = match turn.request {
+                _ if is_program => format!("a device program ran for more than {limit_ms} ms (programs.ms)"),
+                Some(_) => format!("an op ran for more than {limit_ms} ms (turn_ms)"),
+                None => format!("a handler ran for more than {limit_ms} ms (turn_ms)"),
+            };
+            self.abort(id, TrapKind::Deadline, what);
         }
     }
 

@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use il::FuncId;
+use il::isa::GridInstruction;
 use il::trap::Status;
 
 use super::builtin::Builtin;
@@ -16,6 +17,7 @@ use super::directory::Item;
 use super::external::External;
 use super::inbox::Inbox;
 use super::observe::Meter;
+use super::programs::Acting;
 use super::schedule::Timer;
 use super::supervise::Supervision;
 use super::{Refused, VmOptions};
@@ -129,6 +131,8 @@ pub(crate) struct Vm {
     pub parent: Option<VmId>,
     /// What it has spawned; it ends with it.
     pub children: Vec<VmId>,
+    /// For whom it runs a device program.
+    pub acting: Option<Box<Acting>>,
     pub supervision: Supervision,
 }
 
@@ -241,6 +245,8 @@ pub(crate) struct RustVm {
     /// Taken out while it runs; a VM is never re-entered.
     pub service: Option<Box<dyn Service>>,
     pub waker: Waker,
+    /// Instructions of its set that mean something on its grid.
+    pub grid: &'static [GridInstruction],
     /// Where it allocates while it runs.
     pub arena: ArenaId,
     /// Whether the arena is freed whole in the end.
@@ -297,6 +303,7 @@ impl Vm {
             meter: Meter::default(),
             parent: None,
             children: Vec::new(),
+            acting: None,
             supervision: Supervision::none(),
         }
     }
@@ -309,7 +316,10 @@ impl Vm {
 
     /// `name/index`, as the directory has it.
     pub fn address(&self) -> String {
-        alloc::format!("{}/{}", self.name, self.index)
+        match self.acting {
+            Some(_) => self.name.clone(),
+            None => alloc::format!("{}/{}", self.name, self.index),
+        }
     }
 
     /// Whether the handshake is complete and the VM has not ended.

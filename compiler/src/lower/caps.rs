@@ -52,14 +52,20 @@ impl<'m> Lowering<'m, '_> {
     /// All are executed at once, so the failure of one without an answer too is raised here: there is no later
     /// instruction of a channel to raise it.
     pub(super) fn own(&mut self, opcode: u8) -> Result<Vec<Operand>> {
+        if let Some(meaning) = self.grid_meaning(opcode) {
+            return self.on_grid(opcode, meaning);
+        }
         let (status, results) = self.execute_own(opcode)?;
         let slot = self.word_const(abi::OWN_SLOT);
-        self.raise(status, slot, opcode);
+        self.raise(status, slot, u64::from(opcode));
         let Some(results) = results else { return Ok(Vec::new()) };
         Ok(self.results(results.iter().map(|field| field.ty)))
     }
 
     pub(super) fn try_own(&mut self, opcode: u8) -> Result<Vec<Operand>> {
+        if let Some(meaning) = self.grid_meaning(opcode) {
+            return self.try_on_grid(meaning);
+        }
         let (status, results) = self.execute_own(opcode)?;
         let results = results.ok_or(self.unverified("a waiting instruction"))?;
         Ok(self.results_after(status, results.iter().map(|field| field.ty)))
@@ -81,7 +87,7 @@ impl<'m> Lowering<'m, '_> {
 
     pub(super) fn run(&mut self, target: UseId, program: ProgramId) -> Result<Vec<Operand>> {
         let (status, slot, results) = self.execute(target, program)?;
-        self.raise(status, slot, 0);
+        self.raise(status, slot, abi::RUN_OPCODE + u64::from(program.0));
         Ok(self.results(results.iter().copied()))
     }
 

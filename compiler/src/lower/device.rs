@@ -91,7 +91,7 @@ impl<'m> Lowering<'m, '_> {
         let head = self.emit(slot, u16::from(instruction.opcode), operands)?;
         let Some(results) = &instruction.results else { return Ok(Vec::new()) };
         let status = self.exit(Exit::Call, &[slot, head]);
-        self.raise(status, slot, instruction.opcode);
+        self.raise(status, slot, u64::from(instruction.opcode));
         Ok(self.results(results.iter().map(|field| field.ty)))
     }
 
@@ -169,13 +169,13 @@ impl<'m> Lowering<'m, '_> {
     }
 
     /// Traps if an instruction has failed.
-    pub(super) fn raise(&mut self, status: Value, slot: Value, opcode: u8) {
+    pub(super) fn raise(&mut self, status: Value, slot: Value, opcode: u64) {
         let (failed, on) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(failed);
         self.b.ins().brif(status, failed, &[], on, &[]);
         self.b.switch_to_block(failed);
         self.b.seal_block(failed);
-        let opcode = self.word_const(u64::from(opcode));
+        let opcode = self.word_const(opcode);
         self.last_exit(Exit::DeviceTrap, &[slot, opcode, status]);
         self.b.switch_to_block(on);
         self.b.seal_block(on);

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 use il::instr::{Instr, Reader};
+use il::isa::GridInstruction;
 use il::op::Op;
 use il::{FuncId, Hierarchy, Module, StructDef, TypeDef, TypeId};
 
@@ -21,6 +22,8 @@ pub(crate) struct Effects {
     pace: Pace,
     /// How many frozen structs have a lower number than each.
     frozen: Vec<u32>,
+    /// Opcodes of instructions of the own set that leave the VM in no way.
+    inlined: Vec<u8>,
     /// What `func.ref` names, in the order in which it first stands there.
     pub func_refs: Vec<(FuncId, TypeId)>,
     /// Places in `func_refs`.
@@ -42,8 +45,10 @@ pub(super) enum Effect {
 
 impl Effects {
     /// Reads all bodies once. Those that do not decode are passed over: lowering reports them.
-    pub fn of(module: &Module, hierarchy: &Hierarchy) -> Effects {
-        let mut effects = Effects { collects: alloc::vec![false; module.funcs.len()], ..Effects::default() };
+    pub fn of(module: &Module, hierarchy: &Hierarchy, grid: &[GridInstruction]) -> Effects {
+        let inlined = grid.iter().map(|one| one.opcode).collect();
+        let collects = alloc::vec![false; module.funcs.len()];
+        let mut effects = Effects { collects, inlined, ..Effects::default() };
         effects.count_frozen(module, hierarchy);
         effects.gains_capabilities = module.gains_capabilities();
         effects.small = module.funcs.iter().map(inline::is_small).collect();
@@ -60,7 +65,7 @@ impl Effects {
             let mut reader = Reader::new(&func.body);
             while let Ok(Some(instr)) = reader.next() {
                 effects.note_reference(instr);
-                match effect(instr) {
+                match effects.effect(instr) {
                     Effect::None => {}
                     Effect::Collects => effects.mark(at, &mut work),
                     Effect::Calls(callee) => {
@@ -140,43 +145,49 @@ impl Effects {
     }
 
     pub(super) fn may_collect(&self, instr: Instr<'_>) -> bool {
-        match effect(instr) {
+        match self.effect(instr) {
             Effect::None => false,
             Effect::Collects => true,
             Effect::Calls(func) => self.collects(func),
         }
     }
-}
 
-/// What an instruction may do; the exits that it takes are those of [`crate::abi::Exit::TABLE`].
-fn effect(instr: Instr<'_>) -> Effect {
-    match instr {
-        Instr::Op(op, _) => op_effect(op),
-        Instr::Call(func) | Instr::CallSet(func, _) | Instr::ReturnCall(func) => Effect::Calls(func),
-        Instr::CallRef(_) | Instr::CallRefSet(..) | Instr::ReturnCallRef(_) => Effect::Collects,
-        Instr::StructNew(_) | Instr::ArrayNew(_) | Instr::ArrayOf(..) | Instr::Freeze => Effect::Collects,
-        Instr::Attenuate(_) | Instr::Wait | Instr::WaitForever => Effect::Collects,
-        // Some do not, but which these are stands in the set.
-        Instr::Emit(_) => Effect::Collects,
-        Instr::Send(..) | Instr::SendSet(..) | Instr::Try(..) | Instr::TrySet(..) => Effect::Collects,
-        Instr::SendTo(..) | Instr::SendToSet(..) | Instr::TryTo(..) | Instr::TryToSet(..) => Effect::Collects,
-        Instr::Own(_) | Instr::OwnSet(..) | Instr::OwnTry(_) | Instr::OwnTrySet(..) => Effect::Collects,
-        Instr::RunSet(..) | Instr::RunTrySet(..) | Instr::RunSend(..) => Effect::Collects,
-        Instr::I32Const(_) | Instr::I64Const(_) | Instr::F32Const(_) | Instr::F64Const(_) => Effect::None,
-        Instr::BoolConst(_) | Instr::StrConst(_) | Instr::Null(_) | Instr::Shuffle(_) => Effect::None,
-        Instr::Get(_) | Instr::Take(_) | Instr::Set(_) => Effect::None,
-        Instr::GlobalGet(_) | Instr::GlobalTake(_) | Instr::GlobalSet(_) => Effect::None,
-        Instr::FieldGet(..) | Instr::FieldTake(..) | Instr::FieldSet(..) => Effect::None,
-        Instr::ArrayGet(_) | Instr::ArrayTake(_) | Instr::ArraySet(_) | Instr::ArrayLen => Effect::None,
-        Instr::RefEq | Instr::RefNe | Instr::Is(_) | Instr::As(_) | Instr::IfAs(..) => Effect::None,
-        Instr::FuncRef(..) | Instr::Cap(..) | Instr::Caller => Effect::None,
-        Instr::Fail | Instr::Flush(_) | Instr::FlushCap | Instr::Revoke => Effect::None,
-        Instr::Return | Instr::Trap(_) | Instr::Assert(_) => Effect::None,
-        Instr::Cond(_) | Instr::Test | Instr::If | Instr::Else | Instr::Loop | Instr::While | Instr::For(_) => {
-            Effect::None
+    /// What an instruction may do; the exits that it takes are those of [`crate::abi::Exit::TABLE`].
+    fn effect(&self, instr: Instr<'_>) -> Effect {
+        match instr {
+            Instr::Op(op, _) => op_effect(op),
+            Instr::Call(func) | Instr::CallSet(func, _) | Instr::ReturnCall(func) => Effect::Calls(func),
+            Instr::CallRef(_) | Instr::CallRefSet(..) | Instr::ReturnCallRef(_) => Effect::Collects,
+            Instr::StructNew(_) | Instr::ArrayNew(_) | Instr::ArrayOf(..) | Instr::Freeze => Effect::Collects,
+            Instr::Attenuate(_) | Instr::Wait | Instr::WaitForever => Effect::Collects,
+            // Some do not, but which these are stands in the set.
+            Instr::Emit(_) => Effect::Collects,
+            Instr::Send(..) | Instr::SendSet(..) | Instr::Try(..) | Instr::TrySet(..) => Effect::Collects,
+            Instr::SendTo(..) | Instr::SendToSet(..) | Instr::TryTo(..) | Instr::TryToSet(..) => Effect::Collects,
+            Instr::Own(opcode) | Instr::OwnSet(opcode, _) | Instr::OwnTry(opcode) | Instr::OwnTrySet(opcode, _) => {
+                if self.inlined.contains(&opcode) {
+                    Effect::None
+                } else {
+                    Effect::Collects
+                }
+            }
+            Instr::RunSet(..) | Instr::RunTrySet(..) | Instr::RunSend(..) => Effect::Collects,
+            Instr::I32Const(_) | Instr::I64Const(_) | Instr::F32Const(_) | Instr::F64Const(_) => Effect::None,
+            Instr::BoolConst(_) | Instr::StrConst(_) | Instr::Null(_) | Instr::Shuffle(_) => Effect::None,
+            Instr::Get(_) | Instr::Take(_) | Instr::Set(_) => Effect::None,
+            Instr::GlobalGet(_) | Instr::GlobalTake(_) | Instr::GlobalSet(_) => Effect::None,
+            Instr::FieldGet(..) | Instr::FieldTake(..) | Instr::FieldSet(..) => Effect::None,
+            Instr::ArrayGet(_) | Instr::ArrayTake(_) | Instr::ArraySet(_) | Instr::ArrayLen => Effect::None,
+            Instr::RefEq | Instr::RefNe | Instr::Is(_) | Instr::As(_) | Instr::IfAs(..) => Effect::None,
+            Instr::FuncRef(..) | Instr::Cap(..) | Instr::Caller => Effect::None,
+            Instr::Fail | Instr::Flush(_) | Instr::FlushCap | Instr::Revoke => Effect::None,
+            Instr::Return | Instr::Trap(_) | Instr::Assert(_) => Effect::None,
+            Instr::Cond(_) | Instr::Test | Instr::If | Instr::Else | Instr::Loop | Instr::While | Instr::For(_) => {
+                Effect::None
+            }
+            Instr::Switch | Instr::Arm(_) | Instr::Default | Instr::End => Effect::None,
+            Instr::Break(_) | Instr::Continue(_) => Effect::None,
         }
-        Instr::Switch | Instr::Arm(_) | Instr::Default | Instr::End => Effect::None,
-        Instr::Break(_) | Instr::Continue(_) => Effect::None,
     }
 }
 

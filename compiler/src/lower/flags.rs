@@ -39,6 +39,10 @@ pub(super) struct Regions {
     pub heap: MemFlagsData,
     /// The caller of the request under way.
     pub caller: MemFlagsData,
+    /// Where the lent grid lies.
+    pub grid: MemFlagsData,
+    /// Its cells.
+    pub cells: MemFlagsData,
     /// Bytes of `buf`s, at any alignment.
     pub bytes: MemFlagsData,
     /// The linear memory, at any alignment.
@@ -69,6 +73,8 @@ impl Regions {
             element_references: aligned.with_alias_region(region(15, "references in elements")),
             heap: aligned.with_alias_region(region(16, "nursery")),
             caller: aligned.with_alias_region(region(17, "caller")),
+            grid: aligned.with_alias_region(region(18, "grid")),
+            cells: aligned.with_alias_region(region(19, "cells")),
             bytes: unaligned.with_alias_region(region(9, "buffers")),
             memory: unaligned.with_alias_region(region(10, "memory")),
         }

@@ -22,6 +22,7 @@ mod effects;
 mod exits;
 mod flags;
 mod globals;
+mod grid;
 mod inline;
 mod locals;
 mod memory;
@@ -44,6 +45,7 @@ use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::FunctionBuilder;
 use hashbrown::HashMap;
 use il::instr::{Instr, Reader};
+use il::isa::GridInstruction;
 use il::{Func, FuncId, GlobalId, Hierarchy, Module, StrId, Type};
 
 use crate::abi;
@@ -113,6 +115,8 @@ pub(crate) struct Program<'m> {
     pub module: &'m Module,
     pub hierarchy: &'m Hierarchy,
     pub effects: &'m Effects,
+    /// Instructions of the sole program's set that are loads and stores of its grid.
+    pub grid: &'m [GridInstruction],
 }
 
 /// What lowering found out about a function.

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 
 use compiler::abi::{self, BufHeader, CapSlot, Exit, FROZEN, IMMORTAL, Kind, REMEMBERED, VmCtx, attach};
 use compiler::{Bounds, Compiled, Cpu, Location, Opt, Options, Section, Symbol};
+use il::isa::GridInstruction;
 use il::packet::{MAX_ATTACHMENTS, MAX_WORDS};
 use il::trap::TrapKind;
 use il::{FuncId, Module, Type, TypeId, VerifiedModule};
@@ -116,8 +117,13 @@ impl Vm {
     }
 
     pub fn with(module: Module, options: &Options) -> Box<Vm> {
+        Vm::on_grid(module, options, &[])
+    }
+
+    /// For a closed program whose VM lends it a grid; see [`Vm::lend`].
+    pub fn on_grid(module: Module, options: &Options, grid: &[GridInstruction]) -> Box<Vm> {
         let module = il::verify(module).unwrap_or_else(|error| panic!("{error}"));
-        let compiled = compiler::compile(&module, options).unwrap_or_else(|error| panic!("{error}"));
+        let compiled = compiler::compile_program(&module, options, grid).unwrap_or_else(|error| panic!("{error}"));
         let code = Mapping::code(compiled.code.len(), |dest, address| compiled.link_into(dest, address).unwrap());
         let pages = module.memory.map_or(0, |memory| memory.min);
         let memory = Mapping::memory(compiler::GUARD_REGION_BYTES as usize, pages as usize * 65536);
@@ -196,6 +202,9 @@ impl Vm {
             empty_str: self.empties.0,
             empty_buf: self.empties.1,
             caller: 77,
+            grid_cells: 0,
+            grid_width: 0,
+            grid_height: 0,
             system_sp: 0,
             vm_sp: 0,
             exit_args: [0; 8],
@@ -220,6 +229,13 @@ impl Vm {
             channel: 0,
             generation: 0,
         });
+    }
+
+    /// Lends a grid: rows of `width` cells.
+    pub fn lend(&mut self, cells: &mut [u32], width: usize) {
+        self.ctx.grid_cells = cells.as_mut_ptr() as u64;
+        self.ctx.grid_width = width as u64;
+        self.ctx.grid_height = (cells.len() / width) as u64;
     }
 
     /// Runs an exported function to its end.

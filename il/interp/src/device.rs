@@ -5,6 +5,7 @@
 //! fit, the machine stops before it and the packet has to be taken. One that waits stops after it.
 
 use alloc::format;
+use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -75,6 +76,13 @@ pub(crate) struct Answer<'m> {
     name: alloc::string::String,
     results: Vec<Type>,
     to: Deliver<'m>,
+}
+
+impl Answer<'_> {
+    /// Whether nobody looks at it.
+    fn is_nothing(&self) -> bool {
+        matches!(self.to, Deliver::None)
+    }
 }
 
 /// Why an activation stands still.
@@ -187,7 +195,7 @@ impl<'m> Machine<'m> {
         let values = self.pop_values(instruction.params.len())?;
         let operands = Packet::of(&self.data(values)?);
         let results = instruction.results.as_deref().unwrap_or_default();
-        let answer = Answer { name: format!("own.{}", instruction.name), results: types(results), to };
+        let answer = Answer { name: instruction.name.to_string(), results: types(results), to };
         Ok(Some(Stop::Own { opcode, operands, answer }))
     }
 
@@ -198,7 +206,8 @@ impl<'m> Machine<'m> {
         let sig = module.sig(code.func).ok_or_else(|| Trap::broken("a function"))?;
         let values = self.pop_values(sig.params.len())?;
         let operands = Packet::of(&self.data(values)?);
-        let answer = Answer { name: format!("run {}", code.name), results: sig.results.clone(), to };
+        let used = module.uses.get(target.index()).map_or("?", |wanted| &wanted.name);
+        let answer = Answer { name: format!("{used}.run({})", code.name), results: sig.results.clone(), to };
         Ok(Some(Stop::Run { slot: target.index(), program, operands, answer }))
     }
 
@@ -361,7 +370,7 @@ impl<'m> Machine<'m> {
         self.call(func, &args)
     }
 
-    /// Goes on after any outcome but `Call`, `Own`, `Run`, `Done`, `WaitForever` and `Trap`; `status` is the sticky one
+    /// Goes on after any outcome but `Call`, `Own`, `Run` that is waited for, `Done`, `WaitForever` and `Trap`; `status` is the sticky one
     /// after `Flush`, else 0. After any other outcome nothing happens, and `None` is returned.
     pub fn resume(&mut self, status: u16) -> Option<Outcome> {
         let activation = self.activations.last_mut()?;
@@ -378,6 +387,7 @@ impl<'m> Machine<'m> {
                 Err(failed(name, status))
             }
             Stop::Flush { .. } | Stop::Wait | Stop::OutOfFuel => Ok(None),
+            Stop::Run { ref answer, .. } if answer.is_nothing() => Ok(None),
             Stop::Fail(_) => self.leave_failed(),
             Stop::Call { .. } | Stop::Own { .. } | Stop::Run { .. } | Stop::WaitForever | Stop::Done => {
                 activation.stop = Some(stop);
@@ -396,6 +406,14 @@ impl<'m> Machine<'m> {
         }
         let values = self.pop_values(results.len())?;
         Ok(self.leave_frame(values)?.then_some(Stop::Done))
+    }
+
+    /// While stopped in `Run`: whether what the program answers is waited for.
+    pub fn waits_for_run(&self) -> bool {
+        match self.activations.last().and_then(|activation| activation.stop.as_ref()) {
+            Some(Stop::Run { answer, .. }) => !answer.is_nothing(),
+            _ => false,
+        }
     }
 
     /// Goes on after `Call`, `Own` or `Run`; after any other outcome nothing happens, and `None` is returned. A reply that

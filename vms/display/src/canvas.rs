@@ -54,6 +54,11 @@ impl Canvas {
         &self.pixels
     }
 
+    /// The same, to be written: colours without their top byte.
+    pub(crate) fn pixels_mut(&mut self) -> &mut [u32] {
+        &mut self.pixels
+    }
+
     /// Fills everything.
     pub fn clear(&mut self, color: i32) {
         self.pixels.fill(rgb(color));

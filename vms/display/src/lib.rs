@@ -22,10 +22,11 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use basevm::service::{Hello, Host, Outcome, Reply, Request, Service};
+use basevm::service::{Grid, Hello, Host, Outcome, Reply, Request, Service};
+use il::isa::GridInstruction;
 use il::packet::Value;
 use il::trap::Status;
-use isa::display::{Op, SET, event, reply};
+use isa::display::{GRID, Op, SET, event, reply};
 
 /// Width of the screen unless asked otherwise.
 pub const DEFAULT_WIDTH: u32 = 640;
@@ -99,6 +100,15 @@ impl Service for Display {
             Ok(reply) => Outcome::Done(reply),
             Err(status) => Outcome::Fail(status),
         }
+    }
+
+    fn grid_instructions(&self) -> &'static [GridInstruction] {
+        GRID
+    }
+
+    fn grid(&mut self) -> Option<Grid<'_>> {
+        let (width, height) = (self.canvas.width() as u32, self.canvas.height() as u32);
+        Grid::new(self.canvas.pixels_mut(), width, height)
     }
 
     fn wake(&mut self, host: &mut dyn Host) {

@@ -45,7 +45,7 @@ pub mod private {
     pub use alloc::borrow::Cow;
     pub use core::convert::Infallible;
     pub use core::marker::PhantomData;
-    pub use il::isa::{Axis, Event, Extent, Field, Instruction, InstructionSet, Touch};
+    pub use il::isa::{Axis, Event, Extent, Field, GridInstruction, GridMeaning, Instruction, InstructionSet, Touch};
     pub use il::packet::{Builder, Reader, Value};
     pub use il::trap::Status;
 }

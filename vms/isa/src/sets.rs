@@ -24,10 +24,12 @@ instruction_set! {
     /// outside the screen is clipped. Sizes that are zero or negative draw nothing.
     pub mod display = "cascade.display" @ 1 {
         /// The screen's size in pixels; 640 x 480 unless asked otherwise.
+        @grid(Size)
         1 size = Size -> (w: i32, h: i32);
         /// Fills the whole back buffer.
         2 clear = Clear { color: i32 } in within;
         /// Sets one pixel.
+        @grid(Store { mask: 0x00ff_ffff })
         3 set_pixel = SetPixel { x: i32, y: i32, color: i32 } in within [x] [y];
         /// Fills a rectangle.
         4 fill_rect = FillRect { x: i32, y: i32, w: i32, h: i32, color: i32 }
@@ -46,6 +48,7 @@ instruction_set! {
         /// The back buffer becomes the screen (and stays as it is). Frames are numbered from 1.
         8 present = Present -> (frame: i64);
         /// The colour of a pixel of the back buffer; outside the screen status 2 (out of range).
+        @grid(Load)
         9 get_pixel = GetPixel { x: i32, y: i32 } -> (color: i32) in within [x] [y];
         events {
             /// The screen has a new size; the back buffer is cleared to black.

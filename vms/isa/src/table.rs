@@ -24,7 +24,8 @@
 ///
 /// An instruction without `->` streams; `-> ()` waits and carries only a status. Operand types
 /// implement [`Operand`](crate::Operand). `@coalesced` before an event's number lets a new event
-/// replace an undelivered one.
+/// replace an undelivered one. `@grid(..)` before an opcode is a [`GridMeaning`](il::isa::GridMeaning) of the
+/// instruction.
 ///
 /// `in SPACE [START, EXTENT] ..` after an instruction says which part of a space it touches, an axis a
 /// bracket, so that a grant can be limited to a part: `in sectors [lba, count sectors]`. The extent is one
@@ -40,6 +41,7 @@ macro_rules! instruction_set {
         pub mod $set:ident = $path:literal @ $version:literal {
             $(
                 $(#[doc = $doc:literal])*
+                $(@grid($($grid:tt)*))?
                 $opcode:literal $name:ident = $variant:ident $({ $($param:ident: $param_ty:ty),* $(,)? })?
                     $(-> ( $($result:ident: $result_ty:ty),* ))?
                     $(in $space:ident $([$($axis:tt)*])*)*;
@@ -59,8 +61,8 @@ macro_rules! instruction_set {
             use $crate::{Buf, Operand, OptAny, Str};
             #[allow(unused_imports)]
             use $crate::private::{
-                Axis, Builder, Cow, Event, Extent, Field, Infallible, Instruction, InstructionSet, PhantomData, Reader,
-                Status, Touch,
+                Axis, Builder, Cow, Event, Extent, Field, GridInstruction, GridMeaning, Infallible, Instruction,
+                InstructionSet, PhantomData, Reader, Status, Touch,
             };
 
             const INSTRUCTIONS: &[Instruction] = &[$(Instruction {
@@ -82,6 +84,10 @@ macro_rules! instruction_set {
                 coalesced: $crate::instruction_set!(@coalesced $($coalesced)?),
                 doc: Cow::Borrowed(concat!($($event_doc, "\n"),*)),
             },)*)?];
+
+            /// The instructions that mean something on the grid of their VM.
+            pub static GRID: &[GridInstruction] =
+                &[$($(GridInstruction { opcode: $opcode, meaning: GridMeaning::$($grid)* },)?)*];
 
             /// The set as data.
             pub static SET: InstructionSet = InstructionSet {
