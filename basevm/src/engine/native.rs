@@ -517,17 +517,15 @@ impl Native {
         sets.find_map(|set| set.instruction(opcode))
     }
 
-    fn device_trap(&self, slot: usize, opcode: u8, status: u16) -> Trap {
+    /// What a capability is called: its `use`, or the set of one that was given.
+    fn slot_name(&self, slot: usize) -> String {
         let module = self.program.module();
         let given = || {
             let (isas, _) = self.guest.slots.allowed(slot)?;
             module.isas.get(isas.first()?.index()).map(|set| set.path())
         };
         let used = module.uses.get(slot).map(|used| used.name.clone()).or_else(given);
-        let name = self.instruction(slot, opcode).map_or("?", |instruction| &instruction.name);
-        let why = Status::from_code(status).map_or("unknown status", Status::describe);
-        let message = format!("`{}.{name}` failed with status {status}: {why}", used.as_deref().unwrap_or("?"));
-        Trap { kind: TrapKind::Device, message, status: Some(status) }
+        used.unwrap_or_else(|| "?".into())
     }
 
     fn call(&self, slot: usize, head: u64) -> (Pending, Step) {
@@ -546,12 +544,11 @@ impl Native {
                 name(program.and_then(|program| own_instruction(module, program.isa.index(), opcode as u8)))
             }
             Some(program) => {
-                let used = module.uses.get(slot as usize).map_or("?", |used| &used.name);
-                format!("{used}.run({})", program.map_or("?", |program| &program.name))
+                format!("{}.run({})", self.slot_name(slot as usize), program.map_or("?", |program| &program.name))
             }
             None => {
-                let used = module.uses.get(slot as usize).map_or("?", |used| &used.name);
-                format!("{used}.{}", name(instruction(module, slot as usize, opcode as u8)))
+                let sent = self.instruction(slot as usize, opcode as u8);
+                format!("{}.{}", self.slot_name(slot as usize), name(sent))
             }
         };
         let why = Status::from_code(status).map_or("unknown status", Status::describe);

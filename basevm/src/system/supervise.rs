@@ -267,7 +267,9 @@ impl System {
         let provides = service.hello().provides;
         let waker = Waker::with_bell(self.platform.waker(), self.bell.clone());
         let holder = contained.map(|_| Holder::new());
-        let body = RustVm { service: Some(service), waker, arena, contained, holder, wake_at: None, pending: false };
+        let grid = service.grid_instructions();
+        let body =
+            RustVm { service: Some(service), waker, grid, arena, contained, holder, wake_at: None, pending: false };
         self.vm(id).body = Body::Rust(body);
         self.vm(id).executes = Some(Arc::new(Executes::new(provides.clone())));
         self.services.push(id);
