@@ -269,7 +269,6 @@ pub struct System {
     spawns: VecDeque<Spawn>,
     /// Whether faults are injected into any VM.
     injects: bool,
-    ready: VecDeque<VmId>,
     /// The VM that goes on at once, without a queue: the other end of a call.
     handoff: Option<VmId>,
     /// Calls that are under way on the system stack.
@@ -322,7 +321,6 @@ impl System {
             directory_vm: None,
             spawns: VecDeque::new(),
             injects: false,
-            ready: VecDeque::new(),
             handoff: None,
             nested: 0,
             timers: BTreeSet::new(),

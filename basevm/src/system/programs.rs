@@ -603,9 +603,8 @@ impl System {
         words.push(Head { opcode: u16::from(opcode), words: length as u16, tag }.pack());
         words.extend(operands.words);
         self.set_next(id, Next::Blocked(Block::Reply { channel: link.channel, tag, deadline: None }));
-        match self.enqueue(link, Packet { words, attachments: operands.attachments }) {
-            Ok(()) => self.hand_to_callee(receiver),
-            Err(status) => self.answer(link.channel, tag, Err(status)),
+        if let Err(status) = self.enqueue_call(link, Packet { words, attachments: operands.attachments }) {
+            self.answer(link.channel, tag, Err(status));
         }
     }
 

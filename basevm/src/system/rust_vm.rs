@@ -48,7 +48,11 @@ impl System {
             }
             let most = if self.vm_ref(id).inbox.has_other(sender) { 1 } else { usize::MAX };
             match self.run_stretch(id, &executes, &mut *service, &mut work, first, most) {
-                Err(Panicked) => return self.forget(id, service),
+                Err(Panicked) => {
+                    // What was lent to the VM and not taken is not freed with it.
+                    drop(work);
+                    return self.forget(id, service);
+                }
                 Ok(Some(executed)) => self.conclude(id, &executes, work.link.channel, executed),
                 Ok(None) => {}
             }
@@ -323,7 +327,7 @@ pub(super) struct Current {
     taken: Option<Open>,
 }
 
-struct HostCall<'s> {
+pub(super) struct HostCall<'s> {
     system: &'s mut System,
     vm: VmId,
     current: Option<Current>,
