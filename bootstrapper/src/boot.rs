@@ -70,6 +70,7 @@ pub fn boot(
         verbose,
     };
     let mut system = System::new(platform, options);
+    system.declare(isa::ALL);
     started(system.stop_handle());
     let record = Record::new(plan.display, plan.limits, system.stop_handle());
     let mut faults = Vec::new();
@@ -117,11 +118,12 @@ pub(crate) fn options(plan: &Plan, index: usize, vm: &Vm) -> VmOptions {
     let mut grants = Grants::none();
     for grant in &vm.grants {
         let Some(target) = plan.vms.get(grant.to as usize) else { continue };
+        let limits = grant.limits.iter().map(Into::into).collect();
         grants = match &grant.what {
-            What::All => grants.allow(&target.name),
+            What::All => grants.allow_limited(&target.name, None, limits),
             What::Only(names) => {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                grants.allow_only(&target.name, &names)
+                grants.allow_limited(&target.name, Some(&names), limits)
             }
         };
     }

@@ -36,6 +36,7 @@ enum Pending {
     Wait,
     WaitForever,
     Fail,
+    Forward { slot: usize, head: u64 },
     Attenuate,
     Revoke,
     Run { program: usize },
@@ -242,9 +243,8 @@ impl Native {
                 }
                 self.run(Go::Resume(0))
             }
-            Some(Pending::Yield | Pending::Wait | Pending::Fail | Pending::RunSend | Pending::Revoke) => {
-                self.run(Go::Resume(0))
-            }
+            Some(Pending::Yield | Pending::Wait | Pending::Fail | Pending::Forward { .. })
+            | Some(Pending::RunSend | Pending::Revoke) => self.run(Go::Resume(0)),
             Some(Pending::Flush) => self.run(Go::Resume(value)),
             Some(Pending::Call { .. } | Pending::Run { .. } | Pending::Own { .. } | Pending::WaitForever)
             | Some(Pending::Attenuate)
@@ -393,7 +393,7 @@ impl Native {
     /// See [`super::Instance::set_tag`].
     pub fn set_tag(&mut self, tag: u32) {
         let pending = self.activations.last().and_then(|activation| activation.pending);
-        if let Some(Pending::Call { slot, head, .. }) = pending
+        if let Some(Pending::Call { slot, head, .. } | Pending::Forward { slot, head }) = pending
             && let Some(old) = self.guest.slots.head(slot, head)
         {
             self.guest.slots.set_head(slot, head, Head { tag, ..old });
@@ -447,6 +447,10 @@ impl Native {
             Exit::Wait => (Pending::Wait, Step::Wait),
             Exit::WaitForever => (Pending::WaitForever, Step::WaitForever),
             Exit::Fail => (Pending::Fail, Step::Fail(failure(first))),
+            Exit::Forward => {
+                let opcode = self.guest.slots.head(slot, second).map_or(0, |head| head.opcode as u8);
+                (Pending::Forward { slot, head: second }, Step::Forward { slot, opcode })
+            }
             Exit::Attenuate => (Pending::Attenuate, Step::Attenuate { slot: (first >> 1) as usize, def }),
             Exit::Revoke => (Pending::Revoke, Step::Revoke { slot: (first >> 1) as usize }),
             Exit::Run => (Pending::Run { program: words }, Step::Run { slot, program: words, args: self.args(words)? }),

@@ -294,7 +294,7 @@ impl Program {
     }
 
     /// The module, as verified.
-    pub(super) fn verified(&self) -> &VerifiedModule {
+    pub(crate) fn verified(&self) -> &VerifiedModule {
         &self.module
     }
 

@@ -9,6 +9,7 @@
 //!
 //! One core runs it: nothing here locks. Calls nest by hand-off in the run loop, never on a stack.
 
+mod authority;
 mod base;
 mod bridge;
 mod builtin;
@@ -20,6 +21,7 @@ mod directory;
 mod end;
 mod events;
 mod external;
+mod forward;
 mod grants;
 mod handshake;
 mod il_vm;
@@ -65,6 +67,7 @@ pub use report::{VmInfo, VmKind};
 pub use supervise::{Factory, Injection};
 pub use vm::Fate;
 
+use authority::Layers;
 use channel::{Channel, ChannelId, Executes};
 use directory::Directory;
 use schedule::Timer;
@@ -263,6 +266,9 @@ pub struct System {
     bell: Arc<AtomicBool>,
     directory: Directory,
     ready: queue::RunQueue,
+    layers: Layers,
+    /// Sets whose declarations say what instructions touch.
+    declared: &'static [&'static il::isa::InstructionSet],
     /// The VM `directory`, which raises its events.
     directory_vm: Option<VmId>,
     /// VMs that are being spawned.
@@ -318,6 +324,8 @@ impl System {
             bell: Arc::new(AtomicBool::new(false)),
             directory: Directory::default(),
             ready: queue::RunQueue::default(),
+            layers: Layers::default(),
+            declared: &[],
             directory_vm: None,
             spawns: VecDeque::new(),
             injects: false,
@@ -375,6 +383,7 @@ impl System {
         let hello = service.hello();
         let name = if options.name.is_empty() { hello.name.clone() } else { options.name.clone() };
         let options = VmOptions { name, ..options };
+        self.layers.add(&options);
         let account = Account::new(options.memory_bytes);
         self.trace(format_args!("start {}: Rust, {} bytes at most", options.name, options.memory_bytes));
         let mut vm = Vm::new(options, account, Body::Gone);
@@ -404,6 +413,7 @@ impl System {
         let own = module.provides.as_ref().and_then(|provides| provides.name.as_ref()).unwrap_or(&module.name);
         let name = if options.name.is_empty() { own.clone() } else { options.name.clone() };
         let options = VmOptions { name, ..options };
+        self.layers.add(&options);
         self.trace(format_args!(
             "start {}: IL, {} functions, {} bytes at most",
             options.name,
