@@ -62,7 +62,8 @@ impl System {
                 self.vm(id).work = Some(work);
                 self.take_turns(id);
             }
-            if self.is_slice_over() && self.vm_ref(id).has_work() {
+            // Whom it has answered goes on before it executes what others sent.
+            if (self.is_slice_over() || self.handoff.is_some()) && self.vm_ref(id).has_work() {
                 self.charge_work(id);
                 self.make_ready(id);
                 break;
