@@ -75,6 +75,13 @@ pub(crate) struct Programs {
     parked: VecDeque<Work>,
 }
 
+impl Programs {
+    /// Whether what comes now has to wait.
+    pub fn is_busy(&self) -> bool {
+        self.busy != Busy::No
+    }
+}
+
 /// What keeps later packets waiting.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 enum Busy {
@@ -273,7 +280,9 @@ impl System {
     }
 
     /// Keeps the packet that has started a program, or waits to, until that has ended.
-    pub(super) fn park(&mut self, work: Work) {
+    pub(super) fn park(&mut self, mut work: Work) {
+        let sender = self.channel_ref(work.link.channel).sender;
+        work.charge_to(&self.vm_ref(sender).account);
         let programs = self.channel(work.link.channel).programs.get_or_insert_default();
         programs.parked.push_front(work);
     }
@@ -288,9 +297,10 @@ impl System {
         if parked.is_empty() {
             return;
         }
+        let sender = channel.sender;
         let vm = self.vm(receiver);
         for work in parked.into_iter().rev() {
-            vm.inbox.push_front(Delivery::Packet(work));
+            vm.inbox.put_back(sender, Delivery::Packet(work));
         }
         match vm.body {
             Body::Builtin(_) => self.make_ready(receiver),
@@ -542,8 +552,8 @@ impl System {
     fn step_on_grid(&mut self, id: VmId, next: Next, args: Option<Args>) -> Option<Result<Step, Status>> {
         let receiver = self.channel_ref(self.vm_ref(id).link(0)?.channel).receiver;
         let mut service = self.take_service(receiver)?;
-        let grid = match self.guard(receiver, None, |_| service.grid()) {
-            Ok((grid, _)) => grid,
+        let grid = match self.guard(receiver, |_| service.grid()) {
+            Ok(grid) => grid,
             Err(Panicked) => {
                 self.forget(receiver, service);
                 return None;
@@ -593,9 +603,8 @@ impl System {
         words.push(Head { opcode: u16::from(opcode), words: length as u16, tag }.pack());
         words.extend(operands.words);
         self.set_next(id, Next::Blocked(Block::Reply { channel: link.channel, tag, deadline: None }));
-        match self.enqueue(link, Packet { words, attachments: operands.attachments }) {
-            Ok(()) => self.hand_to_callee(receiver),
-            Err(status) => self.answer(link.channel, tag, Err(status)),
+        if let Err(status) = self.enqueue_call(link, Packet { words, attachments: operands.attachments }) {
+            self.answer(link.channel, tag, Err(status));
         }
     }
 
