@@ -452,19 +452,6 @@ impl Native {
         sets.find_map(|set| set.instruction(opcode))
     }
 
-    fn device_trap(&self, slot: usize, opcode: u8, status: u16) -> Trap {
-        let module = self.program.module();
-        let given = || {
-            let (isas, _) = self.guest.slots.allowed(slot)?;
-            module.isas.get(isas.first()?.index()).map(|set| set.path())
-        };
-        let used = module.uses.get(slot).map(|used| used.name.clone()).or_else(given);
-        let name = self.instruction(slot, opcode).map_or("?", |instruction| &instruction.name);
-        let why = Status::from_code(status).map_or("unknown status", Status::describe);
-        let message = format!("`{}.{name}` failed with status {status}: {why}", used.as_deref().unwrap_or("?"));
-        Trap { kind: TrapKind::Device, message, status: Some(status) }
-    }
-
     fn call(&self, slot: usize, head: u64) -> (Pending, Step) {
         let opcode = self.guest.slots.head(slot, head).map_or(0, |head| head.opcode as u8);
         (Pending::Call { slot, head, opcode }, Step::Call { slot, opcode })
@@ -473,21 +460,21 @@ impl Native {
     /// What failed, as it stands in the text.
     fn device_trap(&self, slot: u64, opcode: u64, status: u16) -> Trap {
         let module = self.program.module();
-        let name = |instruction: Option<&Instruction>| instruction.map_or("?".into(), |found| found.name.to_string());
+        let named = |instruction: Option<&Instruction>| instruction.map_or("?".into(), |found| found.name.to_string());
+        let at = slot as usize;
+        let given = || {
+            let (isas, _) = self.guest.slots.allowed(at)?;
+            module.isas.get(isas.first()?.index()).map(|set| set.path())
+        };
+        let used = || module.uses.get(at).map(|used| used.name.clone()).or_else(given).unwrap_or("?".into());
         let what = match opcode.checked_sub(RUN_OPCODE).map(|program| module.programs.get(program as usize)) {
             _ if slot == OWN_SLOT => {
                 let func = self.activations.last().map(|activation| activation.func);
                 let program = module.programs.iter().find(|program| Some(program.func) == func);
-                name(program.and_then(|program| own_instruction(module, program.isa.index(), opcode as u8)))
+                named(program.and_then(|program| own_instruction(module, program.isa.index(), opcode as u8)))
             }
-            Some(program) => {
-                let used = module.uses.get(slot as usize).map_or("?", |used| &used.name);
-                format!("{used}.run({})", program.map_or("?", |program| &program.name))
-            }
-            None => {
-                let used = module.uses.get(slot as usize).map_or("?", |used| &used.name);
-                format!("{used}.{}", name(instruction(module, slot as usize, opcode as u8)))
-            }
+            Some(program) => format!("{}.run({})", used(), program.map_or("?", |program| &program.name)),
+            None => format!("{}.{}", used(), named(self.instruction(at, opcode as u8))),
         };
         let why = Status::from_code(status).map_or("unknown status", Status::describe);
         let message = format!("`{what}` failed with status {status}: {why}");
