@@ -267,16 +267,8 @@ impl System {
         let (provides, grid) = (service.hello().provides, service.grid_instructions());
         let waker = Waker::new(self.platform.waker());
         let holder = contained.map(|_| Holder::new());
-        let body = RustVm {
-            service: Some(service),
-            waker,
-            grid,
-            arena,
-            contained,
-            holder,
-            wake_at: None,
-            pending: false,
-        };
+        let body =
+            RustVm { service: Some(service), waker, grid, arena, contained, holder, wake_at: None, pending: false };
         self.vm(id).body = Body::Rust(body);
         self.vm(id).executes = Some(Arc::new(Executes::new(provides.clone())));
         self.services.push(id);
