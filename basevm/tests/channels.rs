@@ -247,9 +247,12 @@ fn a_handshake_is_refused_with_the_reason() {
     let cases = [
         (
             add("a", Grants::all(), wanted(other_set)),
-            "no VM executes test.absent@1, which it wants as `probe`; plug one in with --plug probe=FILE",
+            "no VM executes test.absent@1, which it wants as `probe`; plug one in with --plug probe=FILE, or write [vm.probe] module = \"FILE\" in system.toml and grant it",
         ),
-        (add("b", Grants::all(), wanted(more)), "it needs `after` of test.probe@1, which VM 'probe/0' does not have"),
+        (
+            add("b", Grants::all(), wanted(more)),
+            "it needs `after` of test.probe@1, which VM 'probe/0' does not have; name a VM that has it in `use`, or give that VM another `module` in system.toml",
+        ),
         (
             add("c", Grants::all(), wanted(otherwise)),
             "`note` of test.probe@1 has other operands or results in VM 'probe/0'",
@@ -261,7 +264,7 @@ fn a_handshake_is_refused_with_the_reason() {
                     .allow_only("probe", &["say", "reverse", "note", "never", "panic", "total", "burst", "tick"]),
                 wanted(probe_set()),
             ),
-            "it needs test.probe@1 release, after, latest; grant it with --grant probe=release,after,latest or in system.toml",
+            "it needs test.probe@1 release, after, latest; grant it with --grant probe=release,after,latest or in system.toml, among its grants: probe = [\"release\", \"after\", \"latest\"]",
         ),
     ];
     let fine = add("fine", Grants::none().allow("test.probe@1"), wanted(probe_set()));

@@ -13,37 +13,19 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use basevm::engine::{PlatformRef, Program};
-use basevm::service::Service;
 use basevm::system::{
     EndReason, Escalation, Fate, Grants, Loader, Priority, ProgramBounds, Restart, RestartPolicy, StopHandle, System,
     SystemOptions, VmInfo, VmOptions,
 };
-use vm_clock::Clock as ClockVm;
-use vm_console::{Console, Terminal};
-use vm_disk::{BlockDevice, Disk};
-use vm_display::{Display, Screen};
-use vm_keyboard::{KeySource, Keyboard};
 
 use crate::bundle::Run;
 use crate::control::RunEnd;
-use crate::inject::PanicOn;
+use crate::devices::{Devices, add_devices, inject};
 use crate::load::ModuleLoader;
-use crate::plan::{self, Clock, Device, Kind, Plan, Vm, What};
-use crate::record::{Record, RecordedScreen, RecordedTerminal};
+use crate::plan::{self, Clock, Kind, Plan, Vm, What};
+use crate::record::Record;
 
 const NANOS_PER_MS: u64 = 1_000_000;
-
-/// The backends of the device VMs.
-pub struct Devices {
-    /// Of the display.
-    pub screen: Box<dyn Screen>,
-    /// Of the keyboard.
-    pub keys: Box<dyn KeySource>,
-    /// Of the disk.
-    pub block: Box<dyn BlockDevice>,
-    /// Of the console.
-    pub terminal: Box<dyn Terminal>,
-}
 
 /// How a run ended.
 #[derive(Clone, Debug)]
@@ -88,6 +70,7 @@ pub fn boot(
         verbose,
     };
     let mut system = System::new(platform, options);
+    system.declare(isa::ALL);
     started(system.stop_handle());
     let record = Record::new(plan.display, plan.limits, system.stop_handle());
     let mut faults = Vec::new();
@@ -131,15 +114,16 @@ fn load_all(loader: &mut dyn Loader, run: &Run) -> Result<Vec<(usize, Arc<Progra
 }
 
 /// What the plan says about a VM, for the base.
-fn options(plan: &Plan, index: usize, vm: &Vm) -> VmOptions {
+pub(crate) fn options(plan: &Plan, index: usize, vm: &Vm) -> VmOptions {
     let mut grants = Grants::none();
     for grant in &vm.grants {
         let Some(target) = plan.vms.get(grant.to as usize) else { continue };
+        let limits = grant.limits.iter().map(Into::into).collect();
         grants = match &grant.what {
-            What::All => grants.allow(&target.name),
+            What::All => grants.allow_limited(&target.name, None, limits),
             What::Only(names) => {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                grants.allow_only(&target.name, &names)
+                grants.allow_limited(&target.name, Some(&names), limits)
             }
         };
     }
@@ -188,37 +172,6 @@ fn restart(restart: plan::Restart) -> RestartPolicy {
     }
 }
 
-/// A device that is refused is reported; programs that want it are then refused in turn.
-fn add_devices(
-    system: &mut System,
-    plan: &Plan,
-    devices: Devices,
-    record: &Record,
-    fail: &mut dyn FnMut(&dyn fmt::Display),
-) {
-    let Devices { screen, keys, block, terminal } = devices;
-    let screen = Box::new(RecordedScreen { inner: screen, record: record.clone() });
-    let terminal = Box::new(RecordedTerminal { inner: terminal, record: record.clone() });
-    let services: [(Device, Box<dyn Service>); 5] = [
-        (Device::Console, Box::new(Console::new(terminal))),
-        (Device::Display, Box::new(Display::new(screen, plan.display.width, plan.display.height))),
-        (Device::Keyboard, Box::new(Keyboard::new(keys))),
-        (Device::Disk, Box::new(Disk::new(block))),
-        (Device::Clock, Box::new(ClockVm::new())),
-    ];
-    for (device, service) in services {
-        let planned = plan.vms.iter().enumerate().find(|(_, vm)| vm.kind == Kind::Device(device));
-        let Some((index, vm)) = planned else { continue };
-        let service = match vm.panic_on {
-            Some(opcode) => Box::new(PanicOn { inner: service, opcode }),
-            None => service,
-        };
-        if let Err(refused) = system.add_service(service, options(plan, index, vm)) {
-            fail(&refused);
-        }
-    }
-}
-
 /// Returns whether the main program was refused.
 fn add_programs(
     system: &mut System,
@@ -229,9 +182,12 @@ fn add_programs(
     let mut main_refused = false;
     for (index, program) in programs {
         let Some(vm) = plan.vms.get(index) else { continue };
-        if let Err(refused) = system.add_program(program, options(plan, index, vm)) {
-            fail(&refused);
-            main_refused |= index == plan.main as usize;
+        match system.add_program(program, options(plan, index, vm)) {
+            Ok(id) => inject(system, id, vm),
+            Err(refused) => {
+                fail(&refused);
+                main_refused |= index == plan.main as usize;
+            }
         }
     }
     main_refused

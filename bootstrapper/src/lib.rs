@@ -3,16 +3,20 @@
 //! Invariants: nothing here knows which platform it stands on; every byte that comes from outside
 //! (bundle, plan, module) is decoded totally, within named limits, before it is used.
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 extern crate alloc;
 
 mod boot;
 pub mod bundle;
 pub mod control;
+#[allow(unsafe_code)]
+mod devices;
 mod inject;
+mod lend;
 mod load;
 pub mod plan;
 mod record;
 
-pub use boot::{Devices, Ended, LoadError, boot};
+pub use boot::{Ended, LoadError, boot};
+pub use devices::Devices;
 pub use load::{MAX_PROGRAMS, ModuleLoader};

@@ -95,6 +95,17 @@ pub struct Vm {
     pub programs: Programs,
     /// Fault injection: the instruction at which this device VM panics.
     pub panic_on: Option<u8>,
+    /// Fault injection: it is ended by faults so often.
+    pub faults: Option<Faults>,
+}
+
+/// Faults that are injected into a VM and its later incarnations.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Faults {
+    /// Instructions that it sends or executes from one fault to the next; not 0.
+    pub every: u32,
+    /// How many faults.
+    pub times: u32,
 }
 
 /// How often a VM runs when several can.
@@ -183,7 +194,7 @@ pub enum Kind {
     Module(u32),
 }
 
-/// The built-in device VMs.
+/// The built-in VMs: the devices, and the two that are a part of the base.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Device {
@@ -192,11 +203,23 @@ pub enum Device {
     Keyboard,
     Disk,
     Clock,
+    /// The base's directory of VMs.
+    Directory,
+    /// The base's hand for starting and stopping VMs.
+    System,
 }
 
 impl Device {
     /// All of them, in the order in which they start.
-    pub const ALL: [Device; 5] = [Device::Console, Device::Display, Device::Keyboard, Device::Disk, Device::Clock];
+    pub const ALL: [Device; 7] = [
+        Device::Console,
+        Device::Display,
+        Device::Keyboard,
+        Device::Disk,
+        Device::Clock,
+        Device::Directory,
+        Device::System,
+    ];
 
     /// The name of the device and of its VM.
     pub const fn name(self) -> &'static str {
@@ -206,6 +229,8 @@ impl Device {
             Device::Keyboard => "keyboard",
             Device::Disk => "disk",
             Device::Clock => "clock",
+            Device::Directory => "directory",
+            Device::System => "system",
         }
     }
 
@@ -222,6 +247,8 @@ impl Device {
             Device::Keyboard => &isa::keyboard::SET,
             Device::Disk => &isa::disk::SET,
             Device::Clock => &isa::clock::SET,
+            Device::Directory => &isa::directory::SET,
+            Device::System => &isa::system::SET,
         }
     }
 }
@@ -347,11 +374,12 @@ pub fn vm(name: &str, kind: Kind) -> Vm {
         restart: Restart::default(),
         programs: Programs::default(),
         panic_on: None,
+        faults: None,
     }
 }
 
 /// The system that runs without a manifest (decision 17): all devices, the program as module 0,
-/// each plug-in as a further module; programs may send everything to everyone.
+/// each plug-in as a further module; programs may send everything to everyone but `system`.
 pub fn default_plan(program: &str, plugs: &[&str]) -> Plan {
     let mut vms: Vec<Vm> = Device::ALL.into_iter().map(|d| vm(d.name(), Kind::Device(d))).collect();
     for (index, plug) in plugs.iter().enumerate() {
@@ -389,9 +417,10 @@ fn unused_name(vms: &[Vm], wanted: &str) -> String {
 
 fn grant_everything(vms: &mut [Vm]) {
     let count = vms.len() as u32;
+    let rare = vms.iter().position(|vm| vm.kind == Kind::Device(Device::System)).map(|at| at as u32);
     for (index, vm) in vms.iter_mut().enumerate() {
         if matches!(vm.kind, Kind::Module(_)) {
-            let others = (0..count).filter(|to| *to != index as u32);
+            let others = (0..count).filter(|to| *to != index as u32 && Some(*to) != rare);
             vm.grants = others.map(|to| Grant::new(to, What::All)).collect();
         }
     }

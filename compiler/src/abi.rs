@@ -301,6 +301,9 @@ exits! {
     /// Adds to the attachments of the slot's open packet: what `Share` gave, or a `buf`, as `kind` says ([`attach`]).
     /// There is room. Returns the operand's word.
     36 Attach(slot, value: Reference, kind) -> Word;
+    /// Leave the answer of the current request to the VM behind the slot, which is sent the open packet's last
+    /// instruction, whose head lies at address `head`. The code then returns from the `op`.
+    37 Forward(slot, head);
 }
 
 macro_rules! offsets {

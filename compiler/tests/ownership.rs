@@ -197,6 +197,40 @@ fn requests_are_answered_or_failed() {
     assert_eq!(vm.alive(), (1, 0));
 }
 
+#[test]
+fn a_request_that_is_handed_on_leaves_nothing_behind() {
+    let module = text(
+        r#"module between
+        isa test.shelf@1 { 1 put(at: i32, data: buf, note: str) 2 label(at: i32) -> (text: str, data: buf) }
+        use below: test.shelf@1
+        provides test.shelf@1 {
+          op put(at: i32, data: buf, note: str) {
+            let scratch = buf(at)
+            return tail below.put(at + len(scratch), data, concat(note, "!"))
+          }
+          op label(at: i32) -> (text: str, data: buf) {
+            let way = below as test.shelf@1(label)
+            if at > 0 { return tail way.label(at) }
+            return ("", buf(1))
+          }
+        }"#,
+    );
+    let mut vm = Vm::new(module);
+    let ops = vm.module.provides.clone().unwrap().ops;
+    let (data, note) = (vm.new_buf(&[1, 2]), vm.new_str("note"));
+    assert_eq!(vm.enter(ops[0], &[3, data, note]), End::Done);
+    assert_eq!(vm.forwarded.take(), Some(0));
+    assert_eq!(vm.sent.len(), 1);
+    assert_eq!(vm.sent[0].1[1], 6);
+    assert_eq!(vm.enter(ops[1], &[5]), End::Done);
+    assert_eq!(vm.forwarded.take(), Some(0));
+    let (label, empty) = (vm.value(0), vm.value(1));
+    assert_eq!((vm.text(label).as_str(), vm.take_buf(empty).len()), ("", 0));
+    assert_eq!(vm.enter(ops[1], &[0]), End::Done);
+    let data = vm.value(1);
+    assert_eq!((vm.forwarded.take(), vm.take_buf(data).len()), (None, 1));
+}
+
 fn returned_text(vm: &mut Vm, name: &str, args: &[u64]) -> String {
     assert_eq!(vm.run(name, args), End::Done, "{name}");
     let result = vm.value(0);

@@ -112,6 +112,8 @@ pub(crate) trait Map {
             Instr::RunSet(id, program, dests) => Instr::RunSet(self.capability(id), self.program(program), dests),
             Instr::RunTrySet(id, program, dests) => Instr::RunTrySet(self.capability(id), self.program(program), dests),
             Instr::RunSend(id, program) => Instr::RunSend(self.capability(id), self.program(program)),
+            Instr::Forward(id, opcode) => Instr::Forward(self.capability(id), opcode),
+            Instr::ForwardTo(id, opcode) => Instr::ForwardTo(self.def(id), opcode),
             Instr::Own(opcode) => Instr::Own(self.own(opcode)),
             Instr::OwnTry(opcode) => Instr::OwnTry(self.own(opcode)),
             Instr::OwnSet(opcode, dests) => Instr::OwnSet(self.own(opcode), dests),

@@ -11,6 +11,8 @@
 //! instruction that touches a limited space as a whole, or with operands that are not as declared, and an extent
 //! below zero. An extent of zero lies where its start lies, the end of the range included.
 
+mod report;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -18,6 +20,8 @@ use core::fmt;
 use crate::isa::{Axis, Extent, Field, Instruction, InstructionSet};
 use crate::packet::{MAX_OPERANDS, Reader, Value};
 use crate::types::Type;
+
+pub use report::{Finding, MAX_FINDINGS, report};
 
 /// A limit, in words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -266,15 +270,17 @@ fn checks(limits: &[Limit], instruction: &Instruction, declared: &InstructionSet
 fn check(limit: &Limit, instruction: &Instruction, declared: &InstructionSet) -> Option<Check> {
     let axes = limit.bounds.len();
     let check = |spans: Option<Vec<Span>>| Some(Check { limit: limit.clone(), spans });
-    if !declared.spaces().iter().any(|(space, _)| *space == limit.name) {
-        let start = operand(instruction, &limit.name)?.filter(|_| axes == 1);
-        return check(start.map(|start| alloc::vec![Span { axis: 0, start, extent: Size::One }]));
-    }
-    let Some(known) = declared.instruction(instruction.opcode) else { return check(None) };
     let types = |instruction: &Instruction| instruction.params.iter().map(|param| param.ty).collect::<Vec<Type>>();
-    if known.name != instruction.name || types(known) != types(instruction) {
+    let known = declared.instruction(instruction.opcode);
+    if known.is_some_and(|known| known.name != instruction.name || types(known) != types(instruction)) {
         return check(None);
     }
+    if !declared.spaces().iter().any(|(space, _)| *space == limit.name) {
+        // The names are those of the declaration: an executor is free in naming its own.
+        let start = operand(known.unwrap_or(instruction), &limit.name)?.filter(|_| axes == 1);
+        return check(start.map(|start| alloc::vec![Span { axis: 0, start, extent: Size::One }]));
+    }
+    let Some(known) = known else { return check(None) };
     let touch = known.touches.iter().find(|touch| touch.space == limit.name)?;
     if touch.axes.is_empty() || touch.axes.len() != axes {
         return check(None);
@@ -569,6 +575,10 @@ mod tests {
         assert!(!covered(&Instruction { name: "other".into(), ..read.clone() }));
         assert!(!covered(&instruction(&[("at", Type::I32)], vec![axis("at", Extent::One)])));
         assert!(!covered(&instruction(&[("at", Type::I64)], vec![axis("from", Extent::One)])), "no such operand");
+        let other_name = instruction(&[("offset", Type::I64)], vec![]);
+        let mut ranges = Ranges::default();
+        ranges.limit(&other_name, &set(&read), &[&[limit("at", "0..10")]]);
+        assert!(ranges.cover(&other_name, &[9], |_| None) && !ranges.cover(&other_name, &[10], |_| None));
     }
 
     #[test]

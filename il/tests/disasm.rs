@@ -526,6 +526,10 @@ fn every_instruction_survives() {
     let answer = func(&[], &[Type::I32], &[], answer.i64(1).put(Instr::Emit(1)).i32(1).ret());
     let op = |module: &Module| module.provides.as_ref().unwrap().ops[1];
     replaced(op(&objects()), answer, op, &mut found);
+    let forwards = code().put(Instr::Caller).i32(0).op(Op::I32Eq).put(Instr::If).put(Instr::Forward(UseId(0), 2)).end();
+    let cap = Instr::Cap(UseId(0), def::DEVICE);
+    let forwards = func(&[], &[Type::I32], &[], forwards.put(cap).put(Instr::ForwardTo(def::DEVICE, 2)));
+    replaced(op(&objects()), forwards, op, &mut found);
 
     let missing: Vec<&str> = TABLE.iter().map(|info| info.name).filter(|name| !found.contains(*name)).collect();
     assert!(missing.is_empty(), "no case for {missing:?}");

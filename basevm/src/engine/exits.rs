@@ -58,7 +58,8 @@ pub(super) fn serve(guest: &mut Guest, exit: Exit) -> Option<Served> {
         | Exit::Revoke
         | Exit::Run
         | Exit::RunSend
-        | Exit::Own => return None,
+        | Exit::Own
+        | Exit::Forward => return None,
     })
 }
 

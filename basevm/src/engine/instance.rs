@@ -160,7 +160,7 @@ impl Instance {
         on_body!(mut self, vm => vm.enter(func, words, attachments))
     }
 
-    /// Continues the innermost activation after `Yield`, `Room`, `Flush`, `Wait`, `Fail`, `Revoke` and `RunSend`;
+    /// Continues the innermost activation after `Yield`, `Room`, `Flush`, `Wait`, `Fail`, `Forward`, `Revoke` and `RunSend`;
     /// `value` is the sticky status after `Flush`, else 0.
     ///
     /// # Panics
@@ -265,7 +265,7 @@ impl Instance {
         on_body!(mut self, vm => vm.recycle(slot, packet))
     }
 
-    /// While stopped in `Call`, before its packet is taken: gives the last instruction its tag.
+    /// While stopped in `Call` or `Forward`, before its packet is taken: gives the last instruction its tag.
     pub fn set_tag(&mut self, tag: u32) {
         on_body!(mut self, vm => vm.set_tag(tag))
     }

@@ -279,6 +279,7 @@ impl Interpreted {
             Outcome::Wait => Step::Wait,
             Outcome::WaitForever => Step::WaitForever,
             Outcome::Fail(status) => Step::Fail(status),
+            Outcome::Forward { slot, opcode } => Step::Forward { slot, opcode },
             Outcome::OutOfFuel => Step::Yield,
             Outcome::Trap(report) => Step::Trap(Box::new(self.die(*report))),
         }

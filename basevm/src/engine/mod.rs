@@ -96,6 +96,14 @@ pub enum Step {
     WaitForever,
     /// Answer the request under way with this status, then resume with 0; the code returns from the `op`.
     Fail(u16),
+    /// Leave the answer of the request under way to the VM behind the slot: the open packet's last instruction takes the
+    /// request's place. Give it a tag ([`Instance::set_tag`]), then resume with 0; the code returns from the `op`.
+    Forward {
+        /// Index of the capability.
+        slot: usize,
+        /// The instruction.
+        opcode: u8,
+    },
     /// Make a capability of its own, with the rights of a definition. Go on with [`Instance::resume_capability`], or
     /// [`Instance::refuse`].
     Attenuate {

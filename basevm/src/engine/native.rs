@@ -35,6 +35,7 @@ enum Pending {
     Wait,
     WaitForever,
     Fail,
+    Forward { slot: usize, head: u64 },
     Attenuate,
     Revoke,
     Run { program: usize },
@@ -193,9 +194,8 @@ impl Native {
                 }
                 self.run(Go::Resume(0))
             }
-            Some(Pending::Yield | Pending::Wait | Pending::Fail | Pending::RunSend | Pending::Revoke) => {
-                self.run(Go::Resume(0))
-            }
+            Some(Pending::Yield | Pending::Wait | Pending::Fail | Pending::Forward { .. })
+            | Some(Pending::RunSend | Pending::Revoke) => self.run(Go::Resume(0)),
             Some(Pending::Flush) => self.run(Go::Resume(value)),
             Some(Pending::Call { .. } | Pending::Run { .. } | Pending::Own { .. } | Pending::WaitForever)
             | Some(Pending::Attenuate)
@@ -344,7 +344,7 @@ impl Native {
     /// See [`super::Instance::set_tag`].
     pub fn set_tag(&mut self, tag: u32) {
         let pending = self.activations.last().and_then(|activation| activation.pending);
-        if let Some(Pending::Call { slot, head, .. }) = pending
+        if let Some(Pending::Call { slot, head, .. } | Pending::Forward { slot, head }) = pending
             && let Some(old) = self.guest.slots.head(slot, head)
         {
             self.guest.slots.set_head(slot, head, Head { tag, ..old });
@@ -398,6 +398,10 @@ impl Native {
             Exit::Wait => (Pending::Wait, Step::Wait),
             Exit::WaitForever => (Pending::WaitForever, Step::WaitForever),
             Exit::Fail => (Pending::Fail, Step::Fail(failure(first))),
+            Exit::Forward => {
+                let opcode = self.guest.slots.head(slot, second).map_or(0, |head| head.opcode as u8);
+                (Pending::Forward { slot, head: second }, Step::Forward { slot, opcode })
+            }
             Exit::Attenuate => (Pending::Attenuate, Step::Attenuate { slot: (first >> 1) as usize, def }),
             Exit::Revoke => (Pending::Revoke, Step::Revoke { slot: (first >> 1) as usize }),
             Exit::Run => (Pending::Run { program: words }, Step::Run { slot, program: words, args: self.args(words)? }),
@@ -452,6 +456,17 @@ impl Native {
         sets.find_map(|set| set.instruction(opcode))
     }
 
+    /// What a capability is called: its `use`, or the set of one that was given.
+    fn slot_name(&self, slot: usize) -> String {
+        let module = self.program.module();
+        let given = || {
+            let (isas, _) = self.guest.slots.allowed(slot)?;
+            module.isas.get(isas.first()?.index()).map(|set| set.path())
+        };
+        let used = module.uses.get(slot).map(|used| used.name.clone()).or_else(given);
+        used.unwrap_or_else(|| "?".into())
+    }
+
     fn call(&self, slot: usize, head: u64) -> (Pending, Step) {
         let opcode = self.guest.slots.head(slot, head).map_or(0, |head| head.opcode as u8);
         (Pending::Call { slot, head, opcode }, Step::Call { slot, opcode })
@@ -460,21 +475,20 @@ impl Native {
     /// What failed, as it stands in the text.
     fn device_trap(&self, slot: u64, opcode: u64, status: u16) -> Trap {
         let module = self.program.module();
-        let named = |instruction: Option<&Instruction>| instruction.map_or("?".into(), |found| found.name.to_string());
-        let at = slot as usize;
-        let given = || {
-            let (isas, _) = self.guest.slots.allowed(at)?;
-            module.isas.get(isas.first()?.index()).map(|set| set.path())
-        };
-        let used = || module.uses.get(at).map(|used| used.name.clone()).or_else(given).unwrap_or("?".into());
+        let name = |instruction: Option<&Instruction>| instruction.map_or("?".into(), |found| found.name.to_string());
         let what = match opcode.checked_sub(RUN_OPCODE).map(|program| module.programs.get(program as usize)) {
             _ if slot == OWN_SLOT => {
                 let func = self.activations.last().map(|activation| activation.func);
                 let program = module.programs.iter().find(|program| Some(program.func) == func);
-                named(program.and_then(|program| own_instruction(module, program.isa.index(), opcode as u8)))
+                name(program.and_then(|program| own_instruction(module, program.isa.index(), opcode as u8)))
             }
-            Some(program) => format!("{}.run({})", used(), program.map_or("?", |program| &program.name)),
-            None => format!("{}.{}", used(), named(self.instruction(at, opcode as u8))),
+            Some(program) => {
+                format!("{}.run({})", self.slot_name(slot as usize), program.map_or("?", |program| &program.name))
+            }
+            None => {
+                let sent = self.instruction(slot as usize, opcode as u8);
+                format!("{}.{}", self.slot_name(slot as usize), name(sent))
+            }
         };
         let why = Status::from_code(status).map_or("unknown status", Status::describe);
         let message = format!("`{what}` failed with status {status}: {why}");

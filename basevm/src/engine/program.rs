@@ -252,7 +252,7 @@ impl Program {
     }
 
     /// The module, as verified.
-    pub(super) fn verified(&self) -> &VerifiedModule {
+    pub(crate) fn verified(&self) -> &VerifiedModule {
         &self.module
     }
 

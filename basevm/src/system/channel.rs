@@ -11,8 +11,10 @@ use alloc::vec::Vec;
 
 use il::isa::{Instruction, InstructionSet};
 use il::packet::{self, Head};
+use il::ranges::Ranges;
 use il::trap::Status;
 
+use super::forward::{Forwards, is_handed_on};
 use super::mask::Mask;
 use super::programs::Programs;
 use crate::attachment::Attachment;
@@ -23,6 +25,9 @@ use crate::service::VmId;
 pub const CREDITS: usize = 8;
 /// Requests that a receiver may hold unanswered, a channel; more are refused as busy.
 pub const MAX_UNANSWERED: usize = 64;
+
+/// Greatest tag of a request.
+const MAX_TAG: u32 = (1 << 30) - 1;
 
 /// Index into the system's table of channels.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -48,6 +53,8 @@ pub(crate) struct Open {
     /// What the sender wants in the reply; 0: no reply.
     pub tag: u32,
     pub opcode: u8,
+    /// The channel and tag as which it was handed on: whoever gets it there answers it.
+    pub went: Option<(ChannelId, u32)>,
 }
 
 #[derive(Debug)]
@@ -63,6 +70,8 @@ pub(crate) struct Channel {
     pub ops: Mask,
     /// Events that the sender handles and may get.
     pub events: Mask,
+    /// To what the instructions are limited, if to anything.
+    pub ranges: Option<Arc<Ranges>>,
     /// Why nothing can be sent any more.
     pub closed: Option<Status>,
     /// Packets in the receiver's inbox or being executed.
@@ -71,6 +80,10 @@ pub(crate) struct Channel {
     pub open: Vec<Open>,
     /// What the first failed streamed instruction said.
     pub sticky: Option<Status>,
+    /// Streamed requests that were handed on, and are under way elsewhere.
+    pub handed_on: usize,
+    /// What goes by this channel for others.
+    pub forwards: Option<Box<Forwards>>,
     /// What it knows of device programs, once one was sent.
     pub programs: Option<Box<Programs>>,
     next_serial: u32,
@@ -87,10 +100,13 @@ impl Channel {
             generation: 1,
             ops,
             events,
+            ranges: None,
             closed: None,
             queued: 0,
             open: Vec::new(),
             sticky: None,
+            handed_on: 0,
+            forwards: None,
             programs: None,
             next_serial: 1,
             next_tag: 1,
@@ -103,16 +119,16 @@ impl Channel {
         Channel { closed: Some(Status::PeerGone), ..Channel::new(gone, 0, gone, Mask::NONE, Mask::NONE) }
     }
 
-    /// A tag that no request under way has; never 0.
+    /// A tag that no request under way has: never 0, and below those of [`super::forward`].
     pub fn fresh_tag(&mut self) -> u32 {
         let tag = self.next_tag;
-        self.next_tag = self.next_tag.checked_add(1).unwrap_or(1);
+        self.next_tag = if tag < MAX_TAG { tag + 1 } else { 1 };
         tag
     }
 
     /// Takes a request for execution.
     pub fn begin(&mut self, head: Head) -> Open {
-        let open = Open { serial: self.next_serial, tag: head.tag, opcode: head.opcode as u8 };
+        let open = Open { serial: self.next_serial, tag: head.tag, opcode: head.opcode as u8, went: None };
         self.next_serial = self.next_serial.wrapping_add(1);
         self.open.push(open);
         open
@@ -126,13 +142,13 @@ impl Channel {
 
     /// Whether all that was sent has been executed.
     pub fn is_drained(&self) -> bool {
-        self.queued == 0 && self.open.is_empty()
+        self.queued == 0 && self.open.is_empty() && self.handed_on == 0
     }
 
     /// Whether all that was streamed has been executed. For an answer to a call of a VM that has
     /// ended nobody waits.
     pub fn is_executed(&self) -> bool {
-        self.queued == 0 && self.open.iter().all(|open| open.tag != 0)
+        self.queued == 0 && self.handed_on == 0 && self.open.iter().all(|open| open.tag != 0 && !is_handed_on(open.tag))
     }
 
     /// A streamed instruction failed; the first failure is kept.
@@ -142,7 +158,8 @@ impl Channel {
 
     /// Instructions that may be sent whatever their operands are.
     pub fn plain_ops(&self) -> Mask {
-        self.ops
+        let Some(ranges) = &self.ranges else { return self.ops };
+        (0..=u8::MAX).filter(|opcode| self.ops.has(*opcode) && !ranges.limits(*opcode)).collect()
     }
 
     /// The choke point for what concerns programs; what they do is admitted instruction by instruction.
@@ -154,7 +171,7 @@ impl Channel {
         }
     }
 
-    /// The one choke point for what arrives: generation, opcode, right, operands. Everything
+    /// The one choke point for what arrives: generation, opcode, right, operands, limits. Everything
     /// that it compares with is a table.
     pub fn admit<'e>(
         &self,
@@ -175,6 +192,10 @@ impl Channel {
             return Err(Status::NotPermitted);
         }
         packet::check(&instruction.params, words, attachments.len())?;
+        let bytes = |index: u32| Some(attachments.get(index as usize)?.as_ref()?.as_buf()?.len() as u64);
+        if self.ranges.as_ref().is_some_and(|ranges| !ranges.cover(instruction, words, bytes)) {
+            return Err(Status::OutOfRange);
+        }
         if self.open.len() >= MAX_UNANSWERED {
             return Err(Status::Busy);
         }

@@ -7,6 +7,7 @@ use il::packet::Head;
 use il::trap::Status;
 
 use super::channel::{CREDITS, ChannelId, Charge, Delivery, Executes, Link, Open, Work};
+use super::forward::is_handed_on;
 use super::vm::{Block, Body, Next};
 use super::{System, events, programs};
 use crate::engine::Packet;
@@ -51,7 +52,8 @@ impl System {
         let channel = self.channel(link.channel);
         if let Some(status) = channel.closed {
             channel.stick(status);
-            drop(self.take_packet(id, slot));
+            let packet = self.take_packet(id, slot);
+            self.drop_packet(link.channel, packet, status);
             return Submitted::Sent;
         }
         if channel.queued >= CREDITS && !force {
@@ -129,6 +131,7 @@ impl System {
             };
             let channel = self.channel(work.link.channel);
             if head.tag != 0
+                && !is_handed_on(head.tag)
                 && let Some(status) = channel.sticky.take()
             {
                 return Some(Arrived::Refused { head, status });
@@ -155,6 +158,19 @@ impl System {
     /// Answers a request: by its tag if the sender still waits for it; a streamed one's failure sticks.
     /// What nobody waits for is dropped, and the buffers in it are freed.
     pub(super) fn answer(&mut self, id: ChannelId, tag: u32, result: Result<Reply, Status>) {
+        if !is_handed_on(tag) {
+            return self.answer_sender(id, tag, result);
+        }
+        self.saw_answer(id, tag, &result);
+        if let Some((id, tag, result)) = self.follow_back(id, tag, result)
+            && !is_handed_on(tag)
+        {
+            self.answer_sender(id, tag, result);
+            self.check_drained(id);
+        }
+    }
+
+    fn answer_sender(&mut self, id: ChannelId, tag: u32, result: Result<Reply, Status>) {
         self.saw_answer(id, tag, &result);
         let channel = self.channel(id);
         let sender = channel.sender;

@@ -91,6 +91,12 @@ impl Entry {
         self.set.as_deref().unwrap_or_default()
     }
 
+    /// Whether this is its name, or its name and index.
+    pub fn is_called(&self, address: &str) -> bool {
+        let (name, index) = split(address);
+        name == self.name && index.is_none_or(|index| index == self.index)
+    }
+
     /// Whether an entry of a manifest's `sees` means this one.
     pub fn is_meant_by(&self, seen: &str) -> bool {
         let (name, index) = split(seen);
@@ -233,15 +239,6 @@ impl Directory {
         self.entries.iter()
     }
 
-    /// A VM that executes `set`: the one named `preferred` (or `preferred/index`), else the first.
-    pub fn lookup(&self, set: &str, preferred: &str) -> Option<&Entry> {
-        let fits = |entry: &&Entry| entry.set.as_deref() == Some(set);
-        let (name, index) = split(preferred);
-        let named = |entry: &&Entry| entry.name == name && index.is_none_or(|index| entry.index == index);
-        let mut candidates = self.entries.iter().filter(fits);
-        candidates.clone().find(named).or_else(|| candidates.next())
-    }
-
     /// VMs that execute a set of this name in another version, or that have this name: for hints.
     pub fn similar(&self, set: &str, name: &str) -> Option<&Entry> {
         let path = |set: &str| set.split('@').next().unwrap_or_default().to_string();
@@ -278,14 +275,16 @@ mod tests {
         assert_eq!(directory.announce(VmId(1), "echo", set(), Vec::new()), 0);
         assert_eq!(directory.announce(VmId(2), "echo", set(), Vec::new()), 1);
         assert_eq!(directory.announce(VmId(3), "parrot", set(), Vec::new()), 0);
-        let found = |directory: &Directory, name| directory.lookup("demo.echo@1", name).map(|entry| entry.vm.0);
+        let found = |directory: &Directory, name: &str| {
+            directory.entries().find(|entry| entry.is_called(name)).map(|entry| entry.vm.0)
+        };
         assert_eq!(found(&directory, "parrot"), Some(3));
         assert_eq!(found(&directory, "echo/1"), Some(2));
-        assert_eq!(found(&directory, "nobody"), Some(1));
+        assert_eq!(found(&directory, "echo"), Some(1));
+        assert_eq!(found(&directory, "nobody"), None);
         directory.withdraw(VmId(1));
-        assert_eq!(found(&directory, "nobody"), Some(2));
+        assert_eq!(found(&directory, "echo"), Some(2));
         assert_eq!(directory.announce(VmId(4), "echo", set(), Vec::new()), 0);
-        assert!(directory.lookup("demo.echo@2", "echo").is_none());
         assert!(directory.similar("demo.echo@2", "x").is_some());
     }
 

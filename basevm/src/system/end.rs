@@ -114,22 +114,33 @@ impl System {
         let channel = self.channel(id);
         channel.closed = Some(status);
         channel.queued = 0;
-        channel.open = Vec::new();
+        // What was handed on is still answered, by others.
+        channel.open.retain(|open| open.went.is_some());
         channel.events = Mask::NONE;
         let (sender, slot) = (channel.sender, channel.slot as usize);
         if let Some(il) = self.vm(sender).il() {
             il.instance.close_slot(slot);
         }
         self.saw_close(id, status);
+        self.fail_forwards(id, status);
         let _ = self.release_sender(id, status);
     }
 
-    /// Ends a sender's wait on a channel with this status. Whether it learns of the status by that.
+    /// Ends a sender's wait on a channel with this status, but for what others will answer. Whether it learns of the
+    /// status by that.
     pub(super) fn release_sender(&mut self, id: ChannelId, status: Status) -> bool {
         self.end_programs(id);
-        let sender = self.channel(id).sender;
+        let channel = self.channel(id);
+        let sender = channel.sender;
+        let handed_on: Vec<u32> = match channel.closed {
+            Some(_) => channel.open.iter().filter(|open| open.went.is_some()).map(|open| open.tag).collect(),
+            None => Vec::new(),
+        };
         match &mut self.vm(sender).body {
-            Body::External(external) => external.fail_all(id, status) > 0,
+            Body::External(external) => external.fail_all(id, &handed_on, status) > 0,
+            Body::Il(il) if matches!(il.next, Next::Blocked(Block::Reply { tag, .. }) if handed_on.contains(&tag)) => {
+                false
+            }
             Body::Il(il) if matches!(&il.next, Next::Blocked(block) if block.channel() == id) => {
                 let (next, told) = match core::mem::replace(&mut il.next, Next::Running) {
                     Next::Blocked(Block::Credit { step, .. }) => (Next::Retry(step), false),

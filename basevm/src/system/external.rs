@@ -84,9 +84,10 @@ impl External {
         self.push(Incoming::Reply { slot, tag, result });
     }
 
-    /// All requests of a channel fail; how many there were.
-    pub fn fail_all(&mut self, channel: ChannelId, status: Status) -> usize {
-        let failed: Vec<_> = self.waiting.extract_if(.., |(c, _, _)| *c == channel).collect();
+    /// All requests of a channel fail, but those of these tags; how many there were.
+    pub fn fail_all(&mut self, channel: ChannelId, but: &[u32], status: Status) -> usize {
+        let fails = |(on, _, tag): &mut (ChannelId, usize, u32)| *on == channel && !but.contains(tag);
+        let failed: Vec<_> = self.waiting.extract_if(.., fails).collect();
         let count = failed.len();
         for (_, slot, tag) in failed {
             self.push(Incoming::Reply { slot, tag, result: Err(status) });
@@ -115,6 +116,7 @@ impl System {
     pub fn add_external(&mut self, options: ExternalOptions) -> Result<VmId, Refused> {
         let ExternalOptions { vm, wants, silent } = options;
         let account = Account::new(vm.memory_bytes);
+        self.layers.add(&vm);
         let external = External { wants, silent, ..External::default() };
         let id = self.insert(Vm::new(vm, account, Body::External(external)))?;
         self.introduce_external(id)?;

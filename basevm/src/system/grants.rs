@@ -1,12 +1,16 @@
 //! Who may send what: the policy for one VM, by default empty.
 //!
 //! A grant names a target, which is a VM's name (`disk`) or a set's path (`cascade.disk@1`), and either
-//! everything that the target executes or a list of its instructions and events.
+//! everything that the target executes or a list of its instructions and events. Limits narrow it to a part of
+//! the target's spaces and to ranges of operands. Of several grants on one target each allows what it allows.
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+
+use il::isa::{Instruction, InstructionSet};
+use il::ranges::{Limit, Ranges};
 
 /// What one VM may be given. Everything that is not granted is denied.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -22,6 +26,17 @@ struct Grant {
     target: String,
     /// `None`: everything.
     only: Option<Vec<String>>,
+    limits: Vec<Limit>,
+}
+
+impl Grant {
+    fn names(&self, vm: &str, set: &str) -> bool {
+        self.target == vm || self.target == set
+    }
+
+    fn covers(&self, item: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.iter().any(|name| name == item))
+    }
 }
 
 /// Why a text is not a grant.
@@ -30,7 +45,11 @@ pub struct BadGrant(String);
 
 impl fmt::Display for BadGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is not a grant: write TARGET or TARGET=INSTRUCTION,INSTRUCTION, e.g. disk=read,write", self.0)
+        write!(
+            f,
+            "`{}` is not a grant: write TARGET or TARGET=INSTRUCTION,LIMIT:RANGE, e.g. disk=read,sectors:0..4096",
+            self.0
+        )
     }
 }
 
@@ -50,31 +69,46 @@ impl Grants {
     /// Also everything that `target` executes.
     #[must_use]
     pub fn allow(mut self, target: &str) -> Grants {
-        self.list.push(Grant { target: target.to_string(), only: None });
+        self.list.push(Grant { target: target.to_string(), only: None, limits: Vec::new() });
+        self
+    }
+
+    /// Also these instructions and events of `target` (all if `None`), as far as they keep to the limits.
+    #[must_use]
+    pub fn allow_limited(mut self, target: &str, only: Option<&[&str]>, limits: Vec<Limit>) -> Grants {
+        let only = only.map(|names| names.iter().map(ToString::to_string).collect());
+        self.list.push(Grant { target: target.to_string(), only, limits });
         self
     }
 
     /// Also these instructions and events of `target`.
     #[must_use]
-    pub fn allow_only(mut self, target: &str, names: &[&str]) -> Grants {
-        let only = Some(names.iter().map(ToString::to_string).collect());
-        self.list.push(Grant { target: target.to_string(), only });
-        self
+    pub fn allow_only(self, target: &str, names: &[&str]) -> Grants {
+        self.allow_limited(target, Some(names), Vec::new())
     }
 
-    /// Also what `text` says: `disk`, or `disk=read,write`.
+    /// Also what `text` says: `disk`, `disk=read,write`, `disk=read,sectors:0..4096` or `disk=sectors:0..4096`.
     ///
     /// # Errors
     /// If the text has another form.
     pub fn allow_text(self, text: &str) -> Result<Grants, BadGrant> {
-        let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c == '=');
-        match text.split_once('=') {
-            None if plain(text) => Ok(self.allow(text)),
-            Some((target, names)) if plain(target) && names.split(',').all(plain) => {
-                Ok(self.allow_only(target, &names.split(',').collect::<Vec<_>>()))
-            }
-            _ => Err(BadGrant(text.to_string())),
+        let bad = || BadGrant(text.to_string());
+        let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || "=:".contains(c));
+        let (target, parts) = text.split_once('=').map_or((text, None), |(target, parts)| (target, Some(parts)));
+        if !plain(target) {
+            return Err(bad());
         }
+        let (mut names, mut limits) = (Vec::new(), Vec::new());
+        for part in parts.into_iter().flat_map(|parts| parts.split(',')) {
+            match part.split_once(':') {
+                None if plain(part) => names.push(part),
+                Some((name, bounds)) if plain(name) => {
+                    limits.push(Limit::parse(name, bounds).map_err(|why| BadGrant(alloc::format!("{text}: {why}")))?);
+                }
+                _ => return Err(bad()),
+            }
+        }
+        Ok(self.allow_limited(target, (!names.is_empty()).then_some(&names), limits))
     }
 
     /// As much of it as `bound` has too.
@@ -86,16 +120,36 @@ impl Grants {
 
     /// Whether anything of a VM that executes set `set` is granted.
     pub(crate) fn name(&self, vm: &str, set: &str) -> bool {
-        let names = |grant: &Grant| grant.target == vm || grant.target == set;
-        (self.all || self.list.iter().any(names)) && self.bound.as_ref().is_none_or(|bound| bound.name(vm, set))
+        let here = self.all || self.list.iter().any(|grant| grant.names(vm, set));
+        here && self.bound.as_ref().is_none_or(|bound| bound.name(vm, set))
     }
 
     /// Whether `item`, an instruction or event of set `set` executed by VM `vm`, is granted.
     pub(crate) fn permits(&self, vm: &str, set: &str, item: &str) -> bool {
-        let names = |grant: &Grant| grant.target == vm || grant.target == set;
-        let covers = |grant: &Grant| grant.only.as_ref().is_none_or(|only| only.iter().any(|name| name == item));
-        let here = self.all || self.list.iter().any(|grant| names(grant) && covers(grant));
+        let here = self.all || self.list.iter().any(|grant| grant.names(vm, set) && grant.covers(item));
         here && self.bound.as_ref().is_none_or(|bound| bound.permits(vm, set, item))
+    }
+
+    /// Adds to `ranges` what is granted of an instruction of set `set` executed by VM `vm`; `declared` says what
+    /// instructions touch.
+    pub(crate) fn limit(
+        &self,
+        vm: &str,
+        set: &str,
+        instruction: &Instruction,
+        declared: &InstructionSet,
+        ranges: &mut Ranges,
+    ) {
+        if !self.all {
+            let granted = self.list.iter().filter(|grant| grant.names(vm, set) && grant.covers(&instruction.name));
+            let limits: Vec<&[Limit]> = granted.map(|grant| grant.limits.as_slice()).collect();
+            if !limits.is_empty() {
+                ranges.limit(instruction, declared, &limits);
+            }
+        }
+        if let Some(bound) = &self.bound {
+            bound.limit(vm, set, instruction, declared, ranges);
+        }
     }
 }
 
@@ -124,7 +178,15 @@ mod tests {
         }
         // A VM is not granted because its set's name ends like another VM's.
         assert!(!Grants::none().allow("disk").permits("boot-disk", "cascade.disk@1", "read"));
-        for bad in ["", "=", "disk=", "disk=read,", "a b", "disk=a=b"] {
+        for text in ["disk=sectors:0..8", "disk=read,sectors:0..8", "disk=within:4x4,write,sectors:0..8"] {
+            assert!(Grants::none().allow_text(text).is_ok(), "{text}");
+        }
+        let limited = Grants::none().allow_text("disk=read,sectors:0..8").unwrap();
+        assert!(limited.permits("disk", "x", "read") && !limited.permits("disk", "x", "write"));
+        assert!(Grants::none().allow_text("disk=sectors:0..8").unwrap().permits("disk", "x", "write"));
+        for bad in
+            ["", "=", "disk=", "disk=read,", "a b", "disk=a=b", "disk=read,:0..1", "disk=s:", "disk=s:5", "a:0..1"]
+        {
             assert!(Grants::none().allow_text(bad).is_err(), "{bad}");
         }
     }

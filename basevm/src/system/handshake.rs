@@ -13,6 +13,7 @@ use core::fmt;
 
 use il::isa::{EVENT_BASE, InstructionSet};
 use il::packet::{self, Builder, MAX_WORDS, Value};
+use il::ranges::{Finding, Ranges};
 use il::shape::Shapes;
 use il::trap::Status;
 
@@ -75,6 +76,20 @@ pub enum Refusal {
         /// Who executes them: the VM to be named in a grant.
         provider: String,
     },
+    /// The VM that stands on the one that it wants is not there, or does not execute the set.
+    NoLayer {
+        /// The VM that should stand there.
+        layer: String,
+        /// The VM that is wanted.
+        on: String,
+        /// The set.
+        set: String,
+    },
+    /// Its module has instructions whose constant operands lie outside of the limits of what it is granted.
+    OutsideLimits {
+        /// Which, where, and what is granted.
+        findings: Vec<Finding>,
+    },
     /// The VM that executes the set does not have this instruction or event.
     NoSuchItem {
         /// The set.
@@ -117,19 +132,30 @@ impl fmt::Display for Refusal {
             Refusal::Load(error) => write!(f, "{error}"),
             Refusal::Protocol { step, status } => write!(f, "step `{step}` of its handshake failed: {status}"),
             Refusal::NoProvider { name, set, similar } => {
-                write!(f, "no VM executes {set}, which it wants as `{name}`; plug one in with --plug {name}=FILE")?;
+                write!(f, "no VM executes {set}, which it wants as `{name}`; plug one in with --plug {name}=FILE, ")?;
+                write!(f, "or write [vm.{name}] module = \"FILE\" in system.toml and grant it")?;
                 similar.as_ref().map_or(Ok(()), |vm| write!(f, " (there is {vm})"))
             }
             Refusal::NotGranted { set, items, provider } => {
                 let list = items.join(",");
+                let (named, quoted) = (items.join(", "), items.join("\", \""));
+                write!(f, "it needs {set} {named}; grant it with --grant {provider}={list} ")?;
+                write!(f, "or in system.toml, among its grants: {provider} = [\"{quoted}\"]")
+            }
+            Refusal::NoLayer { layer, on, set } => {
                 write!(
                     f,
-                    "it needs {set} {}; grant it with --grant {provider}={list} or in system.toml",
-                    items.join(", ")
+                    "VM '{layer}', which stands on `{on}`, is not there or does not execute {set}: let its module have `provides {set}`, or take `on = \"{on}\"` out of system.toml"
                 )
             }
+            Refusal::OutsideLimits { findings } => {
+                f.write_str("some of its instructions lie outside of what it is granted:\n")?;
+                findings.iter().try_for_each(|finding| writeln!(f, "  {finding}"))?;
+                f.write_str("  grant more by --grant or in system.toml, or keep to the limits")
+            }
             Refusal::NoSuchItem { set, item, provider } => {
-                write!(f, "it needs `{item}` of {set}, which VM '{provider}' does not have")
+                write!(f, "it needs `{item}` of {set}, which VM '{provider}' does not have; ")?;
+                f.write_str("name a VM that has it in `use`, or give that VM another `module` in system.toml")
             }
             Refusal::OtherSignature { set, item, provider } => {
                 write!(
@@ -151,6 +177,7 @@ struct Plan {
     provider: VmId,
     ops: Mask,
     events: Mask,
+    ranges: Option<Arc<Ranges>>,
 }
 
 // The agent's side.
@@ -371,32 +398,38 @@ impl System {
         let vm = self.vm_ref(id);
         let plan = |want: &Want| {
             let set = want.set.clone();
-            let Some(entry) = self.directory.lookup(&set, &want.name) else {
+            let Some(meant) = self.meant(id, &set, &want.name) else {
                 let similar = self.directory.similar(&set, &want.name);
                 let similar = similar.map(|entry| {
                     format!("{}/{}: {}", entry.name, entry.index, entry.set.as_deref().unwrap_or("no set"))
                 });
                 return Err(Refusal::NoProvider { name: want.name.clone(), set, similar });
             };
+            let entry = self.stand_in(id, meant)?;
             compare(want, entry)?;
-            let denied = |item: &&Item| !vm.options.grants.permits(&entry.name, &set, &item.name);
+            let denied = |item: &&Item| !vm.options.grants.permits(&meant.name, &set, &item.name);
             let items: Vec<String> = want.items.iter().filter(denied).map(|item| item.name.clone()).collect();
             if !items.is_empty() {
-                return Err(Refusal::NotGranted { set, items, provider: entry.name.clone() });
+                return Err(Refusal::NotGranted { set, items, provider: meant.name.clone() });
             }
             let numbers = want.items.iter().map(|item| item.number);
-            let ops = numbers.clone().filter_map(|number| u8::try_from(number).ok()).collect();
+            let ops: Mask = numbers.clone().filter_map(|number| u8::try_from(number).ok()).collect();
             let events = numbers.filter_map(|number| u8::try_from(number.checked_sub(EVENT_BASE)?).ok()).collect();
-            Ok(Plan { name: want.name.clone(), provider: entry.vm, ops, events })
+            let ranges = self.limits(id, meant, entry.vm, ops);
+            Ok(Plan { name: want.name.clone(), provider: entry.vm, ops, events, ranges })
         };
-        vm.session.wants.iter().map(plan).collect()
+        let plans = vm.session.wants.iter().map(plan).collect::<Result<Vec<Plan>, Refusal>>()?;
+        let limits: Vec<Option<Arc<Ranges>>> = plans.iter().map(|plan| plan.ranges.clone()).collect();
+        self.check_constants(id, &limits)?;
+        Ok(plans)
     }
 
     /// Makes the channels of a plan; returns the `granted` packet that tells the VM.
     fn grant(&mut self, id: VmId, plans: Vec<Plan>) -> Vec<u64> {
         let mut builder = Builder::default();
         for (slot, plan) in plans.into_iter().enumerate() {
-            let channel = Channel::new(id, slot as u32, plan.provider, plan.ops, plan.events);
+            let mut channel = Channel::new(id, slot as u32, plan.provider, plan.ops, plan.events);
+            channel.ranges = plan.ranges;
             let generation = channel.generation;
             let channel = self.add_channel(channel);
             let provider = self.vm_ref(plan.provider);

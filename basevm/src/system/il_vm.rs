@@ -67,6 +67,7 @@ impl System {
             Step::Wait => self.wait(id, step, false),
             Step::WaitForever => self.wait(id, step, true),
             Step::Fail(status) => self.fail(id, status),
+            Step::Forward { slot, opcode } => self.forward(id, slot, opcode),
             Step::Attenuate { .. } | Step::Revoke { .. } => self.refuse_step(id),
             Step::Run { slot, program, args } => self.send_program(id, slot, program, args, true),
             Step::RunSend { slot, program, args } => self.send_program(id, slot, program, args, false),
@@ -112,7 +113,8 @@ impl System {
         if let Some(cycle) = self.cycle(id, receiver) {
             self.log(format_args!("deadlock: {cycle}: what was sent is dropped"));
             let slot = self.channel_ref(channel).slot as usize;
-            drop(self.take_packet(id, slot));
+            let packet = self.take_packet(id, slot);
+            self.drop_packet(channel, packet, Status::Deadlock);
             self.channel(channel).stick(Status::Deadlock);
             self.set_next(id, Next::Retry(step));
             self.hand_off(id);
@@ -213,6 +215,13 @@ impl System {
     /// Fails a call that is not sent. Streamed instructions before it in the open packet are: only
     /// the last one is cut off.
     fn fail_call(&mut self, id: VmId, slot: usize, status: Status) {
+        self.cut_off(id, slot);
+        self.set_next(id, Next::ResumeCall(Err(status)));
+        self.hand_off(id);
+    }
+
+    /// Takes the last instruction out of an open packet, and sends what came before it.
+    pub(super) fn cut_off(&mut self, id: VmId, slot: usize) {
         let link = self.vm_ref(id).link(slot);
         let mut packet = self.take_packet(id, slot);
         packet.words.truncate(last_instruction(&packet.words));
@@ -222,8 +231,6 @@ impl System {
         {
             self.channel(link.channel).stick(status);
         }
-        self.set_next(id, Next::ResumeCall(Err(status)));
-        self.hand_off(id);
     }
 
     fn flush(&mut self, id: VmId, slot: usize) {
@@ -356,23 +363,6 @@ impl System {
         }
         self.last_ran = Some(id);
         self.act(id, step);
-    }
-
-    /// The chain of waiting VMs, if `caller` waiting for `callee` would close it.
-    pub(super) fn cycle(&self, caller: VmId, callee: VmId) -> Option<String> {
-        let waits_for = |at: VmId| Some(self.channel_ref(self.vm_ref(at).block()?.channel()).receiver);
-        let chain = || core::iter::successors(Some(callee), |at| waits_for(*at)).take(self.vms.len());
-        if !chain().any(|at| at == caller) {
-            return None;
-        }
-        let mut text = self.vm_ref(caller).address();
-        for at in chain() {
-            text = format!("{text} -> {}", self.vm_ref(at).address());
-            if at == caller {
-                break;
-            }
-        }
-        Some(text)
     }
 }
 

@@ -9,6 +9,7 @@
 //!
 //! One core runs it: nothing here locks. Calls nest by hand-off in the run loop, never on a stack.
 
+mod authority;
 mod base;
 mod bridge;
 mod builtin;
@@ -19,6 +20,7 @@ mod directory;
 mod end;
 mod events;
 mod external;
+mod forward;
 mod grants;
 mod handshake;
 mod il_vm;
@@ -62,6 +64,7 @@ pub use report::{VmInfo, VmKind};
 pub use supervise::{Factory, Injection};
 pub use vm::Fate;
 
+use authority::Layers;
 use channel::{Channel, ChannelId, Executes};
 use directory::Directory;
 use schedule::Timer;
@@ -258,6 +261,9 @@ pub struct System {
     /// VMs written in Rust, which wakers may wake.
     services: Vec<VmId>,
     directory: Directory,
+    layers: Layers,
+    /// Sets whose declarations say what instructions touch.
+    declared: &'static [&'static il::isa::InstructionSet],
     /// The VM `directory`, which raises its events.
     directory_vm: Option<VmId>,
     /// VMs that are being spawned.
@@ -308,6 +314,8 @@ impl System {
             ended: VecDeque::new(),
             services: Vec::new(),
             directory: Directory::default(),
+            layers: Layers::default(),
+            declared: &[],
             directory_vm: None,
             spawns: VecDeque::new(),
             injects: false,
@@ -364,6 +372,7 @@ impl System {
         let hello = service.hello();
         let name = if options.name.is_empty() { hello.name.clone() } else { options.name.clone() };
         let options = VmOptions { name, ..options };
+        self.layers.add(&options);
         let account = Account::new(options.memory_bytes);
         self.trace(format_args!("start {}: Rust, {} bytes at most", options.name, options.memory_bytes));
         let mut vm = Vm::new(options, account, Body::Gone);
@@ -393,6 +402,7 @@ impl System {
         let own = module.provides.as_ref().and_then(|provides| provides.name.as_ref()).unwrap_or(&module.name);
         let name = if options.name.is_empty() { own.clone() } else { options.name.clone() };
         let options = VmOptions { name, ..options };
+        self.layers.add(&options);
         self.trace(format_args!(
             "start {}: IL, {} functions, {} bytes at most",
             options.name,

@@ -264,9 +264,10 @@ impl System {
         arena: arena::ArenaId,
         contained: Option<Contained>,
     ) -> Result<(), Refused> {
-        let (provides, grid) = (service.hello().provides, service.grid_instructions());
+        let provides = service.hello().provides;
         let waker = Waker::new(self.platform.waker());
         let holder = contained.map(|_| Holder::new());
+        let grid = service.grid_instructions();
         let body =
             RustVm { service: Some(service), waker, grid, arena, contained, holder, wake_at: None, pending: false };
         self.vm(id).body = Body::Rust(body);

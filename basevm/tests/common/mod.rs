@@ -1,6 +1,8 @@
 //! What the system's tests share: a platform that keeps its log, and VMs written in Rust.
 #![allow(dead_code)] // each test crate uses a part
 
+pub mod lab;
+
 #[path = "../../../bootstrapper/cascade/src/platform/mod.rs"]
 #[allow(dead_code)]
 mod platform;

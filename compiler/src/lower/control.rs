@@ -415,6 +415,12 @@ impl Lowering<'_, '_> {
         let status = self.pop()?;
         let status = self.word(status.value, status.ty);
         self.exit(Exit::Fail, &[status]);
+        self.leave_op();
+        Ok(())
+    }
+
+    /// Returns from an `op` whose results nobody looks at.
+    pub(super) fn leave_op(&mut self) {
         let mut values = Vec::new();
         for ty in &self.func.sig.results {
             values.push(match ty {
@@ -424,7 +430,6 @@ impl Lowering<'_, '_> {
             });
         }
         self.leave(&values);
-        Ok(())
     }
 
     pub(super) fn fall_off_the_end(&mut self) -> Result {

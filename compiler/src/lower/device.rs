@@ -118,6 +118,29 @@ impl<'m> Lowering<'m, '_> {
         Ok(self.results_after(status, results.iter().map(|field| field.ty)))
     }
 
+    /// Sends an instruction in the place of the request under way, and returns from the `op`.
+    pub(super) fn forward(&mut self, target: UseId, opcode: u8) -> Result {
+        let instruction = self.instruction(target, opcode)?;
+        let operands = self.pop_operands(&instruction.params)?;
+        let slot = self.word_const(u64::from(target.0));
+        self.forward_on(slot, opcode, operands)
+    }
+
+    /// The same through a capability, which lies below the operands.
+    pub(super) fn forward_to(&mut self, ty: TypeId, opcode: u8) -> Result {
+        let instruction = self.instruction_of(ty, opcode)?;
+        let operands = self.pop_operands(&instruction.params)?;
+        let slot = self.pop_slot()?;
+        self.forward_on(slot, opcode, operands)
+    }
+
+    fn forward_on(&mut self, slot: Value, opcode: u8, operands: Vec<Operand>) -> Result {
+        let head = self.emit(slot, u16::from(opcode), operands)?;
+        self.exit(Exit::Forward, &[slot, head]);
+        self.leave_op();
+        Ok(())
+    }
+
     pub(super) fn emit_event(&mut self, number: u8) -> Result {
         let provided = self.module.provides.as_ref().and_then(|p| self.module.isas.get(p.isa.index()));
         let event =

@@ -397,6 +397,8 @@ impl<'m, 'b> Lowering<'m, 'b> {
             Instr::FlushCap => self.flush_capability()?,
             Instr::Revoke => self.revoke()?,
             Instr::Fail => self.fail()?,
+            Instr::Forward(target, opcode) => self.forward(target, opcode)?,
+            Instr::ForwardTo(ty, opcode) => self.forward_to(ty, opcode)?,
             Instr::Return => self.return_results()?,
             Instr::ReturnCall(func) => self.return_call(func)?,
             Instr::ReturnCallRef(ty) => self.return_call_reference(ty)?,

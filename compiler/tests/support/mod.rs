@@ -99,6 +99,8 @@ pub struct Vm {
     pub yields: u32,
     pub waits: u32,
     pub failed_with: Option<u64>,
+    /// The slot by which the request was handed on.
+    pub forwarded: Option<usize>,
     pub flush_status: u64,
     /// Bytes of one object above which an allocation traps.
     pub quota: u64,
@@ -157,6 +159,7 @@ impl Vm {
             yields: 0,
             waits: 0,
             failed_with: None,
+            forwarded: None,
             flush_status: 0,
             quota: 1 << 22,
             frames: Vec::new(),
@@ -611,6 +614,11 @@ impl Vm {
             }
             Exit::Revoke => {
                 self.revoked.push(args[0] >> 1);
+                0
+            }
+            Exit::Forward => {
+                self.forwarded = Some(args[0] as usize);
+                self.submit(args[0] as usize, self.packet_words);
                 0
             }
             Exit::Run | Exit::RunSend | Exit::Own => {

@@ -46,6 +46,8 @@ pub(crate) enum Deliver<'m> {
     SetStatus(Dests<'m>),
     /// Nothing comes back.
     None,
+    /// To the VM whose request it takes the place of.
+    Caller,
 }
 
 impl Deliver<'_> {
@@ -54,7 +56,7 @@ impl Deliver<'_> {
             Deliver::Push | Deliver::Set(_) => false,
             Deliver::PushStatus | Deliver::SetStatus(_) => true,
             // What is not waited for fails later, if at all: it sticks to the channel.
-            Deliver::None => true,
+            Deliver::None | Deliver::Caller => true,
         }
     }
 }
@@ -67,6 +69,8 @@ pub(crate) struct Sending<'m> {
     operands: Vec<Value>,
     /// For one that waits.
     answer: Option<Answer<'m>>,
+    /// Whether it takes the place of the request under way.
+    forwards: bool,
 }
 
 /// What is expected back.
@@ -118,6 +122,12 @@ pub(crate) enum Stop<'m> {
     Wait,
     WaitForever,
     Fail(u16),
+    /// The request's head is word `head` of the open packet.
+    Forward {
+        slot: usize,
+        opcode: u8,
+        head: usize,
+    },
     OutOfFuel,
 }
 
@@ -174,7 +184,8 @@ impl<'m> Machine<'m> {
             results: types(results),
             to,
         });
-        self.pack(Sending { slot, opcode: u16::from(instruction.opcode), operands, answer })
+        let forwards = matches!(to, Deliver::Caller);
+        self.pack(Sending { slot, opcode: u16::from(instruction.opcode), operands, answer, forwards })
     }
 
     pub(crate) fn emit(&mut self, number: u8) -> Stopped<'m> {
@@ -183,7 +194,7 @@ impl<'m> Machine<'m> {
         let event = set.and_then(|set| set.event(number)).ok_or_else(|| Trap::broken("an event"))?;
         let operands = self.pop_values(event.params.len())?;
         let (slot, opcode) = (module.uses.len(), EVENT_BASE + u16::from(number));
-        self.pack(Sending { slot, opcode, operands, answer: None })
+        self.pack(Sending { slot, opcode, operands, answer: None, forwards: false })
     }
 
     /// An instruction of the set on which the program under way runs.
@@ -249,7 +260,7 @@ impl<'m> Machine<'m> {
     }
 
     fn append(&mut self, sending: Sending<'m>) -> Stopped<'m> {
-        let Sending { slot: index, opcode, operands, answer } = sending;
+        let Sending { slot: index, opcode, operands, answer, forwards } = sending;
         let slot = self.slots.get_mut(index).ok_or_else(|| Trap::broken("a capability"))?;
         let head = slot.words.len();
         let mut builder = Builder::default();
@@ -275,6 +286,9 @@ impl<'m> Machine<'m> {
         }
         builder.end().map_err(|_| Trap::broken("an instruction that fits"))?;
         slot.words.extend(builder.words);
+        if forwards {
+            return Ok(Some(Stop::Forward { slot: index, opcode: opcode as u8, head }));
+        }
         Ok(answer.map(|answer| Stop::Call { slot: index, opcode: opcode as u8, head, answer }))
     }
 
@@ -388,7 +402,7 @@ impl<'m> Machine<'m> {
             }
             Stop::Flush { .. } | Stop::Wait | Stop::OutOfFuel => Ok(None),
             Stop::Run { ref answer, .. } if answer.is_nothing() => Ok(None),
-            Stop::Fail(_) => self.leave_failed(),
+            Stop::Fail(_) | Stop::Forward { .. } => self.leave_op(),
             Stop::Call { .. } | Stop::Own { .. } | Stop::Run { .. } | Stop::WaitForever | Stop::Done => {
                 activation.stop = Some(stop);
                 return None;
@@ -397,8 +411,8 @@ impl<'m> Machine<'m> {
         Some(self.go_on(next))
     }
 
-    /// After `fail`: the results that the `op` returns are not looked at.
-    fn leave_failed(&mut self) -> Stopped<'m> {
+    /// After `fail` or `forward`: the results that the `op` returns are not looked at.
+    fn leave_op(&mut self) -> Stopped<'m> {
         let func = FuncId(self.frame()?.code as u32);
         let results = self.module.sig(func).map_or(&[][..], |sig| &sig.results);
         for ty in results {
@@ -486,6 +500,7 @@ impl<'m> Machine<'m> {
             Stop::Wait => Outcome::Wait,
             Stop::WaitForever => Outcome::WaitForever,
             Stop::Fail(status) => Outcome::Fail(*status),
+            Stop::Forward { slot, opcode, .. } => Outcome::Forward { slot: *slot, opcode: *opcode },
             Stop::OutOfFuel => Outcome::OutOfFuel,
         };
         activation.stop = Some(stop);
@@ -535,9 +550,9 @@ impl<'m> Machine<'m> {
         Packet { words, attachments: attachments.collect() }
     }
 
-    /// While stopped in `Call`, before its packet is taken: gives the last instruction its tag.
+    /// While stopped in `Call` or `Forward`, before its packet is taken: gives the last instruction its tag.
     pub fn set_tag(&mut self, tag: u32) {
-        let Some(Stop::Call { slot, head, .. }) =
+        let Some(Stop::Call { slot, head, .. } | Stop::Forward { slot, head, .. }) =
             self.activations.last().and_then(|activation| activation.stop.clone())
         else {
             return;

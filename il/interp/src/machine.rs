@@ -295,7 +295,7 @@ impl<'m> Machine<'m> {
             (Deliver::Push, [result]) => self.stack.push(*result),
             (Deliver::Push, _) => return Err(Trap::broken("an instruction of one result")),
             (Deliver::Set(dests), results) => self.assign(dests, results)?,
-            (Deliver::None, _) => {}
+            (Deliver::None | Deliver::Caller, _) => {}
             (Deliver::PushStatus, _) => self.stack.push(Value::I32(i32::from(status))),
             (Deliver::SetStatus(dests), results) => {
                 let mut values = vec![Value::I32(i32::from(status))];

@@ -145,6 +145,14 @@ pub enum Outcome {
     WaitForever,
     /// Answer the request under way with this status, then resume with 0: the code returns from the `op`.
     Fail(u16),
+    /// The open packet's last instruction takes the place of the request under way, which whoever executes it answers.
+    /// Resume with 0: the code returns from the `op`.
+    Forward {
+        /// Index of the capability.
+        slot: usize,
+        /// The instruction.
+        opcode: u8,
+    },
     /// The fuel is used up. [`crate::Machine::refuel`], then resume with 0.
     OutOfFuel,
     /// The machine is dead.

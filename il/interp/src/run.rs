@@ -145,6 +145,8 @@ impl<'m> Machine<'m> {
             Instr::RunSend(target, program) => return self.run_program(target, program, Deliver::None),
             Instr::Emit(number) => return self.emit(number),
             Instr::Fail => return Ok(Some(Stop::Fail(failure(self.pop()?)))),
+            Instr::Forward(target, opcode) => return self.send(target, opcode, Deliver::Caller),
+            Instr::ForwardTo(ty, opcode) => return self.send_to(ty, opcode, Deliver::Caller),
             Instr::Wait => return Ok(Some(Stop::Wait)),
             Instr::WaitForever => return Ok(Some(Stop::WaitForever)),
             Instr::Flush(target) => return Ok(Some(Stop::Flush { slot: target.index() })),

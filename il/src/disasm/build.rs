@@ -161,6 +161,8 @@ impl<'t, 'm> Builder<'t, 'm> {
             }
             Instr::ReturnCall(id) => self.tail(Callee::Func(id))?,
             Instr::ReturnCallRef(ty) => self.tail(Callee::Ref(ty))?,
+            Instr::Forward(id, opcode) => self.tail(Callee::Send(id, opcode))?,
+            Instr::ForwardTo(ty, opcode) => self.tail(Callee::SendTo(ty, opcode))?,
             Instr::Set(dests) => self.set(dests)?,
             Instr::GlobalSet(id) => {
                 let value = self.pop()?;

@@ -104,7 +104,7 @@ pub(super) enum Stmt {
     Emit(u8, Vec<Expr>),
     Fail(Expr),
     Return(Vec<Expr>),
-    /// A call in the place of this function.
+    /// A call in the place of this function, or an instruction in that of this `op`'s request.
     Tail(Callee, Vec<Expr>),
     Trap(StrId),
     Assert(Expr, StrId),

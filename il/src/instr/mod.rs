@@ -16,8 +16,8 @@
 //!        | tree* call.set | tree tree* call.ref.set | tree* send.set | tree* try.set
 //!        | tree tree* send.to.set | tree tree* try.to.set | tree* own.set | tree* own.try.set
 //!        | tree* run.set | tree* run.try.set | tree* run.send
-//!        | tree* emit | tree fail | tree* return | tree* return.call | tree tree* return.call.ref
-//!        | trap | tree assert | wait | wait_forever | flush | tree flush.cap | tree revoke
+//!        | tree* emit | tree fail | tree* forward | tree tree* forward.to
+//!        | tree* return | tree* return.call | tree tree* return.call.ref | trap | tree assert | wait | wait_forever | flush | tree flush.cap | tree revoke
 //!        | tree if stmt* [else stmt*] end
 //!        | tree if.as(T, local) stmt* [else stmt*] end   // the local is assigned in the first branch only
 //!        | loop stmt* end                       // repeats at its end
@@ -30,8 +30,9 @@
 //! What a reference or capability is applied to comes first: `call.ref` pops arguments, then the function;
 //! `send.to` operands, then the capability; `field.set` the value, then the object.
 //!
-//! `break`, `continue`, `return`, `return.call`, `trap` and `fail`... end the list of statements they stand in:
-//! what follows a terminator is refused (`fail` answers the request and returns from the `op`).
+//! `break`, `continue`, `return`, `return.call`, `trap`, `fail`, `forward`... end the list of statements they stand in:
+//! what follows a terminator is refused (`fail` answers the request and returns from the `op`; `forward` leaves the
+//! answer to another VM, and returns).
 
 mod codec;
 mod rule;
@@ -314,6 +315,11 @@ instructions! {
     0xf2 RunTrySet(cap: cap, program: program, dests: dests) "run.try.set" Statement "params.. →";
     /// Runs a program that has no results, not waiting.
     0xf3 RunSend(cap: cap, program: program) "run.send" Statement "params.. →";
+    /// Hands the request under way on as a device instruction, whose answer or failure goes to the caller; returns from
+    /// the `op`.
+    0xf4 Forward(cap: cap, opcode: opcode) "forward" Terminator "operands.. →";
+    /// `forward` through a capability that is a value.
+    0xf5 ForwardTo(ty: def, opcode: opcode) "forward.to" Terminator "capability, operands.. →";
 }
 
 /// Destination locals, still encoded; `None` discards a value.

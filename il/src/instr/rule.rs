@@ -54,6 +54,7 @@ impl Instr<'_> {
             Instr::Cap(_, _) | Instr::Attenuate(_) | Instr::Revoke => Family::Device,
             Instr::Flush(_) | Instr::FlushCap | Instr::Wait | Instr::WaitForever => Family::Device,
             Instr::Emit(_) | Instr::Fail | Instr::Caller => Family::Device,
+            Instr::Forward(_, _) | Instr::ForwardTo(_, _) => Family::Device,
             Instr::Own(_) | Instr::OwnTry(_) | Instr::OwnSet(_, _) | Instr::OwnTrySet(_, _) => Family::Program,
             Instr::RunSet(_, _, _) | Instr::RunTrySet(_, _, _) | Instr::RunSend(_, _) => Family::Program,
         }
@@ -179,6 +180,11 @@ impl Instr<'_> {
                  program."
             }
             Instr::Fail | Instr::Caller => "In an `op` only, which is not pure.",
+            Instr::Forward(_, _) => {
+                "In an `op` only, which is not pure. The capability exists and its set, as embedded, has the instruction, \
+                 with these operands. It waits if the `op` answers one that waits, and its results are the `op`'s own."
+            }
+            Instr::ForwardTo(_, _) => "`ty` is a capability type that has the instruction; else as `forward`.",
             Instr::Wait | Instr::WaitForever => "Not in a pure function or a program.",
             Instr::Own(_) => {
                 "In a program only; its set, as embedded, has the instruction: waiting, with the one result `T`."

@@ -205,6 +205,8 @@ impl<'m> Body<'m> {
             Instr::RunSend(target, program) => self.run_send(target, program),
             Instr::Emit(number) => self.emit(number),
             Instr::Fail => self.fail(),
+            Instr::Forward(target, opcode) => self.forward(target, opcode),
+            Instr::ForwardTo(ty, opcode) => self.forward_to(ty, opcode),
             Instr::Trap(id) => self.trap(id),
             Instr::Assert(id) => self.assert(id),
             Instr::Wait => self.wait("wait"),
@@ -262,6 +264,7 @@ impl<'m> Body<'m> {
             Instr::RunSet(..) | Instr::RunTrySet(..) | Instr::RunSend(..) | Instr::Emit(_) | Instr::Fail => {
                 refuse!(Violation::NotConstant)
             }
+            Instr::Forward(..) | Instr::ForwardTo(..) => refuse!(Violation::NotConstant),
             Instr::Trap(_) | Instr::Assert(_) | Instr::Wait | Instr::WaitForever => refuse!(Violation::NotConstant),
             Instr::Cond(_) | Instr::Test | Instr::If | Instr::IfAs(..) | Instr::Else | Instr::End => {
                 refuse!(Violation::NotConstant)

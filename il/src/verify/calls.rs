@@ -215,7 +215,7 @@ impl<'m> Body<'m> {
     fn owned(&self, opcode: u8) -> Result<&'m Instruction> {
         let isa = match self.role {
             Role::Program(isa) => Some(isa),
-            Role::Plain | Role::Op | Role::Handler | Role::Test => None,
+            Role::Plain | Role::Op { .. } | Role::Handler | Role::Test => None,
         };
         self.instruction(some!(isa, Violation::OwnOutsideProgram), opcode)
     }
@@ -387,16 +387,52 @@ impl<'m> Body<'m> {
 
     // What only some functions do
 
+    /// Whether the instruction that is answered waits.
+    #[cfg_attr(test, track_caller)]
+    fn in_op(&self, what: &'static str) -> Result<bool> {
+        let waits = match self.role {
+            Role::Op { waits } => Some(waits),
+            Role::Plain | Role::Handler | Role::Program(_) | Role::Test => None,
+        };
+        Ok(some!(waits, Violation::OutsideOp(what)))
+    }
+
     pub fn caller(&mut self) -> Result {
-        ensure!(self.role == Role::Op, Violation::OutsideOp("caller"));
+        self.in_op("caller")?;
         self.impure("ask for the caller")?;
         self.push(Type::I32, 0)
     }
 
     pub fn fail(&mut self) -> Result {
-        ensure!(self.role == Role::Op, Violation::OutsideOp("fail"));
+        self.in_op("fail")?;
         self.impure("fail")?;
         self.pop(Type::I32)?;
+        self.terminate()
+    }
+
+    /// An instruction whose answer is this `op`'s.
+    #[cfg_attr(test, track_caller)]
+    fn answers_for(&self, instruction: &Instruction) -> Result {
+        let waits = self.in_op("forward")?;
+        let name = || String::from(&*instruction.name);
+        ensure!(waits == instruction.results.is_some(), Violation::ForwardKind { name: name(), waits });
+        let results = types(instruction.results.as_deref().unwrap_or_default());
+        ensure!(results.eq(self.results.iter().copied()), Violation::ForwardResults(name()));
+        Ok(())
+    }
+
+    pub fn forward(&mut self, target: UseId, opcode: u8) -> Result {
+        let instruction = self.sent(target, opcode)?;
+        self.answers_for(instruction)?;
+        self.pop_operands(instruction)?;
+        self.terminate()
+    }
+
+    pub fn forward_to(&mut self, ty: TypeId, opcode: u8) -> Result {
+        let instruction = self.sent_to(ty, opcode)?;
+        self.answers_for(instruction)?;
+        self.pop_operands(instruction)?;
+        self.pop(Type::Ref(ty))?;
         self.terminate()
     }
 

@@ -330,8 +330,17 @@ violations! {
     CallsEntry(String),
     /// A streamed instruction where one that waits is needed.
     Streamed(String),
-    /// `fail` or `caller` outside an op.
+    /// `fail`, `caller` or `forward` outside an op.
     OutsideOp(&'static str),
+    /// A request that waits handed on as a streamed instruction, or the other way round.
+    ForwardKind {
+        /// The instruction.
+        name: String,
+        /// Whether the op's own instruction waits.
+        waits: bool,
+    },
+    /// A request handed on as an instruction with other results than the op's.
+    ForwardResults(String),
     /// `emit` in a module that provides no instruction set.
     EmitWithoutSet,
     /// A memory operator in a module without memory.

@@ -241,6 +241,15 @@ impl Violation {
             Violation::OutsideOp(what) => {
                 format!("`{what}` stands outside an `op`; use it there and pass on what is needed")
             }
+            Violation::ForwardKind { name, waits: true } => {
+                format!("`{name}` is streamed and answers nothing, but this request waits for an answer")
+            }
+            Violation::ForwardKind { name, waits: false } => {
+                format!("`{name}` is answered, but this request is streamed: send it, and let the `op` end")
+            }
+            Violation::ForwardResults(name) => {
+                format!("`{name}` has other results than this `op`; call it, and return what the `op` answers")
+            }
             Violation::EmitWithoutSet => "`emit` needs an instruction set that the module `provides`".to_string(),
             Violation::NoMemory => "the module has no memory; declare one: `memory 1..1`".to_string(),
         }

@@ -25,6 +25,7 @@
 mod body;
 mod calls;
 mod claims;
+pub mod constants;
 mod control;
 mod error;
 mod message;
@@ -125,7 +126,10 @@ pub enum Role {
     /// By calls, or as `main`.
     Plain,
     /// By a request.
-    Op,
+    Op {
+        /// Whether the instruction is one that waits.
+        waits: bool,
+    },
     /// By an event.
     Handler,
     /// In the VM that executes this set.

@@ -232,7 +232,7 @@ fn provides(module: &Module, roles: &mut [Role]) -> Result {
             &format!("op {}", instruction.name),
             &of_fields(&instruction.params, results),
         )?;
-        claim(module, roles, *op, Role::Op)?;
+        claim(module, roles, *op, Role::Op { waits: instruction.results.is_some() })?;
     }
     Ok(())
 }

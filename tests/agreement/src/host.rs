@@ -101,7 +101,7 @@ impl Host<'_> {
 
     fn settle(&mut self, mut outcome: Outcome) -> bool {
         loop {
-            if let Outcome::Call { .. } = outcome {
+            if let Outcome::Call { .. } | Outcome::Forward { .. } = outcome {
                 self.tag += 1;
                 self.engine.set_tag(self.tag);
             }
@@ -132,7 +132,7 @@ impl Host<'_> {
                     let status = if fails(&mut random, 0) { Status::Busy as u16 } else { 0 };
                     self.engine.resume(status)
                 }
-                Outcome::Wait | Outcome::Fail(_) => {
+                Outcome::Wait | Outcome::Fail(_) | Outcome::Forward { .. } => {
                     self.submit_all();
                     self.engine.resume(0)
                 }

@@ -100,6 +100,7 @@ impl Native {
             Step::Wait => Outcome::Wait,
             Step::WaitForever => Outcome::WaitForever,
             Step::Fail(status) => Outcome::Fail(status),
+            Step::Forward { slot, opcode } => Outcome::Forward { slot, opcode },
             Step::Run { slot, program, args } => {
                 let operands = packet(args.words, args.attachments);
                 Outcome::Run { slot, program: ProgramId(program as u32), operands }

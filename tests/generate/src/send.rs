@@ -123,6 +123,27 @@ impl Body<'_> {
         true
     }
 
+    /// Hands the request under way on, in an `op`.
+    pub fn forward(&mut self, depth: usize) -> bool {
+        let world = self.world;
+        let before = world.plans[..self.id.index()].iter().filter(|plan| plan.role == Role::Op).count();
+        let Some(own) = world.provided().instructions.get(before) else { return false };
+        let types = |instruction: &Instruction| {
+            let results = instruction.results.as_deref();
+            results.map(|results| results.iter().map(|field| field.ty).collect::<Vec<_>>())
+        };
+        let same = |instruction: &Instruction| types(instruction) == types(own);
+        let Some((target, instruction)) = self.pick_instruction(depth, same) else { return false };
+        self.operands(&instruction, depth);
+        self.push(match target {
+            Target::Use(id) => Instr::Forward(id, instruction.opcode),
+            Target::Value(id) => Instr::ForwardTo(id, instruction.opcode),
+            Target::Own => return false,
+        });
+        self.leave();
+        true
+    }
+
     /// Runs a program somewhere else; nobody does so far, so it is tried mostly.
     pub fn run_program(&mut self, depth: usize) -> bool {
         let world = self.world;

@@ -75,6 +75,9 @@ impl Body<'_> {
 
     /// Leaves the function: with its results, or in favour of another one.
     fn finish(&mut self, depth: usize) {
+        if self.plan.role == Role::Op && self.random.percent(25) && self.forward(depth) {
+            return;
+        }
         if self.random.percent(12) && self.config.tail_calls && self.return_call(depth) {
             return;
         }
@@ -683,6 +686,9 @@ impl Body<'_> {
     fn end_early(&mut self, depth: usize) -> bool {
         if self.depth == 0 {
             return false;
+        }
+        if self.plan.role == Role::Op && self.random.percent(40) && self.forward(depth.min(2)) {
+            return true;
         }
         if self.plan.role == Role::Op && self.random.percent(40) {
             self.expr(Type::I32, 1);

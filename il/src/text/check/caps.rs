@@ -187,6 +187,14 @@ impl<'f> Body<'_, '_, 'f, '_> {
         Typed::error(span)
     }
 
+    /// The device instruction that an expression is, if it is one.
+    pub(super) fn sent_instruction(&self, typed: &Typed) -> Option<Instruction> {
+        match &typed.kind {
+            Kind::Call { callee, .. } => self.instruction_of(*callee),
+            _ => None,
+        }
+    }
+
     /// The device instruction that a call sends.
     fn instruction_of(&self, callee: Callee) -> Option<Instruction> {
         match callee {

@@ -5,10 +5,12 @@ use alloc::vec::Vec;
 
 use super::super::ast::{Block, Expr, ExprKind, Name, Pattern, TypeExpr};
 use super::super::diag::{Code, Report, Span, counted};
+use super::FuncKind;
 use super::body::Body;
 use super::flow::State;
 use super::typed::{Callee, Kind, Ty, Typed};
 use crate::instr::Instr;
+use crate::isa::Instruction;
 use crate::op::{Immediate, Op};
 use crate::types::{LocalId, Type};
 
@@ -331,25 +333,34 @@ impl<'f> Body<'_, '_, 'f, '_> {
         }
         self.state = State::DEAD;
     }
-    /// `return tail f(..)`: nothing of this function is left while `f` runs.
+
+    /// `return tail f(..)`: nothing of this function is left while `f` runs. Of a device instruction: the request under
+    /// way becomes that instruction.
     pub(super) fn return_tail(&mut self, call: &'f Expr<'f>, span: Span) {
         let typed = self.with_borrows(|body| body.infer(call, None));
         let results = self.results(&typed);
+        let sent = self.sent_instruction(&typed);
         let (instr, args) = match typed.kind {
             Kind::Call { callee: Callee::Func(id), args, .. } => (Instr::ReturnCall(id), args),
             Kind::Call { callee: Callee::Ref(ty), args, .. } => (Instr::ReturnCallRef(ty), args),
+            Kind::Call { callee: Callee::Send(id, opcode), tries: false, args } => (Instr::Forward(id, opcode), args),
+            Kind::Call { callee: Callee::SendTo(ty, opcode), tries: false, args } => {
+                (Instr::ForwardTo(ty, opcode), args)
+            }
             Kind::Error => {
                 self.state = State::DEAD;
                 return;
             }
             _ => {
-                let report = Report::new(Code::Misplaced, call.span, "`return tail` takes a call of a function");
+                let message = "`return tail` takes a call of a function, or in an `op` a device instruction";
+                let report = Report::new(Code::Misplaced, call.span, message);
                 self.cx.report(report.hint("leave out `tail`"));
                 self.state = State::DEAD;
                 return;
             }
         };
-        if let Some(wanted) = self.check_count(results.len(), span) {
+        let forwards = sent.as_ref().is_none_or(|sent| self.check_forward(sent, &results, call.span));
+        if forwards && let Some(wanted) = self.check_count(results.len(), span) {
             self.check_tail_results(&results, &wanted, call.span);
             self.check_tail_args(&args);
             let args = self.free_before(args);
@@ -358,6 +369,30 @@ impl<'f> Body<'_, '_, 'f, '_> {
             self.writer.push(instr);
         }
         self.state = State::DEAD;
+    }
+
+    /// Whether the request under way can become this instruction.
+    fn check_forward(&mut self, sent: &Instruction, results: &[Ty], span: Span) -> bool {
+        let info = self.info();
+        let Some(info) = info.filter(|info| info.kind == FuncKind::Op) else {
+            let message = "`return tail` of a device instruction hands a request on: it stands only in an `op`";
+            let report = Report::new(Code::Misplaced, span, message);
+            self.cx.report(report.hint("leave out `tail`"));
+            return false;
+        };
+        let (name, declared, waits) = (info.func.name.text, info.func.sig.span, info.func.sig.results.is_some());
+        let same = info.results == results || info.results.contains(&Ty::Error);
+        if same && sent.results.is_some() == waits {
+            return true;
+        }
+        let message = format!("the answer of `{}` cannot be that of `{name}`", sent.name);
+        let report = Report::new(Code::Signature, span, message).also(declared, "declared here");
+        self.cx.report(match (sent.results.is_some(), waits) {
+            (false, true) => report.hint("it is streamed and answers nothing, but this request waits for an answer"),
+            (true, false) => report.hint("this request is streamed: leave out `return tail`, and let the `op` end"),
+            _ => report.hint("its results have other types: leave out `tail`, and return what the `op` answers"),
+        });
+        false
     }
 
     fn check_tail_results(&mut self, results: &[Ty], wanted: &[Ty], span: Span) {

@@ -45,6 +45,7 @@ pub fn all(c: &mut Corpus) {
     running(c);
     purity(c);
     ops(c);
+    forwarding(c);
 }
 
 /// Plain statements take what they take, and stand where statements stand.
@@ -463,4 +464,46 @@ fn ops(c: &mut Corpus) {
         .pure()
         .refuses(append(code().i64(1), emit()), Violation::Impure("emit"));
     c.world(&[], &[], &[]).refuses(append(code().i64(1), emit()), Violation::EmitWithoutSet);
+}
+
+/// Instructions that take the place of a request.
+fn forwarding(c: &mut Corpus) {
+    let forward = |opcode| code().put(Instr::Forward(UseId(0), opcode));
+    let cap = |ty| code().put(Instr::Cap(UseId(0), ty));
+    let forward_to = |ty, opcode| code().put(Instr::ForwardTo(ty, opcode));
+    let kind = |name: &str, waits| Violation::ForwardKind { name: name.into(), waits };
+    let results = |name: &str| Violation::ForwardResults(name.into());
+    c.world(&[BUF], &[BUF], &[])
+        .role(Role::Op)
+        .statement(&[(BUF, code().take(0))], forward(5))
+        .refuses(forward(2), results("get"))
+        .refuses(code().i32(1).put(Instr::Forward(UseId(0), 1)), kind("put", true))
+        .refuses(forward(9), missing("instruction", 9, 5))
+        .refuses(code().put(Instr::Forward(UseId(7), 5)), missing("capability", 7, 2))
+        .refuses(append(code().take(0), forward(5)).ret(), Violation::AfterTerminator)
+        .pure()
+        .refuses(append(code().take(0), forward(5)), Violation::Impure("use capabilities"));
+    c.world(&[], &[I32], &[])
+        .role(Role::Op)
+        .statement(&[(Type::Ref(LESS), cap(LESS))], forward_to(LESS, 2))
+        .refuses(append(cap(LESS).i32(1), forward_to(LESS, 1)), kind("put", true))
+        .refuses(append(cap(LESS), forward_to(LESS, 4)), Violation::NotAllowed { ty: LESS, opcode: 4 })
+        .refuses(append(cap(LESS), forward_to(INTS, 2)), wrong("a capability", INTS))
+        .refuses(append(cap(LESS), forward_to(TypeId(99), 2)), missing("type", 99, 17));
+    c.world(&[], &[], &[])
+        .role(Role::Op)
+        .accepts(forward(4))
+        .refuses(append(code().i32(1), forward(1)), kind("put", true))
+        .refuses(append(cap(CAP), forward_to(CAP, 2)), results("get"));
+    c.world(&[], &[], &[])
+        .role(Role::Streamed)
+        .statement(&[int()], forward(1))
+        .takes(&[(Type::Ref(CAP), cap(CAP)), int()], forward_to(CAP, 1))
+        .refuses(forward(4), kind("sync", false))
+        .refuses(append(cap(CAP), forward_to(CAP, 4)), kind("sync", false));
+    c.world(&[Type::Ref(CAP)], &[I32], &[])
+        .refuses(forward(2), Violation::OutsideOp("forward"))
+        .refuses(append(code().get(0), forward_to(CAP, 2)), Violation::OutsideOp("forward"))
+        .pure()
+        .refuses(append(code().get(0), forward_to(CAP, 2)), Violation::Impure("use capabilities"));
 }

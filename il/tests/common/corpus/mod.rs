@@ -113,7 +113,10 @@ impl Corpus {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     Plain,
+    /// Of an instruction that waits.
     Op,
+    /// Of a streamed instruction.
+    Streamed,
     Program,
 }
 
@@ -144,9 +147,10 @@ impl Shape<'_> {
         module.funcs.push(Func { body: body.bytes(), ..self.shape.clone() });
         match self.role {
             Role::Plain => {}
-            Role::Op => {
+            Role::Op | Role::Streamed => {
                 let isa = IsaId(module.isas.len() as u32);
-                let tested = instruction(1, "tested", &self.shape.sig.params, Some(&self.shape.sig.results));
+                let results = (self.role == Role::Op).then_some(&self.shape.sig.results[..]);
+                let tested = instruction(1, "tested", &self.shape.sig.params, results);
                 let set = InstructionSet { instructions: vec![tested].into(), name: "test.op".into(), ..device_set() };
                 module.isas.push(set);
                 module.provides = Some(Provides { isa, name: None, ops: vec![id] });
