@@ -195,9 +195,7 @@ impl Native {
                 self.run(Go::Resume(0))
             }
             Some(Pending::Yield | Pending::Wait | Pending::Fail | Pending::Forward { .. })
-            | Some(Pending::RunSend | Pending::Revoke) => {
-                self.run(Go::Resume(0))
-            }
+            | Some(Pending::RunSend | Pending::Revoke) => self.run(Go::Resume(0)),
             Some(Pending::Flush) => self.run(Go::Resume(value)),
             Some(Pending::Call { .. } | Pending::Run { .. } | Pending::Own { .. } | Pending::WaitForever)
             | Some(Pending::Attenuate)

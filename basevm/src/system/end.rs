@@ -137,7 +137,9 @@ impl System {
         };
         match &mut self.vm(sender).body {
             Body::External(external) => external.fail_all(id, &handed_on, status) > 0,
-            Body::Il(il) if matches!(il.next, Next::Blocked(Block::Reply { tag, .. }) if handed_on.contains(&tag)) => false,
+            Body::Il(il) if matches!(il.next, Next::Blocked(Block::Reply { tag, .. }) if handed_on.contains(&tag)) => {
+                false
+            }
             Body::Il(il) if matches!(&il.next, Next::Blocked(block) if block.channel() == id) => {
                 let (next, told) = match core::mem::replace(&mut il.next, Next::Running) {
                     Next::Blocked(Block::Credit { step, .. }) => (Next::Retry(step), false),
