@@ -99,9 +99,13 @@ impl<'m> Pass<'m> {
             Some(Through::Own(ProgramId(at as u32)))
         };
         Some(match instr {
-            Instr::Send(cap, opcode) | Instr::Try(cap, opcode) => (Through::Use(cap), opcode),
+            Instr::Send(cap, opcode) | Instr::Try(cap, opcode) | Instr::Forward(cap, opcode) => {
+                (Through::Use(cap), opcode)
+            }
             Instr::SendSet(cap, opcode, _) | Instr::TrySet(cap, opcode, _) => (Through::Use(cap), opcode),
-            Instr::SendTo(ty, opcode) | Instr::TryTo(ty, opcode) => (Through::Value(ty), opcode),
+            Instr::SendTo(ty, opcode) | Instr::TryTo(ty, opcode) | Instr::ForwardTo(ty, opcode) => {
+                (Through::Value(ty), opcode)
+            }
             Instr::SendToSet(ty, opcode, _) | Instr::TryToSet(ty, opcode, _) => (Through::Value(ty), opcode),
             Instr::Forward(cap, opcode) => (Through::Use(cap), opcode),
             Instr::ForwardTo(ty, opcode) => (Through::Value(ty), opcode),
