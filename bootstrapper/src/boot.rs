@@ -104,10 +104,10 @@ pub fn boot(
 
 /// What a run has left in the base's tables, and in the device VMs: to see whether injected faults leave more.
 fn left(system: &mut System) -> String {
-    let TableSizes { vms, channels, timers, names, subscriptions } = system.table_sizes();
+    let TableSizes { vms, channels, timers, names, subscriptions, rights } = system.table_sizes();
     let bytes: u64 = system.list().iter().filter(|vm| vm.kind == VmKind::Rust).map(|vm| vm.memory_used).sum();
     format!(
-        "{vms} VMs, {channels} channels, {timers} timers, {names} names, {subscriptions} subscriptions, \
+        "{vms} VMs, {channels} channels, {timers} timers, {names} names, {subscriptions} subscriptions, {rights} rights, \
          {bytes} bytes of devices"
     )
 }
