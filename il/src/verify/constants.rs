@@ -107,8 +107,6 @@ impl<'m> Pass<'m> {
                 (Through::Value(ty), opcode)
             }
             Instr::SendToSet(ty, opcode, _) | Instr::TryToSet(ty, opcode, _) => (Through::Value(ty), opcode),
-            Instr::Forward(cap, opcode) => (Through::Use(cap), opcode),
-            Instr::ForwardTo(ty, opcode) => (Through::Value(ty), opcode),
             Instr::Own(opcode) | Instr::OwnTry(opcode) => (through_own()?, opcode),
             Instr::OwnSet(opcode, _) | Instr::OwnTrySet(opcode, _) => (through_own()?, opcode),
             Instr::I32Const(_) | Instr::I64Const(_) | Instr::F32Const(_) | Instr::F64Const(_) => return None,
