@@ -1,6 +1,6 @@
 //! Bundles from outside: whatever the bytes, decoding gives a valid bundle or an error.
 
-use bootstrapper::bundle::{Bundle, MAGIC, Run};
+use bootstrapper::bundle::{Bundle, MAGIC, Observe, Run};
 use bootstrapper::plan::{Device, Grant, Kind, What, default_plan};
 
 fn bundle() -> Bundle {
@@ -8,7 +8,8 @@ fn bundle() -> Bundle {
     plan.limits.until_frame = Some(7);
     plan.vms[Device::ALL.len()].grants[0].what = What::Only(vec!["write".into()]);
     let run = Run { plan, modules: vec![vec![1, 2, 3], vec![4; 300]], key_events: 2 };
-    Bundle { verbose: true, runs: vec![run.clone(), run] }
+    let observe = Observe { packets: true, usage_ms: Some(1000), buffer_bytes: 256, most_bytes: 1 << 20 };
+    Bundle { verbose: true, observe: Some(observe), runs: vec![run.clone(), run] }
 }
 
 #[test]
@@ -43,8 +44,8 @@ fn damaged_bundles_are_refused_or_valid_but_never_a_panic() {
 fn lengths_that_lie_cost_no_memory() {
     // A claim of 2^60 runs, then of one run with 2^60 VMs.
     for claim in [
-        &[0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10][..],
-        &[0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
+        &[0, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10][..],
+        &[0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
     ] {
         let bytes = [&MAGIC[..], claim].concat();
         assert!(Bundle::decode(&bytes).is_err());
