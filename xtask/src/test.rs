@@ -28,11 +28,14 @@ const HOSTILE_INPUTS: &str = "1000000";
 const TESTS: [(&str, bool); 2] = [("tests", false), ("tests under the collector's stress", true)];
 
 /// The test programs that run IL in the engine.
-const RUN_IL: [&str; 13] = [
+const RUN_IL: &[&str] = &[
     "engine",
     "objects",
     "programs",
     "channels",
+    "fairness",
+    "capabilities",
+    "device_programs",
     "testing",
     "samples",
     "disk",
