@@ -42,6 +42,9 @@ const RUN_IL: &[&str] = &[
     "faults",
     "random",
     "agreement",
+    "directory",
+    "restart",
+    "life",
 ];
 /// Random modules on which the engines must agree under stress. Few: without it there are many, and one VM of each
 /// module is under stress there too.
