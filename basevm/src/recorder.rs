@@ -273,19 +273,17 @@ impl<S: Sink> Observer for Recorder<S> {
                 self.put(&Frame::Clock(*now));
             }
             Seen::Clock(_) => {}
-            Seen::Usage(list) => self.usage(list),
+            Seen::Usage(list) => {
+                self.next_usage = event.at.saturating_add(self.options.usage_every.unwrap_or(0));
+                self.usage(list);
+            }
             Seen::End(code) => self.end(*code),
             other => self.traffic(other),
         }
     }
 
-    fn wants_usage(&mut self, at: Nanos) -> bool {
-        let Some(every) = self.options.usage_every else { return false };
-        if at < self.next_usage {
-            return false;
-        }
-        self.next_usage = at.saturating_add(every);
-        true
+    fn usage_due(&self) -> Option<Nanos> {
+        self.options.usage_every.map(|_| self.next_usage)
     }
 }
 

@@ -14,7 +14,7 @@ use core::fmt;
 
 use basevm::engine::{PlatformRef, Program};
 use basevm::system::{
-    EndReason, Escalation, Fate, Grants, Loader, Priority, ProgramBounds, Restart, RestartPolicy, StopHandle, System,
+    EndReason, Escalation, Fate, Grants, Loader, Priority, ProgramBounds, Restart, RestartPolicy, System,
     SystemOptions, VmInfo, VmOptions,
 };
 
@@ -55,13 +55,14 @@ impl fmt::Display for LoadError {
 
 impl core::error::Error for LoadError {}
 
-/// Runs one system to its end. `started` gets the handle that stops it from outside.
+/// Runs one system to its end. `started` gets the system while it is still empty: to take the handle that stops it from outside, to
+/// observe it.
 pub fn boot(
     platform: PlatformRef,
     devices: Devices,
     run: &Run,
     verbose: bool,
-    started: &mut dyn FnMut(StopHandle),
+    started: &mut dyn FnMut(&mut System),
 ) -> Ended {
     let plan = &run.plan;
     let options = SystemOptions {
@@ -71,7 +72,7 @@ pub fn boot(
     };
     let mut system = System::new(platform, options);
     system.declare(isa::ALL);
-    started(system.stop_handle());
+    started(&mut system);
     let record = Record::new(plan.display, plan.limits, system.stop_handle());
     let mut faults = Vec::new();
     let mut load_failed = false;
@@ -92,6 +93,7 @@ pub fn boot(
         }
     }
     let reason = if load_failed { EndReason::Refused } else { system.run().reason };
+    system.stop_observing(reason.code());
     faults.extend(fates(&system));
     let (console_hash, console_bytes) = record.console();
     let (frames, frame_hash) = record.frames();

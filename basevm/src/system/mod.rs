@@ -31,6 +31,7 @@ mod policy;
 mod programs;
 mod reap;
 mod report;
+mod rights;
 mod rust_vm;
 mod schedule;
 mod spawn;
@@ -252,6 +253,7 @@ pub struct System {
     gone: Box<Vm>,
     /// By [`ChannelId`].
     channels: Table<Channel>,
+    rights: rights::Rights,
     /// What a number names that is out of date: a closed channel.
     closed: Box<Channel>,
     /// Channels and ended VMs that may be forgotten, once no operation is under way that knows their numbers.
@@ -309,6 +311,7 @@ impl System {
             vms,
             gone: Box::new(Vm::gone()),
             channels: Table::new(),
+            rights: rights::Rights::new(),
             closed: Box::new(Channel::gone()),
             leftover: reap::Leftover::default(),
             ended: VecDeque::new(),
@@ -496,6 +499,7 @@ impl IlVm {
             next: main.map_or(Next::Dispatch, Next::Start),
             handlers,
             ops,
+            reclaim_at: 0,
             instance,
         }
     }

@@ -202,8 +202,7 @@ fn value(field: &Field, reader: &mut Reader<'_>, attachments: &[Attached]) -> Op
         Value::Bool(truth) => truth.to_string(),
         Value::Str(text) => quoted(text),
         Value::Buf(index) | Value::Ref(index) => attached(attachments.get(index as usize)),
-        Value::OptRef(None) => "null".to_owned(),
-        Value::OptRef(Some(index)) => attached(attachments.get(index as usize)),
+        Value::OptRef(index) => index.map_or_else(|| "null".to_owned(), |at| attached(attachments.get(at as usize))),
     })
 }
 
