@@ -1,12 +1,12 @@
 //! Bundles from outside: whatever the bytes, decoding gives a valid bundle or an error.
 
 use bootstrapper::bundle::{Bundle, MAGIC, Observe, Run};
-use bootstrapper::plan::{Grant, Kind, What, default_plan};
+use bootstrapper::plan::{Device, Grant, Kind, What, default_plan};
 
 fn bundle() -> Bundle {
     let mut plan = default_plan("app", &["thermometer"]);
     plan.limits.until_frame = Some(7);
-    plan.vms[5].grants[0].what = What::Only(vec!["write".into()]);
+    plan.vms[Device::ALL.len()].grants[0].what = What::Only(vec!["write".into()]);
     let run = Run { plan, modules: vec![vec![1, 2, 3], vec![4; 300]], key_events: 2 };
     let observe = Observe { packets: true, usage_ms: Some(1000), buffer_bytes: 256, most_bytes: 1 << 20 };
     Bundle { verbose: true, observe: Some(observe), runs: vec![run.clone(), run] }
@@ -61,9 +61,9 @@ fn plans_that_cannot_be_are_refused_with_a_reason() {
         (|run| run.plan.display.width = 0, "display of 0"),
         (|run| run.modules.clear(), "needs module"),
         (|run| run.plan.vms[1].name = "console".into(), "used twice"),
-        (|run| run.plan.vms[5].name = "a b".into(), "` ` in a name"),
-        (|run| run.plan.vms[5].grants.push(Grant::new(99, What::All)), "number 99"),
-        (|run| run.plan.vms[5].memory_bytes = u64::MAX, "memory quota"),
+        (|run| run.plan.vms[Device::ALL.len()].name = "a b".into(), "` ` in a name"),
+        (|run| run.plan.vms[Device::ALL.len()].grants.push(Grant::new(99, What::All)), "number 99"),
+        (|run| run.plan.vms[Device::ALL.len()].memory_bytes = u64::MAX, "memory quota"),
     ];
     for (change, expected) in cases {
         let mut bundle = bundle();

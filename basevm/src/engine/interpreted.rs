@@ -155,6 +155,9 @@ impl Interpreted {
         0
     }
 
+    /// See [`super::Instance::release_slot`].
+    pub fn release_slot(&mut self, _: usize) {}
+
     /// See [`super::Instance::unused_slots`].
     pub fn unused_slots(&self) -> Vec<usize> {
         Vec::new()

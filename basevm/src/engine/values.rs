@@ -132,9 +132,6 @@ fn decode<'a>(
     let mut count = 0;
     for ty in types {
         let value = reader.next(ty)?;
-        if matches!(value, Value::Ref(_) | Value::OptRef(Some(_))) {
-            return Err(Status::NotSupported);
-        }
         if let Some(index) = value.attachment() {
             let is_buf = match attachments.get(index as usize) {
                 Some(Some(attachment)) => attachment.as_buf().is_some(),

@@ -17,6 +17,7 @@ use il::trap::Status;
 use super::forward::{Forwards, is_handed_on};
 use super::mask::Mask;
 use super::programs::Programs;
+use super::rights::RightId;
 use crate::attachment::Attachment;
 use crate::buf::Account;
 use crate::service::VmId;
@@ -65,6 +66,10 @@ pub(crate) struct Channel {
     pub receiver: VmId,
     /// Where it stands among those that end at its receiver.
     pub incoming_at: usize,
+    /// The right that it is a use of.
+    pub right: RightId,
+    /// Whether the sender has given it up.
+    pub abandoned: bool,
     pub generation: u32,
     /// Instructions that may be sent.
     pub ops: Mask,
@@ -97,6 +102,8 @@ impl Channel {
             slot,
             receiver,
             incoming_at: 0,
+            right: RightId::NONE,
+            abandoned: false,
             generation: 1,
             ops,
             events,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use bootstrapper::plan::{Clock, DisplaySize, Engine, MAX_DISPLAY_PIXELS};
+use bootstrapper::plan::{Clock, DisplaySize, Engine, Faults, MAX_DISPLAY_PIXELS};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 const EXAMPLES: &str = "\
@@ -139,8 +139,9 @@ pub struct SystemOptions {
     /// manifest, the first --grant narrows "everything" to exactly what is listed
     #[arg(long, value_name = "VM[=INSTR,..]")]
     pub grant: Vec<GrantOption>,
-    /// Fault injection: this device VM panics when it is sent this instruction
-    #[arg(long, value_name = "VM.INSTR=panic")]
+    /// Fault injection: this device VM panics when it is sent this instruction, or this VM is ended by a
+    /// fault after every N instructions that it sends or executes, M times
+    #[arg(long, value_name = "VM.INSTR=panic or VM=every:N,times:M")]
     pub inject: Vec<Inject>,
 }
 
@@ -423,20 +424,36 @@ impl FromStr for Plug {
 
 /// `--inject`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Inject {
-    /// The device VM.
-    pub vm: String,
-    /// Its instruction.
-    pub instruction: String,
+pub enum Inject {
+    /// A device VM panics.
+    Panic {
+        /// The device VM.
+        vm: String,
+        /// Its instruction.
+        instruction: String,
+    },
+    /// A VM is ended by faults.
+    Faults {
+        /// The VM.
+        vm: String,
+        /// How often.
+        faults: Faults,
+    },
 }
 
 impl FromStr for Inject {
     type Err = String;
     fn from_str(text: &str) -> Result<Inject, String> {
-        match text.strip_suffix("=panic").and_then(|place| place.split_once('.')) {
-            Some((vm, instruction)) => Ok(Inject { vm: vm.into(), instruction: instruction.into() }),
-            None => Err("expected VM.INSTR=panic, e.g. display.present=panic".into()),
+        if let Some((vm, instruction)) = text.strip_suffix("=panic").and_then(|place| place.split_once('.')) {
+            return Ok(Inject::Panic { vm: vm.into(), instruction: instruction.into() });
         }
+        let faults = || {
+            let (vm, counts) = text.split_once('=')?;
+            let (every, times) = counts.strip_prefix("every:")?.split_once(",times:")?;
+            let faults = Faults { every: every.parse().ok().filter(|every| *every > 0)?, times: times.parse().ok()? };
+            Some(Inject::Faults { vm: vm.into(), faults })
+        };
+        faults().ok_or_else(|| "expected VM.INSTR=panic or VM=every:N,times:M, e.g. display.present=panic".into())
     }
 }
 
@@ -485,5 +502,8 @@ mod tests {
         let grant = "disk=read,write".parse::<GrantOption>().unwrap();
         assert_eq!((grant.to.as_str(), grant.names.map(|n| n.len())), ("disk", Some(2)));
         assert!("disk=read,".parse::<GrantOption>().is_err());
+        let faults = Faults { every: 7, times: 3 };
+        assert_eq!("app=every:7,times:3".parse(), Ok(Inject::Faults { vm: "app".into(), faults }));
+        assert!(["app=every:0,times:3", "app=every:1", "app=panic"].iter().all(|bad| bad.parse::<Inject>().is_err()));
     }
 }

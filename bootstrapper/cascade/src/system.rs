@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bootstrapper::bundle::Run;
-use bootstrapper::plan::{self, Grant, Kind, Plan, What};
+use bootstrapper::plan::{self, Device, Grant, Kind, Plan, What};
 
 use crate::cli::{CommonOptions, GrantOption, Inject, SystemOptions};
 use crate::keys::{self, TimedKey};
@@ -92,23 +92,27 @@ pub fn assemble(options: &SystemOptions) -> anyhow::Result<(Plan, Vec<Loaded>)> 
     Ok((plan, modules))
 }
 
-/// Makes a device VM panic at one of its instructions.
+/// Makes a device VM panic at one of its instructions, or ends a VM by faults.
 fn inject_fault(plan: &mut Plan, inject: &Inject) -> anyhow::Result<()> {
-    let vm = plan.vms.iter_mut().find(|vm| vm.name == inject.vm);
-    let Some((vm, Kind::Device(device))) = vm.map(|vm| {
-        let kind = vm.kind;
-        (vm, kind)
-    }) else {
-        bail!("--inject: there is no device VM `{}`\n  `cascade vms` lists them", inject.vm);
+    let (Inject::Panic { vm: name, .. } | Inject::Faults { vm: name, .. }) = inject;
+    let Some(vm) = plan.vms.iter_mut().find(|vm| vm.name == *name) else {
+        bail!("--inject: there is no VM `{name}`\n  `cascade vms` lists them");
     };
-    let Some(instruction) = device.instruction_set().instruction_named(&inject.instruction) else {
-        bail!(
-            "--inject: `{}` has no instruction `{}`\n  `cascade describe {0}` lists them",
-            inject.vm,
-            inject.instruction
-        );
-    };
-    vm.panic_on = Some(instruction.opcode);
+    match (inject, vm.kind) {
+        (_, Kind::Device(Device::Directory | Device::System)) => {
+            bail!("--inject: `{name}` is a part of the base, which has no faults of its own")
+        }
+        (Inject::Faults { faults, .. }, _) => vm.faults = Some(*faults),
+        (Inject::Panic { .. }, Kind::Module(_)) => {
+            bail!("--inject: `{name}` is a program, which does not panic: `{name}=every:N,times:M` ends it by a trap")
+        }
+        (Inject::Panic { instruction, .. }, Kind::Device(device)) => {
+            let Some(known) = device.instruction_set().instruction_named(instruction) else {
+                bail!("--inject: `{name}` has no instruction `{instruction}`\n  `cascade describe {name}` lists them");
+            };
+            vm.panic_on = Some(known.opcode);
+        }
+    }
     Ok(())
 }
 
@@ -243,10 +247,11 @@ mod tests {
 
     #[test]
     fn grants_narrow_the_default_and_widen_a_manifest() {
-        assert_eq!(grants_after(&[], false).len(), 5);
+        // All built-in VMs but `system`.
+        assert_eq!(grants_after(&[], false).len(), 6);
         let only = |names: &[&str]| What::Only(names.iter().map(|n| n.to_string()).collect());
         let narrowed = grants_after(&["disk=read", "disk=write", "console"], false);
         assert_eq!(narrowed, [("disk".into(), only(&["read", "write"])), ("console".into(), What::All)]);
-        assert_eq!(grants_after(&["disk=read"], true).len(), 5);
+        assert_eq!(grants_after(&["disk=read"], true).len(), 6);
     }
 }
