@@ -5,13 +5,14 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use il::packet::Head;
 use il::trap::{Status, TrapKind};
 use il::{FuncId, Type};
 
 use super::interpreted::Interpreted;
 use super::native::Native;
 use super::slots::Allowed;
-use super::{Engine, LoadError, Packet, PlatformRef, Program, Step, TrapReport};
+use super::{Engine, LoadError, Packet, PlainWords, PlatformRef, Program, Step, TrapReport};
 use crate::attachment::{Attachment, Capability};
 use crate::buf::Account;
 use crate::heap::{Config, Statistics};
@@ -141,6 +142,47 @@ impl Instance {
         on_body!(mut self, vm => vm.set_caller(caller))
     }
 
+    /// While stopped in `Call`: if the call is all that the VM has to send, and its operands and results are numbers, its
+    /// head and how many operands it has, which are put into `words`. The packet stays.
+    pub fn plain_packet(&self, slot: usize, words: &mut PlainWords) -> Option<(Head, usize)> {
+        match &self.body {
+            Body::Native(vm) => vm.plain_packet(slot, words),
+            Body::Interpreted(_) => None,
+        }
+    }
+
+    /// Empties a slot's open packet, which has no attachments.
+    pub fn clear_packet(&mut self, slot: usize) {
+        match &mut self.body {
+            Body::Native(vm) => vm.clear_packet(slot),
+            Body::Interpreted(vm) => drop(vm.take_packet(slot)),
+        }
+    }
+
+    /// Starts an activation of an `op` whose parameters and results are numbers. If it returns at once and leaves nothing
+    /// to be sent: the number of its results, which are put into `words`; else the step in which it stopped. `None`, and
+    /// nothing done, if it is another kind of function.
+    ///
+    /// # Panics
+    /// As [`Instance::enter`].
+    pub fn enter_plain(&mut self, func: FuncId, words: &mut PlainWords, count: usize) -> Option<Result<usize, Step>> {
+        match &mut self.body {
+            Body::Native(vm) => vm.enter_plain(func, words, count),
+            Body::Interpreted(_) => None,
+        }
+    }
+
+    /// Continues after a `Call` that was a plain one, with its results.
+    ///
+    /// # Panics
+    /// If the VM is not stopped in one.
+    pub fn resume_plain(&mut self, results: &[u64]) -> Step {
+        match &mut self.body {
+            Body::Native(vm) => vm.resume_plain(results),
+            Body::Interpreted(_) => panic!("resume_plain: the interpreter has no plain calls"),
+        }
+    }
+
     /// Starts an activation of `main`, a handler or an `op`; its parameters are decoded from `words`
     /// in packet form, taking the attachments that they name. One that waits stays below it.
     ///
@@ -255,9 +297,9 @@ impl Instance {
         on_body!(self, vm => vm.slots())
     }
 
-    /// Whether a slot's open packet is empty.
-    pub fn is_packet_empty(&self, slot: usize) -> bool {
-        on_body!(self, vm => vm.is_packet_empty(slot))
+    /// The first slot from this one on whose open packet is not empty.
+    pub fn next_packet(&self, from: usize) -> Option<usize> {
+        on_body!(self, vm => vm.next_packet(from))
     }
 
     /// Moves a slot's open packet out; the slot stays as it is, with an empty one.

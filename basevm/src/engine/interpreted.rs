@@ -218,9 +218,9 @@ impl Interpreted {
         self.links.len()
     }
 
-    /// See [`super::Instance::is_packet_empty`].
-    pub fn is_packet_empty(&self, slot: usize) -> bool {
-        self.machine.packet_words(slot) == 0
+    /// See [`super::Instance::next_packet`].
+    pub fn next_packet(&self, from: usize) -> Option<usize> {
+        (from..self.links.len()).find(|slot| self.machine.packet_words(*slot) > 0)
     }
 
     /// See [`super::Instance::take_packet`].

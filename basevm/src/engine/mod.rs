@@ -50,6 +50,9 @@ pub type PlatformRef = &'static dyn crate::platform::Platform;
 /// Stack of a VM unless its manifest says otherwise, in bytes.
 pub const DEFAULT_STACK_BYTES: usize = 128 * 1024;
 
+/// Operands or results of an instruction that are all numbers, a word each.
+pub type PlainWords = [u64; il::packet::MAX_OPERANDS];
+
 /// An open packet, taken out of its slot.
 #[derive(Default, Debug)]
 pub struct Packet {

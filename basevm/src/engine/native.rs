@@ -13,9 +13,10 @@ use il::trap::{Status, TrapKind};
 use il::{FuncId, Module, Type, TypeId};
 
 use super::guest::{Go, Guest, Stopped};
+use super::program::is_number;
 use super::slots::Allowed;
 use super::trace::{self, Place};
-use super::{LoadError, Packet, PlatformRef, Program, Step, TrapReport, exits, values};
+use super::{LoadError, Packet, PlainWords, PlatformRef, Program, Step, TrapReport, exits, values};
 use crate::attachment::{Attachment, Capability};
 use crate::buf::Account;
 use crate::heap::{Config, Statistics};
@@ -77,6 +78,8 @@ pub(super) struct Native {
     guest: Guest,
     activations: Vec<Activation>,
     dead: Option<Box<TrapReport>>,
+    /// Whether results are to stay where the code has put them, if nothing is to be sent besides.
+    plain: bool,
 }
 
 impl Native {
@@ -90,7 +93,7 @@ impl Native {
     ) -> Result<Native, LoadError> {
         let guest = Guest::new(platform, &program, account, stack_bytes, heap)?;
         let activations = Vec::with_capacity(MAX_ACTIVATIONS);
-        let mut instance = Native { program, guest, activations, dead: None };
+        let mut instance = Native { program, guest, activations, dead: None, plain: false };
         instance.initialise()?;
         Ok(instance)
     }
@@ -142,6 +145,57 @@ impl Native {
         self.guest.set_caller(caller);
     }
 
+    /// See [`super::Instance::plain_packet`].
+    pub fn plain_packet(&self, slot: usize, words: &mut PlainWords) -> Option<(Head, usize)> {
+        let Pending::Call { slot: pending, opcode, .. } = self.activations.last()?.pending? else { return None };
+        let results = self.instruction(slot, opcode)?.results.as_deref()?;
+        let numbers = results.iter().all(|result| is_number(result.ty));
+        if pending == slot && numbers { self.guest.slots.only(slot, words) } else { None }
+    }
+
+    /// See [`super::Instance::clear_packet`].
+    pub fn clear_packet(&mut self, slot: usize) {
+        self.guest.slots.clear(slot);
+    }
+
+    /// See [`super::Instance::enter_plain`].
+    pub fn enter_plain(&mut self, func: FuncId, words: &mut PlainWords, count: usize) -> Option<Result<usize, Step>> {
+        let plain = self.program.plain(func)?;
+        if self.dead.is_some() || count != plain.params {
+            return None;
+        }
+        self.assert_idle();
+        for (at, word) in words.iter().take(count).enumerate() {
+            self.guest.set_value(at, *word);
+        }
+        self.activations.push(Activation { func, pending: None });
+        self.plain = true;
+        let step = self.run(Go::Enter { entry: plain.entry });
+        // `done` takes it back if the results are still there.
+        if core::mem::take(&mut self.plain) {
+            return Some(Err(step));
+        }
+        for (at, word) in words.iter_mut().take(plain.results).enumerate() {
+            *word = self.guest.value(at);
+        }
+        Some(Ok(plain.results))
+    }
+
+    /// See [`super::Instance::resume_plain`].
+    pub fn resume_plain(&mut self, results: &[u64]) -> Step {
+        let pending = self.activations.last_mut().and_then(|activation| activation.pending.take());
+        let Some(Pending::Call { slot, opcode, .. }) = pending else {
+            panic!("resume_plain: the VM is not stopped in a call: {pending:?}");
+        };
+        let wanted = self.instruction(slot, opcode).and_then(|instruction| instruction.results.as_ref());
+        assert!(wanted.is_some_and(|wanted| wanted.len() == results.len()), "resume_plain: other results");
+        self.guest.set_value(0, 0);
+        for (at, word) in results.iter().enumerate() {
+            self.guest.set_value(1 + at, *word);
+        }
+        self.run(Go::Resume(0))
+    }
+
     /// See [`super::Instance::on_grid`]: the caller takes it back before it ends.
     pub fn lend(&mut self, grid: Option<&mut Grid<'_>>) {
         match grid {
@@ -163,12 +217,7 @@ impl Native {
         if let Some(report) = &self.dead {
             return Ok(Step::Trap(report.clone()));
         }
-        let waiting = |outer: &Activation| matches!(outer.pending, Some(Pending::Wait | Pending::WaitForever));
-        assert!(
-            self.activations.len() < MAX_ACTIVATIONS && self.activations.iter().all(waiting),
-            "the VM is in the middle of something else: {:?}",
-            self.activations
-        );
+        self.assert_idle();
         let entry = self.program.entry(func).ok_or(Status::NoSuchInstruction)?;
         let signature = &self.program.module().funcs.get(func.index()).ok_or(Status::NoSuchInstruction)?.sig;
         let hierarchy = self.program.types().hierarchy();
@@ -323,9 +372,9 @@ impl Native {
         self.guest.slots.len()
     }
 
-    /// See [`super::Instance::is_packet_empty`].
-    pub fn is_packet_empty(&self, slot: usize) -> bool {
-        self.guest.slots.used(slot) == 0
+    /// See [`super::Instance::next_packet`].
+    pub fn next_packet(&self, from: usize) -> Option<usize> {
+        self.guest.slots.next_used(from)
     }
 
     /// See [`super::Instance::take_packet`].
@@ -420,6 +469,16 @@ impl Native {
         Ok(Next::Stop(step))
     }
 
+    /// A VM is never re-entered.
+    fn assert_idle(&self) {
+        let waiting = |outer: &Activation| matches!(outer.pending, Some(Pending::Wait | Pending::WaitForever));
+        assert!(
+            self.activations.len() < MAX_ACTIVATIONS && self.activations.iter().all(waiting),
+            "the VM is in the middle of something else: {:?}",
+            self.activations
+        );
+    }
+
     fn stop_in(&mut self, pending: Pending) {
         if let Some(activation) = self.activations.last_mut() {
             activation.pending = Some(pending);
@@ -432,6 +491,12 @@ impl Native {
     }
 
     fn done(&mut self) -> Result<Step, Trap> {
+        if self.plain && self.guest.slots.next_used(0).is_none() {
+            self.plain = false;
+            self.activations.pop();
+            self.guest.leave();
+            return Ok(Step::Done(Reply::none()));
+        }
         let ended = self.activations.last();
         let func = ended.and_then(|ended| self.program.module().funcs.get(ended.func.index()));
         let results = func.map_or(&[][..], |func| &func.sig.results);

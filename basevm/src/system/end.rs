@@ -48,6 +48,7 @@ impl System {
         for link in slots.into_iter().flatten().chain(base) {
             // Its answers find nobody; its events have no handler.
             self.channel(link.channel).events = Mask::NONE;
+            self.sender_ended(link.channel);
             self.leftover.channel(link.channel);
         }
         self.saw_end(id);

@@ -51,7 +51,7 @@ impl System {
             }
         };
         self.last_ran = Some(id);
-        self.act(id, step);
+        self.proceed(id, step);
     }
 
     /// Goes on with the answer to a call, whose capabilities get slots before.
@@ -230,9 +230,8 @@ impl System {
         if let Some(time) = deadline {
             self.add_call_timer(id, time, tag);
         }
-        match self.enqueue(link, packet) {
-            Ok(()) => self.hand_to_callee(receiver),
-            Err(status) => self.answer(link.channel, tag, Err(status)),
+        if let Err(status) = self.enqueue_call(link, packet) {
+            self.answer(link.channel, tag, Err(status));
         }
     }
 
@@ -302,6 +301,7 @@ impl System {
 
     /// Takes the next delivery and starts its handler or `op`.
     fn dispatch(&mut self, id: VmId) {
+        self.take_turns(id);
         loop {
             if let Some(work) = self.vm(id).work.take() {
                 if self.dispatch_packet(id, work) {
@@ -402,7 +402,7 @@ impl System {
             il.next = Next::Running;
         }
         self.last_ran = Some(id);
-        self.act(id, step);
+        self.proceed(id, step);
     }
 }
 

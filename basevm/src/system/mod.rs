@@ -16,6 +16,7 @@ mod builtin;
 mod channel;
 mod contained;
 mod deliver;
+mod direct;
 mod directory;
 mod end;
 mod events;
@@ -24,11 +25,13 @@ mod forward;
 mod grants;
 mod handshake;
 mod il_vm;
+mod inbox;
 mod loader;
 mod mask;
 mod observe;
 mod policy;
 mod programs;
+mod queue;
 mod reap;
 mod report;
 mod rights;
@@ -45,7 +48,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 pub use base::SET as BASE_SET;
 pub use builtin::Builtin;
@@ -261,9 +264,11 @@ pub struct System {
     leftover: reap::Leftover,
     /// The VMs that were forgotten last.
     ended: VecDeque<(VmInfo, Fate)>,
-    /// VMs written in Rust, which wakers may wake.
+    /// VMs written in Rust, which wakers may wake; and whether one was woken.
     services: Vec<VmId>,
+    bell: Arc<AtomicBool>,
     directory: Directory,
+    ready: queue::RunQueue,
     layers: Layers,
     /// Sets whose declarations say what instructions touch.
     declared: &'static [&'static il::isa::InstructionSet],
@@ -273,12 +278,15 @@ pub struct System {
     spawns: VecDeque<Spawn>,
     /// Whether faults are injected into any VM.
     injects: bool,
-    ready: VecDeque<VmId>,
     /// The VM that goes on at once, without a queue: the other end of a call.
     handoff: Option<VmId>,
+    /// Calls that are under way on the system stack.
+    nested: u32,
     timers: BTreeSet<Timer>,
     /// The system's time under a virtual clock.
     virtual_now: Nanos,
+    /// The core's interrupt word.
+    interrupt: &'static AtomicU32,
     /// Real time of the last tick, and who ran last: for `turn_ms`.
     last_tick: Nanos,
     last_ran: Option<VmId>,
@@ -317,16 +325,19 @@ impl System {
             leftover: reap::Leftover::default(),
             ended: VecDeque::new(),
             services: Vec::new(),
+            bell: Arc::new(AtomicBool::new(false)),
             directory: Directory::default(),
+            ready: queue::RunQueue::default(),
             layers: Layers::default(),
             declared: &[],
             directory_vm: None,
             spawns: VecDeque::new(),
             injects: false,
-            ready: VecDeque::new(),
             handoff: None,
+            nested: 0,
             timers: BTreeSet::new(),
             virtual_now: 0,
+            interrupt: platform.interrupt_word(),
             last_tick: platform.now(),
             last_ran: None,
             stop: StopHandle { wish: Arc::new(AtomicU32::new(StopHandle::RUN)), wake: platform.waker() },

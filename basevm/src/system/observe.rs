@@ -366,9 +366,15 @@ impl System {
     }
 
     pub(super) fn saw_taken(&mut self, delivery: &Delivery) {
-        if let Delivery::Packet(work) = delivery {
-            self.saw_packet(Seen::Taken(work.number), work.number);
+        if let Delivery::Packet(work) = delivery
+            && work.at == 0
+        {
+            self.saw_begin(work.number);
         }
+    }
+
+    pub(super) fn saw_begin(&mut self, packet: u64) {
+        self.saw_packet(Seen::Taken(packet), packet);
     }
 
     /// A packet that was sent before the observer came has no number.

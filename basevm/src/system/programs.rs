@@ -75,6 +75,13 @@ pub(crate) struct Programs {
     parked: VecDeque<Work>,
 }
 
+impl Programs {
+    /// Whether what comes now has to wait.
+    pub fn is_busy(&self) -> bool {
+        self.busy != Busy::No
+    }
+}
+
 /// What keeps later packets waiting.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 enum Busy {
@@ -273,7 +280,9 @@ impl System {
     }
 
     /// Keeps the packet that has started a program, or waits to, until that has ended.
-    pub(super) fn park(&mut self, work: Work) {
+    pub(super) fn park(&mut self, mut work: Work) {
+        let sender = self.channel_ref(work.link.channel).sender;
+        work.charge_to(&self.vm_ref(sender).account);
         let programs = self.channel(work.link.channel).programs.get_or_insert_default();
         programs.parked.push_front(work);
     }
@@ -285,14 +294,19 @@ impl System {
         let Some(programs) = &mut channel.programs else { return };
         programs.busy = Busy::No;
         let parked = core::mem::take(&mut programs.parked);
-        if parked.is_empty() {
+        self.deliver_first(receiver, parked);
+    }
+
+    /// Puts packets before all others that wait.
+    fn deliver_first(&mut self, receiver: VmId, parked: VecDeque<Work>) {
+        if parked.is_empty() || self.vm_ref(receiver).fate.is_some() {
             return;
         }
-        let vm = self.vm(receiver);
         for work in parked.into_iter().rev() {
-            vm.inbox.push_front(Delivery::Packet(work));
+            let sender = self.channel_ref(work.link.channel).sender;
+            self.vm(receiver).inbox.put_back(sender, Delivery::Packet(work));
         }
-        match vm.body {
+        match self.vm_ref(receiver).body {
             Body::Builtin(_) => self.make_ready(receiver),
             _ => self.notify(receiver),
         }
@@ -543,8 +557,8 @@ impl System {
     fn step_on_grid(&mut self, id: VmId, next: Next, args: Option<Args>) -> Option<Result<Step, Status>> {
         let receiver = self.channel_ref(self.vm_ref(id).link(0)?.channel).receiver;
         let mut service = self.take_service(receiver)?;
-        let grid = match self.guard(receiver, None, |_| service.grid()) {
-            Ok((grid, _)) => grid,
+        let grid = match self.guard(receiver, |_| service.grid()) {
+            Ok(grid) => grid,
             Err(Panicked) => {
                 self.forget(receiver, service);
                 return None;
@@ -594,9 +608,8 @@ impl System {
         words.push(Head { opcode: u16::from(opcode), words: length as u16, tag }.pack());
         words.extend(operands.words);
         self.set_next(id, Next::Blocked(Block::Reply { channel: link.channel, tag, deadline: None }));
-        match self.enqueue(link, Packet { words, attachments: operands.attachments }) {
-            Ok(()) => self.hand_to_callee(receiver),
-            Err(status) => self.answer(link.channel, tag, Err(status)),
+        if let Err(status) = self.enqueue_call(link, Packet { words, attachments: operands.attachments }) {
+            self.answer(link.channel, tag, Err(status));
         }
     }
 
@@ -608,6 +621,11 @@ impl System {
             TrapKind::Quota | TrapKind::StackOverflow => Status::Quota,
             _ => Status::DeviceError,
         };
+        self.end_program(id, status, Fate::Fault(report));
+    }
+
+    /// Ends a program that is running, and its VM.
+    fn end_program(&mut self, id: VmId, status: Status, fate: Fate) {
         let acting = self.vm(id).acting.as_ref().map(|acting| (acting.channel, acting.identity));
         self.program_ended(id, Err(status));
         if let Some((channel, identity)) = acting
@@ -616,7 +634,17 @@ impl System {
         {
             prepared.idle = None;
         }
-        self.end(id, Fate::Fault(report));
+        self.end(id, fate);
+    }
+
+    /// The sender of a channel has ended: a program whose results it waited for is of no use. What it streamed goes on.
+    pub(super) fn sender_ended(&mut self, id: ChannelId) {
+        let Some(programs) = &self.channel_ref(id).programs else { return };
+        let Busy::Runs(vm) = programs.busy else { return };
+        let open = self.vm_ref(vm).acting.as_ref().and_then(|acting| acting.open);
+        if open.is_some_and(|open| open.tag != 0) {
+            self.end_program(vm, Status::PeerGone, Fate::Returned);
+        }
     }
 
     /// A program has ended: answers its sender, and lets the channel go on.
@@ -656,16 +684,20 @@ impl System {
 
     /// Ends the programs of a channel, running or not: it has been closed or revoked, or is forgotten.
     pub(super) fn end_programs(&mut self, id: ChannelId) {
-        let Some(programs) = self.channel(id).programs.take() else { return };
-        let running = match programs.busy {
+        let channel = self.channel(id);
+        let receiver = channel.receiver;
+        let Some(programs) = channel.programs.take() else { return };
+        let Programs { busy, held, parked, .. } = *programs;
+        let running = match busy {
             Busy::Runs(vm) => Some(vm),
             Busy::No | Busy::Waits => None,
         };
-        let idle = programs.held.iter().filter_map(|held| held.program.as_ref().ok()?.idle);
+        let idle = held.iter().filter_map(|held| held.program.as_ref().ok()?.idle);
         for vm in idle.chain(running) {
             self.end(vm, Fate::Returned);
         }
-        drop(programs);
+        // What waited meets the choke point like all that comes now.
+        self.deliver_first(receiver, parked);
     }
 }
 
