@@ -250,7 +250,12 @@ impl Instance {
         on_body!(mut self, vm => vm.set_capability(slot, capability))
     }
 
-    /// How many slots are open that the VM was given, or made.
+    /// Closes a slot that the VM was given, or made, and that no value names: it may be used again.
+    pub fn release_slot(&mut self, slot: usize) {
+        on_body!(mut self, vm => vm.release_slot(slot))
+    }
+
+    /// How many slots there are that the VM was given, or made.
     pub fn given_slots(&self) -> usize {
         on_body!(self, vm => vm.given_slots())
     }

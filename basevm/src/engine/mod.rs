@@ -13,6 +13,7 @@
 //!   (`il::packet`), with buffers as [`crate::buf::Buf`]s. Code above it needs no `unsafe`.
 //! - After a trap the VM's stack is abandoned, and the instance only answers with the same report.
 
+mod border;
 mod exits;
 pub mod fault;
 mod guest;

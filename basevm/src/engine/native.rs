@@ -336,6 +336,13 @@ impl Native {
         self.guest.slots.given().count()
     }
 
+    /// See [`super::Instance::release_slot`].
+    pub fn release_slot(&mut self, slot: usize) {
+        for address in self.guest.slots.release(slot) {
+            self.guest.free_buf(address);
+        }
+    }
+
     /// See [`super::Instance::unused_slots`].
     pub fn unused_slots(&self) -> Vec<usize> {
         self.guest.unused_slots()
@@ -557,7 +564,6 @@ impl Native {
         (Pending::Call { slot, head, opcode }, Step::Call { slot, opcode })
     }
 
-    /// What failed, as it stands in the text.
     fn device_trap(&self, slot: u64, opcode: u64, status: u16) -> Trap {
         let module = self.program.module();
         let name = |instruction: Option<&Instruction>| instruction.map_or("?".into(), |found| found.name.to_string());

@@ -68,6 +68,8 @@ pub(super) struct Slots {
     slots: Vec<Slot>,
     /// How many are not given or made.
     own: usize,
+    /// Those behind these that no value names.
+    free: Vec<usize>,
     /// Slots that may have an open packet, ascending.
     watched: Vec<u32>,
 }
@@ -78,13 +80,13 @@ impl Slots {
     /// Closed ones.
     pub fn new(count: usize) -> Slots {
         let slots = (0..count).map(|_| Slot::default()).collect();
-        Slots { table: Shared::new(vec![CLOSED; count]), slots, own: count, watched: Vec::new() }
+        let table = Shared::new(vec![CLOSED; count]);
+        Slots { table, slots, own: count, free: Vec::new(), watched: Vec::new() }
     }
 
     /// Opens a slot for a capability that the VM was given or made; the table may move. `None` if there are too many.
     pub fn add(&mut self, channel: u32, generation: u32, allowed: Allowed) -> Option<usize> {
-        let free = (self.own..self.slots.len()).find(|index| !self.is_open(*index));
-        let index = match free {
+        let index = match self.free.pop() {
             Some(index) => index,
             None => self.grow()?,
         };
@@ -124,15 +126,26 @@ impl Slots {
         self.slots.get(index).filter(|slot| slot.open)?.capability.as_ref()
     }
 
-    /// What the capability in a slot behind the first ones allows.
+    /// What the capability in a slot behind the first ones allows, or allowed before it was closed.
     pub fn allowed(&self, index: usize) -> Option<(&[IsaId], Mask)> {
-        let slot = self.slots.get(index).filter(|slot| slot.open)?;
-        slot.allowed.as_ref().map(|(isas, ops)| (isas.as_slice(), *ops))
+        self.slots.get(index)?.allowed.as_ref().map(|(isas, ops)| (isas.as_slice(), *ops))
     }
 
-    /// Open slots that were given or made.
+    /// Slots behind the first ones that values may name, closed ones included.
     pub fn given(&self) -> impl Iterator<Item = usize> + '_ {
-        (self.own..self.slots.len()).filter(|index| self.is_open(*index))
+        (self.own..self.slots.len()).filter(|index| self.slots[*index].allowed.is_some())
+    }
+
+    /// Closes a slot that no value names, to be used again; returns the buffers of its packet.
+    pub fn release(&mut self, index: usize) -> Vec<u64> {
+        let bufs = self.close(index);
+        if index >= self.own
+            && let Some(slot) = self.slots.get_mut(index)
+            && slot.allowed.take().is_some()
+        {
+            self.free.push(index);
+        }
+        bufs
     }
 
     /// Adds to the attachments of the open packet, which has room: the address of a `buf`.
@@ -189,7 +202,7 @@ impl Slots {
         drop(self.take_objects(index));
         self.update(index, |slot, cap| {
             slot.open = false;
-            (slot.capability, slot.allowed) = (None, None);
+            slot.capability = None;
             cap.end = cap.cursor;
         });
         attachments

@@ -18,6 +18,7 @@ use il::trap::Status;
 use super::forward::{Forwards, is_handed_on};
 use super::mask::Mask;
 use super::programs::Programs;
+use super::rights::RightId;
 use crate::attachment::Attachment;
 use crate::buf::Account;
 use crate::service::VmId;
@@ -66,6 +67,10 @@ pub(crate) struct Channel {
     pub receiver: VmId,
     /// Where it stands among those that end at its receiver.
     pub incoming_at: usize,
+    /// The right that it is a use of.
+    pub right: RightId,
+    /// Whether the sender has given it up.
+    pub abandoned: bool,
     pub generation: u32,
     /// Instructions that may be sent.
     pub ops: Mask,
@@ -98,6 +103,8 @@ impl Channel {
             slot,
             receiver,
             incoming_at: 0,
+            right: RightId::NONE,
+            abandoned: false,
             generation: 1,
             ops,
             events,

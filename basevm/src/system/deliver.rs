@@ -288,7 +288,7 @@ impl System {
         let Some(channel) = self.channels.get_mut(id.0) else { return };
         let sender = channel.sender;
         let Some(vm) = self.vms.get_mut(sender.0) else { return };
-        if vm.fate.is_some() {
+        if vm.fate.is_some() || channel.abandoned {
             return self.leftover.channel(id);
         }
         let Body::Il(il) = &mut vm.body else { return };

@@ -81,7 +81,7 @@ pub(crate) struct Entry {
     pub items: Arc<[Item]>,
     pub attributes: Attributes,
     /// Whether it is the VM's own name, as opposed to a further one.
-    own: bool,
+    pub own: bool,
     /// Whether it can be found: its VM is ready.
     pub live: bool,
 }

@@ -34,6 +34,7 @@ mod programs;
 mod queue;
 mod reap;
 mod report;
+mod rights;
 mod rust_vm;
 mod schedule;
 mod spawn;
@@ -59,8 +60,9 @@ pub use grants::{BadGrant, Grants};
 pub use handshake::{HANDSHAKE_LIMIT, Refusal, Refused};
 pub use loader::{Compiling, Loader, Loading};
 pub use mask::Mask;
-pub use observe::{ChannelSeen, Observed, Observer, Seen, TurnKind, Usage, VmSeen};
+pub use observe::{ChannelSeen, Observed, Observer, RightChange, Seen, TurnKind, Usage, VmSeen};
 pub use policy::{Escalation, Priority, ProgramBounds, Restart, RestartPolicy};
+pub(crate) use programs::{IDENTITY_WORDS, RUN, UPLOAD};
 pub use programs::{MAX_PROGRAM_BYTES, MAX_PROGRAMS};
 pub use reap::TableSizes;
 pub use report::{VmInfo, VmKind};
@@ -255,6 +257,7 @@ pub struct System {
     gone: Box<Vm>,
     /// By [`ChannelId`].
     channels: Table<Channel>,
+    rights: rights::Rights,
     /// What a number names that is out of date: a closed channel.
     closed: Box<Channel>,
     /// Channels and ended VMs that may be forgotten, once no operation is under way that knows their numbers.
@@ -317,6 +320,7 @@ impl System {
             vms,
             gone: Box::new(Vm::gone()),
             channels: Table::new(),
+            rights: rights::Rights::new(),
             closed: Box::new(Channel::gone()),
             leftover: reap::Leftover::default(),
             ended: VecDeque::new(),
@@ -507,6 +511,7 @@ impl IlVm {
             next: main.map_or(Next::Dispatch, Next::Start),
             handlers,
             ops,
+            reclaim_at: 0,
             instance,
         }
     }

@@ -49,11 +49,11 @@ use crate::platform::Panicked;
 use crate::service::{Reply, VmId};
 
 /// Brings a program: its one operand is a `buf`, the closed program (`il::program`) encoded.
-pub(super) const UPLOAD: u16 = 0x4000;
+pub(crate) const UPLOAD: u16 = 0x4000;
 /// Runs one: four words are its identity, its arguments follow.
-pub(super) const RUN: u16 = 0x4001;
+pub(crate) const RUN: u16 = 0x4001;
 /// Words of an identity.
-const IDENTITY_WORDS: usize = 4;
+pub(crate) const IDENTITY_WORDS: usize = 4;
 /// Programs that a channel keeps; beyond that the one that was not used for longest goes.
 pub const MAX_PROGRAMS: usize = 8;
 /// Bytes of a program at most.
@@ -294,15 +294,19 @@ impl System {
         let Some(programs) = &mut channel.programs else { return };
         programs.busy = Busy::No;
         let parked = core::mem::take(&mut programs.parked);
-        if parked.is_empty() {
+        self.deliver_first(receiver, parked);
+    }
+
+    /// Puts packets before all others that wait.
+    fn deliver_first(&mut self, receiver: VmId, parked: VecDeque<Work>) {
+        if parked.is_empty() || self.vm_ref(receiver).fate.is_some() {
             return;
         }
-        let sender = channel.sender;
-        let vm = self.vm(receiver);
         for work in parked.into_iter().rev() {
-            vm.inbox.put_back(sender, Delivery::Packet(work));
+            let sender = self.channel_ref(work.link.channel).sender;
+            self.vm(receiver).inbox.put_back(sender, Delivery::Packet(work));
         }
-        match vm.body {
+        match self.vm_ref(receiver).body {
             Body::Builtin(_) => self.make_ready(receiver),
             _ => self.notify(receiver),
         }
@@ -513,6 +517,7 @@ impl System {
         vm.session.stage = Stage::Ready;
         vm.acting = Some(Box::new(acting));
         let id = self.insert(vm).map_err(|_| Status::Quota)?;
+        self.saw_vm(id);
         let channel = self.add_channel(Channel::new(id, 0, receiver, ops, Mask::NONE));
         if channel == ChannelId::NONE {
             self.end(id, Fate::Returned);
@@ -616,6 +621,11 @@ impl System {
             TrapKind::Quota | TrapKind::StackOverflow => Status::Quota,
             _ => Status::DeviceError,
         };
+        self.end_program(id, status, Fate::Fault(report));
+    }
+
+    /// Ends a program that is running, and its VM.
+    fn end_program(&mut self, id: VmId, status: Status, fate: Fate) {
         let acting = self.vm(id).acting.as_ref().map(|acting| (acting.channel, acting.identity));
         self.program_ended(id, Err(status));
         if let Some((channel, identity)) = acting
@@ -624,7 +634,17 @@ impl System {
         {
             prepared.idle = None;
         }
-        self.end(id, Fate::Fault(report));
+        self.end(id, fate);
+    }
+
+    /// The sender of a channel has ended: a program whose results it waited for is of no use. What it streamed goes on.
+    pub(super) fn sender_ended(&mut self, id: ChannelId) {
+        let Some(programs) = &self.channel_ref(id).programs else { return };
+        let Busy::Runs(vm) = programs.busy else { return };
+        let open = self.vm_ref(vm).acting.as_ref().and_then(|acting| acting.open);
+        if open.is_some_and(|open| open.tag != 0) {
+            self.end_program(vm, Status::PeerGone, Fate::Returned);
+        }
     }
 
     /// A program has ended: answers its sender, and lets the channel go on.
@@ -664,16 +684,20 @@ impl System {
 
     /// Ends the programs of a channel, running or not: it has been closed or revoked, or is forgotten.
     pub(super) fn end_programs(&mut self, id: ChannelId) {
-        let Some(programs) = self.channel(id).programs.take() else { return };
-        let running = match programs.busy {
+        let channel = self.channel(id);
+        let receiver = channel.receiver;
+        let Some(programs) = channel.programs.take() else { return };
+        let Programs { busy, held, parked, .. } = *programs;
+        let running = match busy {
             Busy::Runs(vm) => Some(vm),
             Busy::No | Busy::Waits => None,
         };
-        let idle = programs.held.iter().filter_map(|held| held.program.as_ref().ok()?.idle);
+        let idle = held.iter().filter_map(|held| held.program.as_ref().ok()?.idle);
         for vm in idle.chain(running) {
             self.end(vm, Fate::Returned);
         }
-        drop(programs);
+        // What waited meets the choke point like all that comes now.
+        self.deliver_first(receiver, parked);
     }
 }
 

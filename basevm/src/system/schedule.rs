@@ -53,6 +53,7 @@ impl System {
         let started = self.last_tick;
         let timeout = self.options.timeout.map(|limit| started.saturating_add(limit));
         self.connect();
+        self.saw_time_pass();
         let mut draining = None;
         loop {
             if let Some(reason) = self.stop.wish() {
@@ -320,8 +321,9 @@ impl System {
         let pending = |body: &Body| matches!(body, Body::Rust(rust) if rust.pending);
         let device_pending = self.services.iter().any(|id| pending(&self.vm_ref(*id).body));
         let virtual_clock = self.options.virtual_clock;
-        self.saw_time_pass();
+        let limit = self.saw_idle(limit);
         let answer = self.platform.idle(Idle { now, next_timer, device_pending, virtual_clock, limit });
+        self.saw_waking();
         self.interrupt.store(0, Ordering::Relaxed);
         self.last_tick = self.platform.now();
         match answer {

@@ -160,6 +160,8 @@ pub(crate) struct IlVm {
     pub next: Next,
     /// Function of each handler, by slot and event.
     pub handlers: BTreeMap<(u32, u8), FuncId>,
+    /// Given slots at which the heap is asked which of them are in use.
+    pub reclaim_at: usize,
     /// Function of each instruction of the provided set, in its order.
     pub ops: Vec<FuncId>,
 }

@@ -154,7 +154,7 @@ impl Host<'_> {
 
     fn digest(&self, packet: &Packet) -> u64 {
         let words = packet.words.iter().copied();
-        let bytes = packet.attachments.iter().flat_map(|bytes| bytes.iter().map(|byte| u64::from(*byte) + 1));
+        let bytes = packet.attachments.iter().flat_map(|one| one.bytes().iter().map(|byte| u64::from(*byte) + 1));
         words.chain(bytes).fold(self.seed, |sum, word| (sum.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 

@@ -12,7 +12,7 @@ use compiler::Options;
 use il::trap::Status;
 use il::verify::VerifiedModule;
 use il::{FuncId, ProgramId, Type};
-use interp::{Outcome, Packet, Place, Report};
+use interp::{Attached, Outcome, Packet, Place, Report};
 
 use crate::host::Engine;
 use crate::platform::HostedPlatform;
@@ -35,7 +35,7 @@ fn packet(words: Vec<u64>, attachments: Vec<Attachment>) -> Packet {
         words,
         attachments: attachments
             .into_iter()
-            .map(|one| one.buf().map_or_else(|_| Vec::new(), |buf| buf.to_vec()))
+            .map(|one| Attached::Buf(one.buf().map_or_else(|_| Vec::new(), |buf| buf.to_vec())))
             .collect(),
     }
 }
@@ -72,10 +72,11 @@ impl Native {
         Ok(())
     }
 
-    fn buffers(&self, attachments: Vec<Vec<u8>>) -> Vec<Attachment> {
-        let copy = |bytes: Vec<u8>| {
+    fn buffers(&self, attachments: Vec<Attached>) -> Vec<Attachment> {
+        let copy = |attached: Attached| {
+            let bytes = attached.bytes();
             let mut buf = Buf::new(&self.account, bytes.len())?;
-            buf.copy_from_slice(&bytes);
+            buf.copy_from_slice(bytes);
             Some(buf.into())
         };
         attachments.into_iter().filter_map(copy).collect()

@@ -23,6 +23,16 @@ impl<'m> Reference<'m> {
         Ok(Reference { machine })
     }
 
+    /// What wants a base fails: there is none.
+    fn settled(&mut self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Attenuate { .. } | Outcome::Revoke { .. } => {
+                self.machine.refuse(Status::NotSupported).expect("it stopped in what can be refused")
+            }
+            other => other,
+        }
+    }
+
     /// Instructions left.
     pub fn fuel(&self) -> u64 {
         self.machine.fuel()
@@ -31,15 +41,18 @@ impl<'m> Reference<'m> {
 
 impl Engine for Reference<'_> {
     fn enter(&mut self, func: FuncId, args: Packet) -> Result<Outcome, Status> {
-        self.machine.enter(func, args)
+        let outcome = self.machine.enter(func, args)?;
+        Ok(self.settled(outcome))
     }
 
     fn resume(&mut self, status: u16) -> Outcome {
-        self.machine.resume(status).expect("it stopped in what resumes")
+        let outcome = self.machine.resume(status).expect("it stopped in what resumes");
+        self.settled(outcome)
     }
 
     fn resume_call(&mut self, reply: Result<Packet, Status>) -> Outcome {
-        self.machine.resume_call(reply).expect("it stopped in a call")
+        let outcome = self.machine.resume_call(reply).expect("it stopped in a call");
+        self.settled(outcome)
     }
 
     fn take_packet(&mut self, slot: usize) -> Packet {
