@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use bootstrapper::plan::{Clock, DisplaySize, Engine, Faults, MAX_DISPLAY_PIXELS};
+use bootstrapper::plan::{Clock, DisplaySize, Engine, Faults, Limit, MAX_DISPLAY_PIXELS};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use il::ranges;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,6 +30,8 @@ Examples:
   cascade run clock.il --clock virtual            repeatable, and no waiting
   cascade run app.il --grant console --grant disk=read
                                                   may use the console, and read the disk: no more
+  cascade run app.il --grant display=within:320x200
+                                                  may draw on a part of the screen
   cascade run app.il --system system.toml -v      a system of your own; log every handshake
   cascade run life.il --trace out.json            where time goes: open it at https://ui.perfetto.dev
   cascade run life.il --record life.rec           what is sent: print it by `cascade trace life.rec`
@@ -135,9 +138,14 @@ pub struct SystemOptions {
     /// Add a VM written in IL under this name; a device's name replaces that device
     #[arg(long, value_name = "NAME=FILE")]
     pub plug: Vec<Plug>,
-    /// Let the program use a VM (`disk`) or some of its instructions (`disk=read,write`). Without a
-    /// manifest, the first --grant narrows "everything" to exactly what is listed
-    #[arg(long, value_name = "VM[=INSTR,..]")]
+    /// Let the VM plugged in under this name stand on another VM's channels: whoever is granted that VM gets
+    /// this one instead. Of several on one VM, the one plugged in last is on top
+    #[arg(long, value_name = "NAME=VM")]
+    pub on: Vec<OnOption>,
+    /// Let the program use a VM (`disk`), some of its instructions (`disk=read,write`), or these within limits
+    /// (`disk=read,sectors:0..4096`). Without a manifest, the first --grant narrows "everything" to exactly
+    /// what is listed
+    #[arg(long, value_name = "VM[=INSTR,LIMIT:RANGE..]")]
     pub grant: Vec<GrantOption>,
     /// Fault injection: this device VM panics when it is sent this instruction, or this VM is ended by a
     /// fault after every N instructions that it sends or executes, M times
@@ -457,6 +465,27 @@ impl FromStr for Inject {
     }
 }
 
+/// `--on`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OnOption {
+    /// The VM that stands.
+    pub upper: String,
+    /// The VM on which it stands.
+    pub lower: String,
+}
+
+impl FromStr for OnOption {
+    type Err = String;
+    fn from_str(text: &str) -> Result<OnOption, String> {
+        match text.split_once('=') {
+            Some((upper, lower)) if !upper.is_empty() && !lower.is_empty() => {
+                Ok(OnOption { upper: upper.into(), lower: lower.into() })
+            }
+            _ => Err("expected NAME=VM, e.g. --plug window=window.il --on window=display".into()),
+        }
+    }
+}
+
 /// `--grant`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GrantOption {
@@ -464,20 +493,29 @@ pub struct GrantOption {
     pub to: String,
     /// Some instructions and events; all if `None`.
     pub names: Option<Vec<String>>,
+    /// What they are limited to.
+    pub limits: Vec<Limit>,
 }
 
 impl FromStr for GrantOption {
     type Err = String;
     fn from_str(text: &str) -> Result<GrantOption, String> {
-        let (to, names) = match text.split_once('=') {
-            Some((to, names)) => (to, Some(names.split(',').map(|n| n.trim().to_string()).collect::<Vec<_>>())),
-            None => (text, None),
-        };
-        let empty = |names: &Vec<String>| names.iter().any(String::is_empty);
-        if to.is_empty() || names.as_ref().is_some_and(empty) {
-            return Err("expected VM or VM=INSTR,INSTR, e.g. disk=read,write".into());
+        let bad = || "expected VM, VM=INSTR,INSTR or VM=INSTR,LIMIT:RANGE, e.g. disk=read,sectors:0..4096".to_string();
+        let (to, parts) = text.split_once('=').map_or((text, None), |(to, parts)| (to, Some(parts)));
+        let (mut names, mut limits) = (Vec::new(), Vec::new());
+        for part in parts.into_iter().flat_map(|parts| parts.split(',')).map(str::trim) {
+            match part.split_once(':') {
+                None if !part.is_empty() => names.push(part.to_string()),
+                Some((name, range)) if !name.is_empty() => {
+                    limits.push(ranges::Limit::parse(name, range).map_err(|why| why.to_string())?.into());
+                }
+                _ => return Err(bad()),
+            }
         }
-        Ok(GrantOption { to: to.into(), names })
+        if to.is_empty() {
+            return Err(bad());
+        }
+        Ok(GrantOption { to: to.into(), names: (!names.is_empty()).then_some(names), limits })
     }
 }
 
@@ -502,6 +540,14 @@ mod tests {
         let grant = "disk=read,write".parse::<GrantOption>().unwrap();
         assert_eq!((grant.to.as_str(), grant.names.map(|n| n.len())), ("disk", Some(2)));
         assert!("disk=read,".parse::<GrantOption>().is_err());
+        let limited = "disk=read,sectors:0..8".parse::<GrantOption>().unwrap();
+        assert_eq!(limited.limits[0].to_string(), "sectors:0..8");
+        assert_eq!("display=within:8x8".parse::<GrantOption>().map(|grant| grant.names), Ok(None));
+        for bad in ["disk=read,sectors:8", "disk=:0..8", "disk=sectors:", "=read"] {
+            assert!(bad.parse::<GrantOption>().is_err(), "{bad}");
+        }
+        assert_eq!("window=display".parse::<OnOption>().map(|on| on.lower), Ok("display".into()));
+        assert!("window".parse::<OnOption>().is_err() && "=display".parse::<OnOption>().is_err());
         let faults = Faults { every: 7, times: 3 };
         assert_eq!("app=every:7,times:3".parse(), Ok(Inject::Faults { vm: "app".into(), faults }));
         assert!(["app=every:0,times:3", "app=every:1", "app=panic"].iter().all(|bad| bad.parse::<Inject>().is_err()));

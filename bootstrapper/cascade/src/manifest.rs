@@ -315,10 +315,7 @@ impl Reading<'_> {
             for lower in &on.get_ref().0 {
                 let lower = self.find(plan, lower, &at)?;
                 let Some(vm) = plan.vms.get_mut(upper as usize) else { continue };
-                vm.on.push(lower);
-                if vm.grants.iter().all(|grant| grant.to != lower) {
-                    vm.grants.push(Grant::new(lower, plan::What::All));
-                }
+                vm.stand_on(lower);
             }
             plan.validate_layers().map_err(|why| self.source.error(at, why.0))?;
         }
