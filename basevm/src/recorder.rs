@@ -146,6 +146,7 @@ impl<S: Sink> Recorder<S> {
         let sets = seen.executes.into_iter().map(|set| self.set(set)).collect();
         let kind = match seen.kind {
             None => wire::Kind::Base,
+            Some(_) if seen.is_program => wire::Kind::Program,
             Some(VmKind::Il) => wire::Kind::Il,
             Some(VmKind::External) => wire::Kind::External,
             Some(VmKind::Rust | VmKind::Ended) => wire::Kind::Rust,
@@ -253,7 +254,7 @@ impl<S: Sink> Observer for Recorder<S> {
     fn event(&mut self, event: &Observed<'_>) {
         let traffic = match &event.what {
             Seen::Vm(_) | Seen::Ended { .. } | Seen::Channel(_) | Seen::Closed { .. } => false,
-            Seen::Clock(_) | Seen::Usage(_) | Seen::End(_) => false,
+            Seen::Right { .. } | Seen::Clock(_) | Seen::Usage(_) | Seen::End(_) => false,
             Seen::Sent { .. } | Seen::Taken(_) | Seen::Done(_) | Seen::Answered { .. } | Seen::Raised { .. } => true,
             Seen::Turn { .. } | Seen::Rest { .. } => true,
         };
@@ -267,6 +268,10 @@ impl<S: Sink> Observer for Recorder<S> {
             Seen::Channel(channel) => self.channel(channel),
             Seen::Closed { channel, status } => {
                 self.put(&Frame::Closed { channel: *channel, status: *status as u16 });
+            }
+            Seen::Right { what, right, holder, target, ops } => {
+                let (holder, target, ops) = (holder.0, target.0, ops.words());
+                self.put(&Frame::Right(wire::Right { what: *what, right: *right, holder, target, ops }));
             }
             Seen::Clock(now) if *now != self.clock => {
                 self.clock = *now;

@@ -65,7 +65,7 @@ impl Lab {
     }
 }
 
-const ENGINES: [Engine; 1] = [Engine::Jit];
+const ENGINES: [Engine; 2] = [Engine::Jit, Engine::Interpreter];
 
 /// Runs it on each engine, at ease and under the collector's stress, to the end of the first VM.
 #[track_caller]

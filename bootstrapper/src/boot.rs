@@ -15,7 +15,7 @@ use core::fmt;
 use basevm::engine::{PlatformRef, Program};
 use basevm::system::{
     EndReason, Escalation, Fate, Grants, Loader, Priority, ProgramBounds, Restart, RestartPolicy, System,
-    SystemOptions, VmInfo, VmOptions,
+    SystemOptions, TableSizes, VmInfo, VmKind, VmOptions,
 };
 
 use crate::bundle::Run;
@@ -95,10 +95,23 @@ pub fn boot(
     let reason = if load_failed { EndReason::Refused } else { system.run().reason };
     system.stop_observing(reason.code());
     faults.extend(fates(&system));
+    if plan.vms.iter().any(|vm| vm.faults.is_some()) {
+        platform.log(format_args!("left at the end: {}", left(&mut system)));
+    }
     let (console_hash, console_bytes) = record.console();
     let (frames, frame_hash) = record.frames();
     let end = RunEnd { code: reason.code(), console_hash, frame_hash, frames, console_bytes };
     Ended { reason, end, faults }
+}
+
+/// What a run has left in the base's tables, and in the device VMs: to see whether injected faults leave more.
+fn left(system: &mut System) -> String {
+    let TableSizes { vms, channels, timers, names, subscriptions, rights } = system.table_sizes();
+    let bytes: u64 = system.list().iter().filter(|vm| vm.kind == VmKind::Rust).map(|vm| vm.memory_used).sum();
+    format!(
+        "{vms} VMs, {channels} channels, {timers} timers, {names} names, {subscriptions} subscriptions, {rights} rights, \
+         {bytes} bytes of devices"
+    )
 }
 
 /// The programs of a run's modules, in the order of the plan: (index of the VM, its program).

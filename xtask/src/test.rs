@@ -33,6 +33,7 @@ const RUN_IL: &[&str] = &[
     "objects",
     "programs",
     "channels",
+    "observe",
     "fairness",
     "capabilities",
     "device_programs",
@@ -42,6 +43,9 @@ const RUN_IL: &[&str] = &[
     "faults",
     "random",
     "agreement",
+    "directory",
+    "restart",
+    "life",
 ];
 /// Random modules on which the engines must agree under stress. Few: without it there are many, and one VM of each
 /// module is under stress there too.

@@ -12,7 +12,7 @@ use il::{FuncId, Type};
 use super::interpreted::Interpreted;
 use super::native::Native;
 use super::slots::Allowed;
-use super::{Engine, LoadError, Packet, PlainWords, PlatformRef, Program, Step, TrapReport};
+use super::{Engine, LoadError, Packet, PlainWords, PlatformRef, Program, Quick, Step, TrapReport};
 use crate::attachment::{Attachment, Capability};
 use crate::buf::Account;
 use crate::heap::{Config, Statistics};
@@ -144,8 +144,8 @@ impl Instance {
 
     /// While stopped in `Call`: if the call is all that the VM has to send, and its operands and results are numbers, its
     /// head and how many operands it has, which are put into `words`. The packet stays.
-    pub fn plain_packet(&self, slot: usize, words: &mut PlainWords) -> Option<(Head, usize)> {
-        match &self.body {
+    pub fn plain_packet(&mut self, slot: usize, words: &mut PlainWords) -> Option<(Head, usize)> {
+        match &mut self.body {
             Body::Native(vm) => vm.plain_packet(slot, words),
             Body::Interpreted(_) => None,
         }
@@ -159,13 +159,12 @@ impl Instance {
         }
     }
 
-    /// Starts an activation of an `op` whose parameters and results are numbers. If it returns at once and leaves nothing
-    /// to be sent: the number of its results, which are put into `words`; else the step in which it stopped. `None`, and
-    /// nothing done, if it is another kind of function.
+    /// Starts an activation of an `op` whose parameters and results are numbers; results are put into `words`. `None`,
+    /// and nothing done, if it is another kind of function.
     ///
     /// # Panics
     /// As [`Instance::enter`].
-    pub fn enter_plain(&mut self, func: FuncId, words: &mut PlainWords, count: usize) -> Option<Result<usize, Step>> {
+    pub fn enter_plain(&mut self, func: FuncId, words: &mut PlainWords, count: usize) -> Option<Quick> {
         match &mut self.body {
             Body::Native(vm) => vm.enter_plain(func, words, count),
             Body::Interpreted(_) => None,
@@ -176,10 +175,18 @@ impl Instance {
     ///
     /// # Panics
     /// If the VM is not stopped in one.
-    pub fn resume_plain(&mut self, results: &[u64]) -> Step {
+    pub fn resume_plain(&mut self, results: &[u64]) -> Quick {
         match &mut self.body {
             Body::Native(vm) => vm.resume_plain(results),
             Body::Interpreted(_) => panic!("resume_plain: the interpreter has no plain calls"),
+        }
+    }
+
+    /// The step of [`Quick::Other`], once.
+    pub fn take_step(&mut self) -> Option<Step> {
+        match &mut self.body {
+            Body::Native(vm) => vm.take_step(),
+            Body::Interpreted(_) => None,
         }
     }
 

@@ -16,7 +16,7 @@ use super::guest::{Go, Guest, Stopped};
 use super::program::is_number;
 use super::slots::Allowed;
 use super::trace::{self, Place};
-use super::{LoadError, Packet, PlainWords, PlatformRef, Program, Step, TrapReport, exits, values};
+use super::{LoadError, Packet, PlainWords, PlatformRef, Program, Quick, Step, TrapReport, exits, values};
 use crate::attachment::{Attachment, Capability};
 use crate::buf::Account;
 use crate::heap::{Config, Statistics};
@@ -78,8 +78,10 @@ pub(super) struct Native {
     guest: Guest,
     activations: Vec<Activation>,
     dead: Option<Box<TrapReport>>,
-    /// Whether results are to stay where the code has put them, if nothing is to be sent besides.
-    plain: bool,
+    /// The step of [`Quick::Other`].
+    stopped: Option<Step>,
+    /// How many results the plain call has that it is stopped in.
+    expected: usize,
 }
 
 impl Native {
@@ -93,7 +95,7 @@ impl Native {
     ) -> Result<Native, LoadError> {
         let guest = Guest::new(platform, &program, account, stack_bytes, heap)?;
         let activations = Vec::with_capacity(MAX_ACTIVATIONS);
-        let mut instance = Native { program, guest, activations, dead: None, plain: false };
+        let mut instance = Native { program, guest, activations, dead: None, stopped: None, expected: 0 };
         instance.initialise()?;
         Ok(instance)
     }
@@ -146,10 +148,11 @@ impl Native {
     }
 
     /// See [`super::Instance::plain_packet`].
-    pub fn plain_packet(&self, slot: usize, words: &mut PlainWords) -> Option<(Head, usize)> {
+    pub fn plain_packet(&mut self, slot: usize, words: &mut PlainWords) -> Option<(Head, usize)> {
         let Pending::Call { slot: pending, opcode, .. } = self.activations.last()?.pending? else { return None };
         let results = self.instruction(slot, opcode)?.results.as_deref()?;
-        let numbers = results.iter().all(|result| is_number(result.ty));
+        let (expected, numbers) = (results.len(), results.iter().all(|result| is_number(result.ty)));
+        self.expected = expected;
         if pending == slot && numbers { self.guest.slots.only(slot, words) } else { None }
     }
 
@@ -159,7 +162,7 @@ impl Native {
     }
 
     /// See [`super::Instance::enter_plain`].
-    pub fn enter_plain(&mut self, func: FuncId, words: &mut PlainWords, count: usize) -> Option<Result<usize, Step>> {
+    pub fn enter_plain(&mut self, func: FuncId, words: &mut PlainWords, count: usize) -> Option<Quick> {
         let plain = self.program.plain(func)?;
         if self.dead.is_some() || count != plain.params {
             return None;
@@ -169,31 +172,48 @@ impl Native {
             self.guest.set_value(at, *word);
         }
         self.activations.push(Activation { func, pending: None });
-        self.plain = true;
-        let step = self.run(Go::Enter { entry: plain.entry });
-        // `done` takes it back if the results are still there.
-        if core::mem::take(&mut self.plain) {
-            return Some(Err(step));
+        match self.guest.run(Go::Enter { entry: plain.entry }) {
+            Stopped::Exit(code) if code == Exit::Done as u64 && self.guest.slots.next_used(0).is_none() => {
+                for (at, word) in words.iter_mut().take(plain.results).enumerate() {
+                    *word = self.guest.value(at);
+                }
+                self.activations.pop();
+                self.guest.leave();
+                Some(Quick::Done(plain.results))
+            }
+            stopped => Some(self.quick(stopped)),
         }
-        for (at, word) in words.iter_mut().take(plain.results).enumerate() {
-            *word = self.guest.value(at);
-        }
-        Some(Ok(plain.results))
     }
 
     /// See [`super::Instance::resume_plain`].
-    pub fn resume_plain(&mut self, results: &[u64]) -> Step {
+    pub fn resume_plain(&mut self, results: &[u64]) -> Quick {
         let pending = self.activations.last_mut().and_then(|activation| activation.pending.take());
-        let Some(Pending::Call { slot, opcode, .. }) = pending else {
-            panic!("resume_plain: the VM is not stopped in a call: {pending:?}");
-        };
-        let wanted = self.instruction(slot, opcode).and_then(|instruction| instruction.results.as_ref());
-        assert!(wanted.is_some_and(|wanted| wanted.len() == results.len()), "resume_plain: other results");
+        assert!(matches!(pending, Some(Pending::Call { .. })), "resume_plain: the VM is not stopped in a call");
+        assert!(results.len() == self.expected, "resume_plain: other results");
         self.guest.set_value(0, 0);
         for (at, word) in results.iter().enumerate() {
             self.guest.set_value(1 + at, *word);
         }
-        self.run(Go::Resume(0))
+        let stopped = self.guest.run(Go::Resume(0));
+        self.quick(stopped)
+    }
+
+    fn quick(&mut self, stopped: Stopped) -> Quick {
+        if let Stopped::Exit(code) = stopped
+            && code == Exit::Call as u64
+        {
+            let (slot, head) = (self.guest.exit_arg(0) as usize, self.guest.exit_arg(1));
+            let opcode = self.guest.slots.head(slot, head).map_or(0, |head| head.opcode as u8);
+            self.stop_in(Pending::Call { slot, head, opcode });
+            return Quick::Call { slot, opcode };
+        }
+        self.stopped = Some(self.follow(stopped));
+        Quick::Other
+    }
+
+    /// See [`super::Instance::take_step`].
+    pub fn take_step(&mut self) -> Option<Step> {
+        self.stopped.take()
     }
 
     /// See [`super::Instance::on_grid`]: the caller takes it back before it ends.
@@ -407,14 +427,20 @@ impl Native {
         }
     }
 
-    fn run(&mut self, mut go: Go) -> Step {
+    fn run(&mut self, go: Go) -> Step {
+        let stopped = self.guest.run(go);
+        self.follow(stopped)
+    }
+
+    /// Serves exits up to one that is the system's to act on.
+    fn follow(&mut self, mut stopped: Stopped) -> Step {
         loop {
-            let (place, next) = match self.guest.run(go) {
+            let (place, next) = match stopped {
                 Stopped::Fault(fault) => (Some(Place { pc: fault.pc, fp: fault.fp }), Err(fault.kind.into())),
                 Stopped::Exit(code) => (None, self.exit(code)),
             };
             match next {
-                Ok(Next::Resume(value)) => go = Go::Resume(value),
+                Ok(Next::Resume(value)) => stopped = self.guest.run(Go::Resume(value)),
                 Ok(Next::Stop(step)) => return step,
                 Err(trap) => {
                     let place = place.or_else(|| self.exit_place());
@@ -491,12 +517,6 @@ impl Native {
     }
 
     fn done(&mut self) -> Result<Step, Trap> {
-        if self.plain && self.guest.slots.next_used(0).is_none() {
-            self.plain = false;
-            self.activations.pop();
-            self.guest.leave();
-            return Ok(Step::Done(Reply::none()));
-        }
         let ended = self.activations.last();
         let func = ended.and_then(|ended| self.program.module().funcs.get(ended.func.index()));
         let results = func.map_or(&[][..], |func| &func.sig.results);

@@ -15,6 +15,7 @@ use il::verify::VerifiedModule;
 use il::{FuncId, Hierarchy, Module, ProgramId, Type};
 
 use super::raw::Shared;
+use super::stack::SpareStacks;
 use super::{PlatformRef, TrapReport};
 use crate::heap::{FrozenRegion, TypeTable};
 use crate::platform::{Access, OutOfMemory, PAGE_BYTES, Region};
@@ -201,6 +202,7 @@ pub struct Program {
     reference_globals: Vec<usize>,
     /// By function: how it is entered, if its parameters and results are numbers.
     plain: Vec<Option<Plain>>,
+    spare_stacks: Arc<SpareStacks>,
     /// Its device programs, cut out when they are first sent.
     closed: Vec<OnceCell<Option<Closed>>>,
 }
@@ -275,6 +277,7 @@ impl Program {
             reference_globals,
             plain,
             closed,
+            spare_stacks: Arc::default(),
         }))
     }
 
@@ -315,6 +318,11 @@ impl Program {
     /// How a function of numbers is entered from outside.
     pub(super) fn plain(&self, func: FuncId) -> Option<Plain> {
         self.plain.get(func.index()).copied().flatten()
+    }
+
+    /// Stacks of its VMs that have ended.
+    pub(super) fn spare_stacks(&self) -> &Arc<SpareStacks> {
+        &self.spare_stacks
     }
 
     /// Address of the code that gives globals their initial values, if there are any.

@@ -194,6 +194,9 @@ impl System {
         let instructions = executes.set.instructions.iter();
         let permitted = instructions.filter(|one| is_child || grants.permits(&meant.name, set, &one.name));
         let ops: Mask = permitted.map(|one| one.opcode).collect();
+        if ops == Mask::NONE {
+            return Ok(Reply::new(&[Value::OptRef(None)], Vec::new()));
+        }
         let ranges = self.limits(asker, meant, target, ops);
         let attachment = self.grant_attachment(target, ops, ranges)?;
         Ok(Reply::new(&[Value::OptRef(Some(0))], alloc::vec![attachment]))

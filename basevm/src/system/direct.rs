@@ -10,7 +10,7 @@ use il::packet::{Head, MAX_OPERANDS};
 use super::System;
 use super::channel::{Link, Work};
 use super::vm::{Block, Body, Main, Next, Turn};
-use crate::engine::{PlainWords, Step};
+use crate::engine::{PlainWords, Quick, Step};
 use crate::service::VmId;
 
 /// Calls may nest so deep on the system stack; those below go by the run loop.
@@ -20,23 +20,30 @@ const MAX_NESTED: u32 = 16;
 enum Through {
     /// Nothing was done: it goes the ordinary way.
     No,
-    /// It was answered, and the caller went on to this step.
-    Answered(Step),
+    /// It was answered, and the caller stopped again.
+    Answered(Quick),
     /// The callee executes it, and the caller waits.
     UnderWay,
 }
 
 impl System {
     /// Acts on a step. Calls that can go through do.
-    pub(super) fn proceed(&mut self, id: VmId, mut step: Step) {
-        while let Step::Call { slot, .. } = step {
+    pub(super) fn proceed(&mut self, id: VmId, step: Step) {
+        let Step::Call { mut slot, mut opcode } = step else { return self.act(id, step) };
+        loop {
             match self.call_through(id, slot) {
-                Through::No => break,
-                Through::Answered(next) => step = next,
+                Through::No => return self.act(id, Step::Call { slot, opcode }),
                 Through::UnderWay => return,
+                Through::Answered(Quick::Call { slot: next, opcode: what }) => (slot, opcode) = (next, what),
+                Through::Answered(Quick::Other | Quick::Done(_)) => {
+                    match self.vm(id).il().and_then(|il| il.instance.take_step()) {
+                        Some(Step::Call { slot: next, opcode: what }) => (slot, opcode) = (next, what),
+                        Some(step) => return self.act(id, step),
+                        None => return,
+                    }
+                }
             }
         }
-        self.act(id, step);
     }
 
     fn call_through(&mut self, id: VmId, slot: usize) -> Through {
@@ -49,36 +56,27 @@ impl System {
         let Some(entered) = self.enter_callee(link, head, &mut words, count) else { return Through::No };
         let Some(il) = self.vm(id).il() else { return Through::UnderWay };
         il.instance.clear_packet(slot);
-        match entered {
-            Ok(results) => Through::Answered(il.instance.resume_plain(&words[..results])),
-            Err(step) => {
-                self.call_stays(id, link, head, count, step);
-                Through::UnderWay
-            }
+        if let Quick::Done(results) = entered {
+            return Through::Answered(il.instance.resume_plain(&words[..results]));
         }
+        self.call_stays(id, link, head, count, entered);
+        Through::UnderWay
     }
 
     /// The call in which a VM is stopped, if it is all that it has to send: the operands are put into `words`.
-    fn plain_call(&self, id: VmId, slot: usize, words: &mut PlainWords) -> Option<(Link, Head, usize)> {
-        let vm = self.vm_ref(id);
+    fn plain_call(&mut self, id: VmId, slot: usize, words: &mut PlainWords) -> Option<(Link, Head, usize)> {
+        let vm = self.vm(id);
         let link = vm.link(slot)?;
         if vm.options.call_deadline.is_some() {
             return None;
         }
-        let Body::Il(il) = &vm.body else { return None };
-        let (head, count) = il.instance.plain_packet(slot, words)?;
+        let (head, count) = vm.il()?.instance.plain_packet(slot, words)?;
         Some((link, head, count))
     }
 
-    /// Has the callee execute a call, if it is idle: the number of its results, put into `words`, or the step in which
-    /// it stopped. `None`, and nothing done, if it cannot or must not.
-    fn enter_callee(
-        &mut self,
-        link: Link,
-        head: Head,
-        words: &mut PlainWords,
-        count: usize,
-    ) -> Option<Result<usize, Step>> {
+    /// Has the callee execute a call, if it is idle; its results are put into `words`. `None`, and nothing done, if it
+    /// cannot or must not.
+    fn enter_callee(&mut self, link: Link, head: Head, words: &mut PlainWords, count: usize) -> Option<Quick> {
         let acting = self.acting_sender(link.channel);
         let channel = self.channels.get(link.channel.0)?;
         if channel.queued > 0 || channel.sticky.is_some() || channel.is_busy() {
@@ -102,7 +100,7 @@ impl System {
     }
 
     /// A call that has begun takes longer: its caller waits, and its callee is in the middle of a turn.
-    fn call_stays(&mut self, caller: VmId, link: Link, head: Head, count: usize, step: Step) {
+    fn call_stays(&mut self, caller: VmId, link: Link, head: Head, count: usize, stopped: Quick) {
         let channel = self.channel(link.channel);
         let tag = channel.fresh_tag();
         let open = channel.begin(Head { tag, ..head });
@@ -112,6 +110,10 @@ impl System {
             il.next = Next::Blocked(Block::Reply { channel: link.channel, tag, deadline: None });
         }
         let vm = self.vm(callee);
+        let step = match stopped {
+            Quick::Call { slot, opcode } => Some(Step::Call { slot, opcode }),
+            Quick::Other | Quick::Done(_) => vm.il().and_then(|il| il.instance.take_step()),
+        };
         vm.work = Some(Work::executed(link, count + 1));
         if let Some(il) = vm.il() {
             il.turn = Some(Turn { request: Some((link.channel, open)), failed: None, used: 0 });
@@ -119,7 +121,9 @@ impl System {
         }
         self.last_ran = Some(callee);
         self.nested += 1;
-        self.proceed(callee, step);
+        if let Some(step) = step {
+            self.proceed(callee, step);
+        }
         self.nested -= 1;
     }
 }

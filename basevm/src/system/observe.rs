@@ -13,6 +13,7 @@ use il::packet::Head;
 use il::trap::Status;
 
 use super::channel::{ChannelId, Delivery, Link};
+use super::rights::RightId;
 use super::vm::{BASE, Body, Fate, Main, Next, Vm};
 use super::{Mask, System, VmKind};
 use crate::attachment::Attachment;
@@ -111,6 +112,19 @@ pub enum Seen<'a> {
         /// The VM.
         vm: VmId,
     },
+    /// A right was given, made of another one, or taken away.
+    Right {
+        /// What happened.
+        what: RightChange,
+        /// The right's number.
+        right: u32,
+        /// Who got it; of one that was revoked: who had made it.
+        holder: VmId,
+        /// The VM that it leads to.
+        target: VmId,
+        /// The instructions that it allows.
+        ops: Mask,
+    },
     /// The virtual clock has moved.
     Clock(Nanos),
     /// What each VM uses.
@@ -130,6 +144,8 @@ pub struct VmSeen<'a> {
     pub index: u32,
     /// What runs in it; `None`: the base itself.
     pub kind: Option<VmKind>,
+    /// Whether it is a device program, inside another VM for its sender.
+    pub is_program: bool,
     /// Memory quota in bytes.
     pub memory_limit: u64,
     /// The set that it executes.
@@ -171,6 +187,8 @@ pub enum TurnKind {
     /// `wake`, in a VM written in Rust.
     Wake,
 }
+
+pub use crate::wire::RightChange;
 
 /// What a VM uses, and what it does.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -303,7 +321,8 @@ impl System {
             };
             let executes = vm.executes.as_ref().map(|executes| &executes.set);
             let memory_limit = vm.account.limit();
-            Some(Seen::Vm(VmSeen { vm: id, name: &vm.name, index: vm.index, kind, memory_limit, executes }))
+            let (name, index, is_program) = (vm.name.as_str(), vm.index, vm.acting.is_some());
+            Some(Seen::Vm(VmSeen { vm: id, name, index, kind, is_program, memory_limit, executes }))
         });
     }
 
@@ -378,6 +397,13 @@ impl System {
 
     pub(super) fn saw_raise(&mut self, id: ChannelId, event: u8, words: &[u64], attachments: &[Option<Attachment>]) {
         self.tell(Seen::Raised { channel: id.0, event, words, attachments });
+    }
+
+    pub(super) fn saw_right(&mut self, what: RightChange, id: RightId, holder: VmId) {
+        self.tell_of(|system| {
+            let right = system.rights.get(id)?;
+            Some(Seen::Right { what, right: id.0, holder, target: right.target, ops: right.ops })
+        });
     }
 
     pub(super) fn saw_clock(&mut self, now: Nanos) {

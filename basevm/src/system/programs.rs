@@ -49,11 +49,11 @@ use crate::platform::Panicked;
 use crate::service::{Reply, VmId};
 
 /// Brings a program: its one operand is a `buf`, the closed program (`il::program`) encoded.
-pub(super) const UPLOAD: u16 = 0x4000;
+pub(crate) const UPLOAD: u16 = 0x4000;
 /// Runs one: four words are its identity, its arguments follow.
-pub(super) const RUN: u16 = 0x4001;
+pub(crate) const RUN: u16 = 0x4001;
 /// Words of an identity.
-const IDENTITY_WORDS: usize = 4;
+pub(crate) const IDENTITY_WORDS: usize = 4;
 /// Programs that a channel keeps; beyond that the one that was not used for longest goes.
 pub const MAX_PROGRAMS: usize = 8;
 /// Bytes of a program at most.
@@ -517,6 +517,7 @@ impl System {
         vm.session.stage = Stage::Ready;
         vm.acting = Some(Box::new(acting));
         let id = self.insert(vm).map_err(|_| Status::Quota)?;
+        self.saw_vm(id);
         let channel = self.add_channel(Channel::new(id, 0, receiver, ops, Mask::NONE));
         if channel == ChannelId::NONE {
             self.end(id, Fate::Returned);

@@ -25,8 +25,9 @@ use il::{CapDef, IsaId, Module, Type, TypeDef, TypeId};
 use super::System;
 use super::channel::{Channel, ChannelId, Link};
 use super::mask::Mask;
+use super::observe::RightChange;
 use super::table::Table;
-use super::vm::Body;
+use super::vm::{BASE, Body};
 use crate::attachment::{Attachment, Capability};
 use crate::engine::{Allowed, Program};
 use crate::service::VmId;
@@ -253,6 +254,7 @@ impl System {
         channel.right = right;
         let id = self.add_channel(channel);
         self.rights.add_channel(right, id);
+        self.saw_right(RightChange::Granted, right, self.channel_ref(id).sender);
         id
     }
 
@@ -281,6 +283,7 @@ impl System {
             return Err(Status::NotPermitted);
         }
         let right = self.rights.add(target, ops, ranges, Some(parent), Some(id))?;
+        self.saw_right(RightChange::Attenuated, right, id);
         let slot = self.give(id, right);
         self.rights.settle(right);
         slot
@@ -327,6 +330,8 @@ impl System {
 
     /// Ends a right, all below it, and every channel on one of them.
     pub(super) fn kill_right(&mut self, right: RightId, status: Status) {
+        let owner = self.rights.get(right).and_then(|right| right.owner);
+        self.saw_right(RightChange::Revoked, right, owner.unwrap_or(BASE));
         for channel in self.rights.cut(right) {
             self.cut_channel(channel, status);
         }

@@ -166,6 +166,10 @@ impl Trace<'_> {
     }
 
     fn take(&mut self, packet: u64) -> anyhow::Result<()> {
+        // One that has to wait for a device program is taken again.
+        if !self.taken.remove(&packet) {
+            return Ok(());
+        }
         let Some(Sent { receiver, sender, title, list, words }) = self.sent.get(&packet) else { return Ok(()) };
         let args = json!({ "packet": packet, "from": track(*sender), "words": words, "instructions": list });
         let (receiver, slice) = (*receiver, json!({ "name": title, "cat": "packet", "args": args }));
