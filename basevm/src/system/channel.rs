@@ -67,6 +67,8 @@ pub(crate) struct Channel {
     pub receiver: VmId,
     /// Where it stands among those that end at its receiver.
     pub incoming_at: usize,
+    /// Which of the receiver's sets it speaks.
+    pub set: u8,
     /// The right that it is a use of.
     pub right: RightId,
     /// Whether the sender has given it up.
@@ -103,6 +105,7 @@ impl Channel {
             slot,
             receiver,
             incoming_at: 0,
+            set: 0,
             right: RightId::NONE,
             abandoned: false,
             generation: 1,

@@ -335,7 +335,7 @@ impl System {
             let channel = system.channel_ref(id);
             let wants = &system.vm_ref(channel.sender).session.wants;
             let name = wants.get(channel.slot as usize).map_or("", |want| want.name.as_str());
-            let set = system.vm_ref(channel.receiver).executes.as_ref().map(|executes| &executes.set);
+            let set = system.vm_ref(channel.receiver).executes_set(channel.set).map(|executes| &executes.set);
             Some(Seen::Channel(ChannelSeen {
                 channel: id.0,
                 sender: channel.sender,

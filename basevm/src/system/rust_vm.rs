@@ -226,7 +226,7 @@ impl System {
         for value in values {
             builder.push(*value);
         }
-        self.raise(id, only, event, &builder.words, Vec::new()).unwrap_or_else(|status| {
+        self.raise(id, only, (0, event), &builder.words, Vec::new()).unwrap_or_else(|status| {
             let name = self.vm_ref(id).address();
             self.log(format_args!("VM '{name}': event {event} was not raised: {status}"));
             0
@@ -386,7 +386,7 @@ impl Host for HostCall<'_> {
     }
 
     fn listeners(&self, event: u8) -> usize {
-        self.system.listeners(self.vm, event).count()
+        self.system.listeners(self.vm, 0, event).count()
     }
 
     fn buf(&mut self, bytes: usize) -> Result<Buf, Status> {
