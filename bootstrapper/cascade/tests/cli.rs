@@ -68,6 +68,10 @@ fn pages_are_printed() {
         (&["vms", "--system", "samples/systems/paint.toml"], "disk=read,write,flush"),
         (&["completions", "bash"], "_cascade"),
         (&["run", "--help"], "cascade run hello.il"),
+        (&["trace", "--help"], "cascade trace paint.rec"),
+        (&["graph", "--help"], "cascade graph paint.il"),
+        (&["top", "--help"], "cascade top life.il"),
+        (&["vms", "--help"], "cascade vms app.il --live"),
     ] {
         let (code, stdout, stderr) = run(arguments);
         assert_eq!(code, 0, "{arguments:?}: {stderr}");
