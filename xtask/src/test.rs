@@ -33,6 +33,7 @@ const RUN_IL: &[&str] = &[
     "objects",
     "programs",
     "channels",
+    "observe",
     "fairness",
     "capabilities",
     "device_programs",

@@ -18,6 +18,8 @@ pub trait Engine {
     fn resume(&mut self, status: u16) -> Outcome;
     /// Goes on after a call.
     fn resume_call(&mut self, reply: Result<Packet, Status>) -> Outcome;
+    /// Answers that the base cannot do what was asked.
+    fn refuse(&mut self, status: Status) -> Outcome;
     /// Takes a slot's open packet.
     fn take_packet(&mut self, slot: usize) -> Packet;
     /// Tags the instruction that waits.
@@ -126,6 +128,8 @@ impl Host<'_> {
                     self.engine.resume_call(reply)
                 }
                 Outcome::Run { .. } => self.engine.resume_call(Err(Status::NotSupported)),
+                // There is no base, and so there are no rights.
+                Outcome::Attenuate { .. } | Outcome::Revoke { .. } => self.engine.refuse(Status::NotSupported),
                 Outcome::Flush { slot } => {
                     let packet = self.submit(slot);
                     let mut random = Random::new(self.digest(&packet));

@@ -86,7 +86,6 @@ impl Native {
         loop {
             step = match step {
                 Step::Yield => self.instance.resume(0),
-                Step::Attenuate { .. } | Step::Revoke { .. } => self.instance.refuse(Status::NotSupported),
                 other => return self.translated(other),
             }
         }
@@ -115,7 +114,9 @@ impl Native {
                 Outcome::Own { opcode, operands: packet(operands.words, operands.attachments) }
             }
             Step::Trap(report) => Outcome::Trap(Box::new(translated(&report))),
-            Step::Yield | Step::Attenuate { .. } | Step::Revoke { .. } => unreachable!("answered at once"),
+            Step::Attenuate { slot, def } => Outcome::Attenuate { slot, def },
+            Step::Revoke { slot } => Outcome::Revoke { slot },
+            Step::Yield => unreachable!("answered at once"),
         }
     }
 
@@ -159,6 +160,11 @@ impl Engine for Native {
             let reply = reply.map(|reply| Reply { attachments: self.buffers(reply.attachments), words: reply.words });
             self.instance.resume_call(reply)
         };
+        self.outcome(step)
+    }
+
+    fn refuse(&mut self, status: Status) -> Outcome {
+        let step = self.instance.refuse(status);
         self.outcome(step)
     }
 

@@ -23,16 +23,6 @@ impl<'m> Reference<'m> {
         Ok(Reference { machine })
     }
 
-    /// What wants a base fails: there is none.
-    fn settled(&mut self, outcome: Outcome) -> Outcome {
-        match outcome {
-            Outcome::Attenuate { .. } | Outcome::Revoke { .. } => {
-                self.machine.refuse(Status::NotSupported).expect("it stopped in what can be refused")
-            }
-            other => other,
-        }
-    }
-
     /// Instructions left.
     pub fn fuel(&self) -> u64 {
         self.machine.fuel()
@@ -41,18 +31,19 @@ impl<'m> Reference<'m> {
 
 impl Engine for Reference<'_> {
     fn enter(&mut self, func: FuncId, args: Packet) -> Result<Outcome, Status> {
-        let outcome = self.machine.enter(func, args)?;
-        Ok(self.settled(outcome))
+        self.machine.enter(func, args)
     }
 
     fn resume(&mut self, status: u16) -> Outcome {
-        let outcome = self.machine.resume(status).expect("it stopped in what resumes");
-        self.settled(outcome)
+        self.machine.resume(status).expect("it stopped in what resumes")
     }
 
     fn resume_call(&mut self, reply: Result<Packet, Status>) -> Outcome {
-        let outcome = self.machine.resume_call(reply).expect("it stopped in a call");
-        self.settled(outcome)
+        self.machine.resume_call(reply).expect("it stopped in a call")
+    }
+
+    fn refuse(&mut self, status: Status) -> Outcome {
+        self.machine.refuse(status).expect("it stopped in what can be refused")
     }
 
     fn take_packet(&mut self, slot: usize) -> Packet {
