@@ -40,14 +40,14 @@ impl Object {
 pub struct Capability {
     pub(crate) right: u32,
     /// Keeps the right in the table as long as somebody may use it.
-    pub(crate) keep: Arc<()>,
+    _keep: Arc<()>,
     /// The slot that it has become in the VM that it is about to enter.
     pub(crate) slot: Option<u32>,
 }
 
 impl Capability {
     pub(crate) fn new(right: u32, keep: Arc<()>) -> Capability {
-        Capability { right, keep, slot: None }
+        Capability { right, _keep: keep, slot: None }
     }
 
     /// One that grants nothing.

@@ -146,6 +146,7 @@ impl<S: Sink> Recorder<S> {
         let sets = seen.executes.into_iter().map(|set| self.set(set)).collect();
         let kind = match seen.kind {
             None => wire::Kind::Base,
+            Some(_) if seen.is_program => wire::Kind::Program,
             Some(VmKind::Il) => wire::Kind::Il,
             Some(VmKind::External) => wire::Kind::External,
             Some(VmKind::Rust | VmKind::Ended) => wire::Kind::Rust,
@@ -253,7 +254,7 @@ impl<S: Sink> Observer for Recorder<S> {
     fn event(&mut self, event: &Observed<'_>) {
         let traffic = match &event.what {
             Seen::Vm(_) | Seen::Ended { .. } | Seen::Channel(_) | Seen::Closed { .. } => false,
-            Seen::Clock(_) | Seen::Usage(_) | Seen::End(_) => false,
+            Seen::Right { .. } | Seen::Clock(_) | Seen::Usage(_) | Seen::End(_) => false,
             Seen::Sent { .. } | Seen::Taken(_) | Seen::Done(_) | Seen::Answered { .. } | Seen::Raised { .. } => true,
             Seen::Turn { .. } | Seen::Rest { .. } => true,
         };
@@ -268,24 +269,26 @@ impl<S: Sink> Observer for Recorder<S> {
             Seen::Closed { channel, status } => {
                 self.put(&Frame::Closed { channel: *channel, status: *status as u16 });
             }
+            Seen::Right { what, right, holder, target, ops } => {
+                let (holder, target, ops) = (holder.0, target.0, ops.words());
+                self.put(&Frame::Right(wire::Right { what: *what, right: *right, holder, target, ops }));
+            }
             Seen::Clock(now) if *now != self.clock => {
                 self.clock = *now;
                 self.put(&Frame::Clock(*now));
             }
             Seen::Clock(_) => {}
-            Seen::Usage(list) => self.usage(list),
+            Seen::Usage(list) => {
+                self.next_usage = event.at.saturating_add(self.options.usage_every.unwrap_or(0));
+                self.usage(list);
+            }
             Seen::End(code) => self.end(*code),
             other => self.traffic(other),
         }
     }
 
-    fn wants_usage(&mut self, at: Nanos) -> bool {
-        let Some(every) = self.options.usage_every else { return false };
-        if at < self.next_usage {
-            return false;
-        }
-        self.next_usage = at.saturating_add(every);
-        true
+    fn usage_due(&self) -> Option<Nanos> {
+        self.options.usage_every.map(|_| self.next_usage)
     }
 }
 

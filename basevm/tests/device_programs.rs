@@ -580,6 +580,36 @@ fn a_lent_grid_gives_what_the_instructions_give() {
     });
 }
 
+/// What a right is limited to holds for its programs too: no instruction of theirs goes past it, inlined or not.
+#[test]
+fn a_program_is_held_to_the_limits_of_its_senders_right() {
+    for engine in ENGINES {
+        let mut lab = Lab::new(engine);
+        let grants = Grants::none().allow("probe").allow_text("slate=within:2x2").unwrap();
+        let source = "module app PROBE
+            use slate: cascade.display@1
+            program dot on cascade.display@1 (x: i32, y: i32) { set_pixel(x, y, 7) }
+            export func main() {
+              let inside = try slate.run(dot, 1, 1)
+              let outside = try slate.run(dot, 2, 1)
+              let again = try slate.run(dot, 0, 0)
+              slate.present()
+              probe.note(inside)  probe.note(outside)  probe.note(again)
+            }";
+        lab.add(source, VmOptions { is_main: true, ..VmOptions::named("main", grants) });
+        lab.ends(EndReason::Returned);
+        let notes = lab.notes();
+        assert_eq!(
+            (notes[0], notes[1], notes[2]),
+            (0, i32::from(Status::OutOfRange as u16), 0),
+            "{}",
+            lab.platform.text()
+        );
+        let cells = lab.slate.lock().unwrap().cells.clone();
+        assert_eq!(cells, [7, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0]);
+    }
+}
+
 #[test]
 fn without_a_loader_programs_are_not_supported() {
     let platform = TestPlatform::new(true);

@@ -1,12 +1,24 @@
-// The eight programs as a worker: reads lines `NAME N`, answers each with `NS CHECKSUM`.
+// The eight programs, and `fork`, as a worker: reads lines `NAME N`, answers each with `NS CHECKSUM`.
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 int64_t run_fib(int32_t n), run_sha256(int32_t n), run_nbody(int32_t n), run_fannkuch(int32_t n);
 int64_t run_spectral_norm(int32_t n), run_mandelbrot(int32_t n), run_quicksort(int32_t n);
 int64_t run_binary_trees(int32_t n);
+
+// Processes that end at once, one after another.
+static int64_t run_fork(int32_t n) {
+    for (int32_t i = 0; i < n; i++) {
+        pid_t child = fork();
+        if (child == 0) _exit(0);
+        if (child < 0 || waitpid(child, NULL, 0) != child) return -1;
+    }
+    return n;
+}
 
 static const struct {
     const char *name;
@@ -20,6 +32,7 @@ static const struct {
     {"mandelbrot", run_mandelbrot},
     {"quicksort", run_quicksort},
     {"binary-trees", run_binary_trees},
+    {"fork", run_fork},
 };
 
 static int64_t now(void) {

@@ -45,7 +45,7 @@ pub fn measure(table: &mut Table) -> Result<()> {
 fn hello() -> Result<Bundle> {
     let module = il::binary::encode(&*verified(HELLO)?);
     let run = Run { plan: default_plan("hello", &[]), modules: vec![module], key_events: 0 };
-    Ok(Bundle { verbose: false, runs: vec![run] })
+    Ok(Bundle { verbose: false, observe: None, runs: vec![run] })
 }
 
 fn empty_guest(folder: &Path) -> Result<PathBuf> {

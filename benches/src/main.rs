@@ -17,6 +17,7 @@ mod table;
 mod throughput;
 mod timing;
 mod toolchain;
+mod vms;
 mod worker;
 
 use std::fs;
@@ -28,8 +29,11 @@ use table::Table;
 type Part = (&'static str, fn(&mut Table, &Path) -> Result<()>);
 
 /// What can be measured by itself; the folder is for what the peers' tools build.
-const PARTS: [Part; 5] = [
-    ("base", base),
+const PARTS: [Part; 8] = [
+    ("emission", emission),
+    ("calls", |table, _| channels::measure(table)),
+    ("jit", |table, _| code::measure(table)),
+    ("vms", vms::measure),
     ("code", eight::measure),
     ("compiling", throughput::measure),
     ("collector", collector::measure),
@@ -37,7 +41,7 @@ const PARTS: [Part; 5] = [
 ];
 const USAGE: &str = "usage: cargo xtask bench [--write] [PART..]
   --write  also renew docs/benchmarks.md; then all is measured
-  PART     base, code, compiling, collector, boot; without any, all";
+  PART     emission, calls, jit, vms, code, compiling, collector, boot; without any, all";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -62,11 +66,9 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn base(table: &mut Table, _: &Path) -> Result<()> {
-    table.section("The base", "Medians of several runs.");
-    emission::measure(table)?;
-    channels::measure(table)?;
-    code::measure(table)
+fn emission(table: &mut Table, _: &Path) -> Result<()> {
+    table.section("The base", "Medians of several runs, in processor time of the thread that does the work.");
+    emission::measure(table)
 }
 
 const INTRODUCTION: &str = "# Measurements

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::thread;
 
-use crate::timing::median_ns;
+use crate::timing::{median_ns, median_real_ns};
 
 /// A byte to another thread and one back, through two pipes: nanoseconds a round trip.
 pub fn pipe_round_trip_ns() -> anyhow::Result<f64> {
@@ -18,7 +18,7 @@ pub fn pipe_round_trip_ns() -> anyhow::Result<f64> {
             }
         }
     });
-    let ns = median_ns(5, TRIPS, || {
+    let ns = median_real_ns(5, TRIPS, || {
         let mut byte = [7; 1];
         for _ in 0..TRIPS {
             let _ = rustix::io::write(&there_in, &byte);
@@ -54,6 +54,16 @@ pub fn tokio_round_trip_ns() -> anyhow::Result<f64> {
         });
     });
     Ok(ns)
+}
+
+/// A thread that ends at once, and is joined: nanoseconds.
+pub fn thread_ns() -> f64 {
+    const THREADS: u64 = 1_000;
+    median_real_ns(5, THREADS, || {
+        for _ in 0..THREADS {
+            let _ = thread::spawn(|| black_box(())).join();
+        }
+    })
 }
 
 /// Naive Fibonacci, as in the IL.

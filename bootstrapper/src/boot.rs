@@ -14,8 +14,8 @@ use core::fmt;
 
 use basevm::engine::{PlatformRef, Program};
 use basevm::system::{
-    EndReason, Escalation, Fate, Grants, Loader, Priority, ProgramBounds, Restart, RestartPolicy, StopHandle, System,
-    SystemOptions, VmInfo, VmOptions,
+    EndReason, Escalation, Fate, Grants, Loader, Priority, ProgramBounds, Restart, RestartPolicy, System,
+    SystemOptions, TableSizes, VmInfo, VmKind, VmOptions,
 };
 
 use crate::bundle::Run;
@@ -55,13 +55,14 @@ impl fmt::Display for LoadError {
 
 impl core::error::Error for LoadError {}
 
-/// Runs one system to its end. `started` gets the handle that stops it from outside.
+/// Runs one system to its end. `started` gets the system while it is still empty: to take the handle that stops it from outside, to
+/// observe it.
 pub fn boot(
     platform: PlatformRef,
     devices: Devices,
     run: &Run,
     verbose: bool,
-    started: &mut dyn FnMut(StopHandle),
+    started: &mut dyn FnMut(&mut System),
 ) -> Ended {
     let plan = &run.plan;
     let options = SystemOptions {
@@ -71,7 +72,7 @@ pub fn boot(
     };
     let mut system = System::new(platform, options);
     system.declare(isa::ALL);
-    started(system.stop_handle());
+    started(&mut system);
     let record = Record::new(plan.display, plan.limits, system.stop_handle());
     let mut faults = Vec::new();
     let mut load_failed = false;
@@ -92,11 +93,25 @@ pub fn boot(
         }
     }
     let reason = if load_failed { EndReason::Refused } else { system.run().reason };
+    system.stop_observing(reason.code());
     faults.extend(fates(&system));
+    if plan.vms.iter().any(|vm| vm.faults.is_some()) {
+        platform.log(format_args!("left at the end: {}", left(&mut system)));
+    }
     let (console_hash, console_bytes) = record.console();
     let (frames, frame_hash) = record.frames();
     let end = RunEnd { code: reason.code(), console_hash, frame_hash, frames, console_bytes };
     Ended { reason, end, faults }
+}
+
+/// What a run has left in the base's tables, and in the device VMs: to see whether injected faults leave more.
+fn left(system: &mut System) -> String {
+    let TableSizes { vms, channels, timers, names, subscriptions, rights } = system.table_sizes();
+    let bytes: u64 = system.list().iter().filter(|vm| vm.kind == VmKind::Rust).map(|vm| vm.memory_used).sum();
+    format!(
+        "{vms} VMs, {channels} channels, {timers} timers, {names} names, {subscriptions} subscriptions, {rights} rights, \
+         {bytes} bytes of devices"
+    )
 }
 
 /// The programs of a run's modules, in the order of the plan: (index of the VM, its program).

@@ -12,9 +12,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use basevm::platform::Nanos;
+use basevm::recorder::RecordOptions;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Plan;
+use crate::plan::{Clock, Plan};
 
 /// What a bundle starts with; the last byte is the format's version.
 pub const MAGIC: [u8; 8] = *b"CASCADE\x02";
@@ -32,8 +34,38 @@ pub const MAX_BUNDLE_BYTES: usize = 64 << 20;
 pub struct Bundle {
     /// Whether to log start-up and every handshake.
     pub verbose: bool,
+    /// What the machine tells of its runs, beside log and faults; nothing if `None`.
+    pub observe: Option<Observe>,
     /// The runs. None at all is legal: the machine starts, says so, and ends.
     pub runs: Vec<Run>,
+}
+
+/// What is told of a run: VMs and channels in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Observe {
+    /// Packets, events and turns.
+    pub packets: bool,
+    /// What each VM uses, so often in milliseconds; `None`: at the end only.
+    pub usage_ms: Option<u32>,
+    /// How many bytes of one buffer.
+    pub buffer_bytes: u32,
+    /// How many bytes of frames in all.
+    pub most_bytes: u64,
+}
+
+impl Observe {
+    /// What a recorder of this plan's run is to record.
+    pub fn options(&self, plan: &Plan, wall: Nanos) -> RecordOptions {
+        RecordOptions {
+            program: plan.main_vm().map(|vm| vm.name.clone()).unwrap_or_default(),
+            virtual_clock: plan.clock == Clock::Virtual,
+            wall,
+            packets: self.packets,
+            usage_every: self.usage_ms.map(|ms| Nanos::from(ms) * 1_000_000),
+            buffer_bytes: self.buffer_bytes as usize,
+            most_bytes: self.most_bytes,
+        }
+    }
 }
 
 /// One system to run.

@@ -5,6 +5,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt;
 use core::str::{FromStr, SplitWhitespace};
 
@@ -83,6 +84,8 @@ pub enum FromGuest {
     Begin(u32),
     /// `run I end CODE CONSOLEHASH FRAMEHASH|- FRAMES CONSOLEBYTES`
     End(u32, RunEnd),
+    /// `see WORD ..`: a frame of the wire format (`basevm::wire`), its 64-bit words as hexadecimal numbers.
+    See(Vec<u64>),
     /// `end CODE`: all is over; the machine waits for `bye`, so that its screen can be read.
     Over(u8),
 }
@@ -112,6 +115,10 @@ impl fmt::Display for FromGuest {
             FromGuest::Frame { number, width, height } => write!(f, "frame {number} 0 0 {width} {height}"),
             FromGuest::Begin(run) => write!(f, "run {run} begin"),
             FromGuest::End(run, end) => write!(f, "run {run} end {end}"),
+            FromGuest::See(frame) => {
+                f.write_str("see")?;
+                frame.iter().try_for_each(|word| write!(f, " {word:x}"))
+            }
             FromGuest::Over(code) => write!(f, "end {code}"),
         }
     }
@@ -163,6 +170,7 @@ impl FromGuest {
                     _ => return None,
                 }
             }
+            "see" => FromGuest::See(words.map(|word| u64::from_str_radix(word, 16).ok()).collect::<Option<_>>()?),
             "end" => FromGuest::Over(number(&mut words)?),
             _ => return None,
         })
@@ -223,6 +231,8 @@ mod tests {
             FromGuest::Begin(0),
             FromGuest::End(3, end),
             FromGuest::End(4, RunEnd { frame_hash: Some(Hash([1; 32])), ..end }),
+            FromGuest::See(alloc::vec![]),
+            FromGuest::See(alloc::vec![0, 0x1234_5678, u64::MAX]),
             FromGuest::Over(124),
         ];
         for message in messages {
@@ -235,7 +245,18 @@ mod tests {
 
     #[test]
     fn nonsense_is_none() {
-        for line in ["", "run", "run x begin", "idle 1", "run 0 end 0 zz - 0 0", "frame 1 2", "end 300", "é"] {
+        for line in [
+            "",
+            "run",
+            "run x begin",
+            "idle 1",
+            "run 0 end 0 zz - 0 0",
+            "frame 1 2",
+            "end 300",
+            "see 1 g",
+            "see 11112222333344445",
+            "é",
+        ] {
             assert_eq!(FromGuest::parse(line), None, "{line}");
         }
         assert_eq!(ToGuest::parse("advance -1"), None);

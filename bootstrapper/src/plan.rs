@@ -303,6 +303,16 @@ impl From<ranges::Limit> for Limit {
     }
 }
 
+impl Vm {
+    /// Lets it stand on another VM's channels. It may then use that VM: without a grant of its own, all of it.
+    pub fn stand_on(&mut self, lower: u32) {
+        self.on.push(lower);
+        if self.grants.iter().all(|grant| grant.to != lower) {
+            self.grants.push(Grant::new(lower, What::All));
+        }
+    }
+}
+
 impl Grant {
     /// A grant without limits.
     pub fn new(to: u32, what: What) -> Grant {
@@ -561,13 +571,16 @@ impl Plan {
 /// # Errors
 /// The first unknown name, with the names that there are.
 pub fn check_grant(vm: &str, set: &InstructionSet, grant: &Grant) -> Result<(), PlanError> {
-    if let What::Only(names) = &grant.what {
-        check_grant_names(vm, set, names)?;
-    }
+    check_grant_names(vm, set, &grant.what)?;
     check_grant_limits(vm, set, &grant.limits)
 }
 
-fn check_grant_names(vm: &str, set: &InstructionSet, names: &[String]) -> Result<(), PlanError> {
+/// Checks that a set has every instruction and event that a grant names.
+///
+/// # Errors
+/// The first unknown name, with the names that there are.
+pub fn check_grant_names(vm: &str, set: &InstructionSet, what: &What) -> Result<(), PlanError> {
+    let What::Only(names) = what else { return Ok(()) };
     for name in names {
         if set.instruction_named(name).is_none() && set.event_named(name).is_none() {
             let known: Vec<&str> = set_names(set).collect();
@@ -611,7 +624,11 @@ fn check_limit(limit: &Limit) -> Result<(), PlanError> {
     }
 }
 
-fn check_grant_limits(vm: &str, set: &InstructionSet, limits: &[Limit]) -> Result<(), PlanError> {
+/// Checks that a set has the space or operand that each limit names, with as many axes.
+///
+/// # Errors
+/// The first limit that does not fit, with the names that there are.
+pub fn check_grant_limits(vm: &str, set: &InstructionSet, limits: &[Limit]) -> Result<(), PlanError> {
     for (at, limit) in limits.iter().enumerate() {
         let name = &limit.name;
         let axes = match set.limit_axes(name) {

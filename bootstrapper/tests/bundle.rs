@@ -1,14 +1,15 @@
 //! Bundles from outside: whatever the bytes, decoding gives a valid bundle or an error.
 
-use bootstrapper::bundle::{Bundle, MAGIC, Run};
-use bootstrapper::plan::{Grant, Kind, What, default_plan};
+use bootstrapper::bundle::{Bundle, MAGIC, Observe, Run};
+use bootstrapper::plan::{Device, Grant, Kind, What, default_plan};
 
 fn bundle() -> Bundle {
     let mut plan = default_plan("app", &["thermometer"]);
     plan.limits.until_frame = Some(7);
-    plan.vms[5].grants[0].what = What::Only(vec!["write".into()]);
+    plan.vms[Device::ALL.len()].grants[0].what = What::Only(vec!["write".into()]);
     let run = Run { plan, modules: vec![vec![1, 2, 3], vec![4; 300]], key_events: 2 };
-    Bundle { verbose: true, runs: vec![run.clone(), run] }
+    let observe = Observe { packets: true, usage_ms: Some(1000), buffer_bytes: 256, most_bytes: 1 << 20 };
+    Bundle { verbose: true, observe: Some(observe), runs: vec![run.clone(), run] }
 }
 
 #[test]
@@ -43,8 +44,8 @@ fn damaged_bundles_are_refused_or_valid_but_never_a_panic() {
 fn lengths_that_lie_cost_no_memory() {
     // A claim of 2^60 runs, then of one run with 2^60 VMs.
     for claim in [
-        &[0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10][..],
-        &[0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
+        &[0, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10][..],
+        &[0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
     ] {
         let bytes = [&MAGIC[..], claim].concat();
         assert!(Bundle::decode(&bytes).is_err());
@@ -60,9 +61,9 @@ fn plans_that_cannot_be_are_refused_with_a_reason() {
         (|run| run.plan.display.width = 0, "display of 0"),
         (|run| run.modules.clear(), "needs module"),
         (|run| run.plan.vms[1].name = "console".into(), "used twice"),
-        (|run| run.plan.vms[5].name = "a b".into(), "` ` in a name"),
-        (|run| run.plan.vms[5].grants.push(Grant::new(99, What::All)), "number 99"),
-        (|run| run.plan.vms[5].memory_bytes = u64::MAX, "memory quota"),
+        (|run| run.plan.vms[Device::ALL.len()].name = "a b".into(), "` ` in a name"),
+        (|run| run.plan.vms[Device::ALL.len()].grants.push(Grant::new(99, What::All)), "number 99"),
+        (|run| run.plan.vms[Device::ALL.len()].memory_bytes = u64::MAX, "memory quota"),
     ];
     for (change, expected) in cases {
         let mut bundle = bundle();

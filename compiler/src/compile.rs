@@ -23,7 +23,7 @@ use crate::error::CompileError;
 use crate::image::{Compiled, Relocation, RelocationKind, Section, Stub, Symbol};
 use crate::lower::{self, Choices, Effects, LOAD_OUTSIDE, Outcome, Program};
 use crate::maps::MapsBuilder;
-use crate::options::{Opt, Options};
+use crate::options::{Deadlines, Opt, Options};
 
 /// Functions start at multiples of this.
 const FUNCTION_ALIGN: usize = 16;
@@ -98,6 +98,7 @@ impl<M: Deref<Target = VerifiedModule>> Compilation<M> {
             bounds: options.bounds,
             rounds: options.cpu.sse41,
             inline: options.opt == Opt::Speed,
+            looks: options.deadlines == Deadlines::Checked,
             vectors: options.cpu.ssse3 && options.cpu.sse41,
             frontend: isa.frontend_config(),
         };

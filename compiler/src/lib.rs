@@ -31,4 +31,4 @@ pub use error::{CompileError, LinkError};
 pub use image::{Compiled, Location, Relocation, RelocationKind, Section, Stub, Symbol};
 pub use listing::{asm, clif};
 pub use maps::{FrameMap, StackMaps};
-pub use options::{Bounds, Cpu, GUARD_REGION_BYTES, Opt, Options};
+pub use options::{Bounds, Cpu, Deadlines, GUARD_REGION_BYTES, Opt, Options};

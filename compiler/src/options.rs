@@ -16,6 +16,8 @@ pub struct Options {
     pub opt: Opt,
     /// How accesses to the linear memory are kept inside it.
     pub bounds: Bounds,
+    /// Whether code can be interrupted.
+    pub deadlines: Deadlines,
     /// Whether Cranelift checks its own input and each pass; for tests, it costs 60 to 80 %.
     pub verify: bool,
 }
@@ -39,6 +41,16 @@ pub enum Bounds {
     Guard,
     /// A comparison before each access; needs no address space.
     Explicit,
+}
+
+/// Whether code looks at the core's interrupt word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Deadlines {
+    /// So often that no loop or recursion runs on without a look.
+    #[default]
+    Checked,
+    /// Never: it may hold its core for ever. Only to measure what the looks cost.
+    Absent,
 }
 
 /// What the engine reserves for a memory under [`Bounds::Guard`]: a 32-bit address, plus a 32-bit
@@ -121,7 +133,13 @@ impl Cpu {
 impl Options {
     /// For this processor: full speed, guarded memories, no self-checks.
     pub fn detect() -> Options {
-        Options { cpu: Cpu::detect(), opt: Opt::default(), bounds: Bounds::default(), verify: false }
+        Options {
+            cpu: Cpu::detect(),
+            opt: Opt::default(),
+            bounds: Bounds::default(),
+            deadlines: Deadlines::default(),
+            verify: false,
+        }
     }
 
     /// Cranelift's target for these options.

@@ -269,22 +269,51 @@ fn memory_and_globals() {
     }
 }
 
+/// Whatever can run for long looks at the interrupt word; what ends by itself soon does not.
 #[test]
-fn a_busy_vm_yields_at_loops_and_calls() {
-    let module = text(
+fn a_busy_vm_yields_wherever_it_could_run_for_long() {
+    let mut source = String::from(
         "module busy
         func one(x: i32) -> i32 { return x + 1 }
         export func spin(n: i32) -> i32 { var x = 0 while x < n { x += 1 } return x }
-        export func call(n: i32) -> i32 { return one(n) }
+        export func turns(n: i32) -> i32 { var x = 0 for i in 0..n { x += i } return x }
+        export func many(n: i32) -> i32 { var x = 0 for i in 0..100000 { x = x ^ i } return x }
+        export func few(n: i32) -> i32 { var x = 0 for i in 0..8 { for j in 0..4 { x += i * j } } return x + n }
+        export func nested(n: i32) -> i32 { var x = 0 for i in 0..30 { for j in 0..30 { x += i * j } } return x + n }
+        export func call(n: i32) -> i32 { if n > 100 { return 0 } return one(n) }
         export func still(n: i32) -> i32 { return n }
+        export func down(n: i32) -> i32 { if n == 0 { return 0 } return down(n - 1) }
+        export func inside(n: i32) -> i32 { if n > 0 { return inside(n - 1) } return 0 }
+        export func forth(n: i32) -> i32 { if n == 0 { return 0 } return tail back(n - 1) }
+        func back(n: i32) -> i32 { if n == 0 { return 1 } return tail forth(n - 1) }
+        func f0(n: i32) -> i32 { return n * n / 3 + n / 7 }
         ",
     );
-    let mut vm = Vm::new(module);
-    for (name, yields) in [("spin", 1), ("call", 1), ("still", 0)] {
+    for at in 1..12 {
+        let before = at - 1;
+        source.push_str(&format!("func f{at}(n: i32) -> i32 {{ return f{before}(n) + f{before}(n / 2) }}\n"));
+    }
+    source.push_str("export func tree(n: i32) -> i32 { return f11(n) }\n");
+    let mut vm = Vm::new(text(&source));
+    let cases = [
+        ("spin", 9, 1),
+        ("turns", 9, 1),
+        ("many", 9, 1),
+        ("few", 9, 0),
+        ("nested", 9, 1),
+        ("call", 9, 0),
+        ("still", 9, 0),
+        ("down", 9, 1),
+        ("down", 0, 0),
+        ("inside", 9, 1),
+        ("forth", 9, 1),
+        ("tree", 9, 1),
+    ];
+    for (name, n, yields) in cases {
         vm.interrupt();
         vm.yields = 0;
-        assert!(vm.eval(name, &[9]).is_ok());
-        assert_eq!(vm.yields, yields, "{name}");
+        assert!(vm.eval(name, &[n]).is_ok(), "{name}");
+        assert_eq!(vm.yields, yields, "{name}({n})");
     }
     assert_eq!(vm.eval("spin", &[1000]), Ok(1000));
 }

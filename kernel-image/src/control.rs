@@ -2,6 +2,8 @@
 
 use core::fmt::{self, Write};
 
+use basevm::recorder::Sink;
+
 use crate::interrupts;
 use crate::serial::COM2;
 
@@ -59,6 +61,19 @@ pub fn fault(text: fmt::Arguments<'_>) {
 /// Sends from a panic of the base, whoever holds the port.
 pub fn send_forced(prefix: &'static str, text: fmt::Arguments<'_>) {
     write(prefix, text, true);
+}
+
+/// Sends frames of the wire format, a line each ([`bootstrapper::control::FromGuest::See`]).
+pub struct Frames;
+
+impl Sink for Frames {
+    fn put(&mut self, frame: &[u8]) {
+        let mut lines = Lines { prefix: "see", started: false, forced: false };
+        for word in frame.as_chunks::<8>().0 {
+            let _ = write!(lines, " {:x}", u64::from_le_bytes(*word));
+        }
+        let _ = lines.write_str("\n");
+    }
 }
 
 /// Waits for a line from the host, and gives it to `read`.

@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::ops::Range;
 
+use basevm::recorder::Recorder;
+use basevm::system::System;
 use bootstrapper::bundle::{Bundle, Run};
 use bootstrapper::control::{FromGuest, ToGuest};
 use bootstrapper::{Devices, boot};
@@ -14,7 +16,7 @@ use crate::devices::keyboard::Keys;
 use crate::devices::screen;
 use crate::devices::terminal::SerialTerminal;
 use crate::platform::MACHINE;
-use crate::{control, pvh};
+use crate::{control, pvh, time};
 
 /// The exit code of a machine that was given nothing that it could run.
 const LOAD_ERROR: u8 = 2;
@@ -42,7 +44,7 @@ pub fn all(module: Option<Range<u64>>) -> u8 {
 fn run_all(bundle: &Bundle) -> u8 {
     let mut code = 0;
     for (index, run) in (0..).zip(&bundle.runs) {
-        let ended = run_one(index, run, bundle.verbose);
+        let ended = run_one(index, run, bundle);
         if code == 0 {
             code = ended;
         }
@@ -50,10 +52,16 @@ fn run_all(bundle: &Bundle) -> u8 {
     code
 }
 
-fn run_one(index: u32, run: &Run, verbose: bool) -> u8 {
+fn run_one(index: u32, run: &Run, bundle: &Bundle) -> u8 {
     MACHINE.begin(run.key_events);
     say(&FromGuest::Begin(index));
-    let ended = boot(&MACHINE, devices(), run, verbose, &mut |_| {});
+    let mut began = |system: &mut System| {
+        if let Some(observe) = &bundle.observe {
+            let options = observe.options(&run.plan, time::wall());
+            system.observe(Box::new(Recorder::new(control::Frames, options)));
+        }
+    };
+    let ended = boot(&MACHINE, devices(), run, bundle.verbose, &mut began);
     for fault in &ended.faults {
         control::fault(format_args!("{fault}"));
     }

@@ -28,18 +28,24 @@ const HOSTILE_INPUTS: &str = "1000000";
 const TESTS: [(&str, bool); 2] = [("tests", false), ("tests under the collector's stress", true)];
 
 /// The test programs that run IL in the engine.
-const RUN_IL: [&str; 11] = [
+const RUN_IL: &[&str] = &[
     "engine",
     "objects",
     "programs",
-    "device_programs",
     "channels",
+    "observe",
+    "fairness",
+    "capabilities",
+    "device_programs",
     "testing",
     "samples",
     "disk",
     "faults",
     "random",
     "agreement",
+    "directory",
+    "restart",
+    "life",
 ];
 /// Random modules on which the engines must agree under stress. Few: without it there are many, and one VM of each
 /// module is under stress there too.

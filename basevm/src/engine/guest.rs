@@ -92,7 +92,7 @@ impl Guest {
         let module = program.module();
         let word = platform.interrupt_word();
         let lease = CoreLease::claim(word).ok_or(LoadError::TooManyCores)?;
-        let stack = Stack::new(platform, stack_bytes)?;
+        let stack = Stack::new(platform, stack_bytes, program.spare_stacks())?;
         let mut memory = module.memory.map(|limits| LinearMemory::new(platform, limits, account)).transpose()?;
         if let Some(memory) = &mut memory {
             fill(memory, &module.data)?;

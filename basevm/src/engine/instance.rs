@@ -5,13 +5,14 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use il::packet::Head;
 use il::trap::{Status, TrapKind};
 use il::{FuncId, Type};
 
 use super::interpreted::Interpreted;
 use super::native::Native;
 use super::slots::Allowed;
-use super::{Engine, LoadError, Packet, PlatformRef, Program, Step, TrapReport};
+use super::{Engine, LoadError, Packet, PlainWords, PlatformRef, Program, Quick, Step, TrapReport};
 use crate::attachment::{Attachment, Capability};
 use crate::buf::Account;
 use crate::heap::{Config, Statistics};
@@ -141,6 +142,54 @@ impl Instance {
         on_body!(mut self, vm => vm.set_caller(caller))
     }
 
+    /// While stopped in `Call`: if the call is all that the VM has to send, and its operands and results are numbers, its
+    /// head and how many operands it has, which are put into `words`. The packet stays.
+    pub fn plain_packet(&mut self, slot: usize, words: &mut PlainWords) -> Option<(Head, usize)> {
+        match &mut self.body {
+            Body::Native(vm) => vm.plain_packet(slot, words),
+            Body::Interpreted(_) => None,
+        }
+    }
+
+    /// Empties a slot's open packet, which has no attachments.
+    pub fn clear_packet(&mut self, slot: usize) {
+        match &mut self.body {
+            Body::Native(vm) => vm.clear_packet(slot),
+            Body::Interpreted(vm) => drop(vm.take_packet(slot)),
+        }
+    }
+
+    /// Starts an activation of an `op` whose parameters and results are numbers; results are put into `words`. `None`,
+    /// and nothing done, if it is another kind of function.
+    ///
+    /// # Panics
+    /// As [`Instance::enter`].
+    pub fn enter_plain(&mut self, func: FuncId, words: &mut PlainWords, count: usize) -> Option<Quick> {
+        match &mut self.body {
+            Body::Native(vm) => vm.enter_plain(func, words, count),
+            Body::Interpreted(_) => None,
+        }
+    }
+
+    /// Continues after a `Call` that was a plain one, with its results.
+    ///
+    /// # Panics
+    /// If the VM is not stopped in one.
+    pub fn resume_plain(&mut self, results: &[u64]) -> Quick {
+        match &mut self.body {
+            Body::Native(vm) => vm.resume_plain(results),
+            Body::Interpreted(_) => panic!("resume_plain: the interpreter has no plain calls"),
+        }
+    }
+
+    /// The step of [`Quick::Other`], once.
+    pub fn take_step(&mut self) -> Option<Step> {
+        match &mut self.body {
+            Body::Native(vm) => vm.take_step(),
+            Body::Interpreted(_) => None,
+        }
+    }
+
     /// Starts an activation of `main`, a handler or an `op`; its parameters are decoded from `words`
     /// in packet form, taking the attachments that they name. One that waits stays below it.
     ///
@@ -201,7 +250,12 @@ impl Instance {
         on_body!(mut self, vm => vm.set_capability(slot, capability))
     }
 
-    /// How many slots are open that the VM was given, or made.
+    /// Closes a slot that the VM was given, or made, and that no value names: it may be used again.
+    pub fn release_slot(&mut self, slot: usize) {
+        on_body!(mut self, vm => vm.release_slot(slot))
+    }
+
+    /// How many slots there are that the VM was given, or made.
     pub fn given_slots(&self) -> usize {
         on_body!(self, vm => vm.given_slots())
     }
@@ -250,9 +304,9 @@ impl Instance {
         on_body!(self, vm => vm.slots())
     }
 
-    /// Whether a slot's open packet is empty.
-    pub fn is_packet_empty(&self, slot: usize) -> bool {
-        on_body!(self, vm => vm.is_packet_empty(slot))
+    /// The first slot from this one on whose open packet is not empty.
+    pub fn next_packet(&self, from: usize) -> Option<usize> {
+        on_body!(self, vm => vm.next_packet(from))
     }
 
     /// Moves a slot's open packet out; the slot stays as it is, with an empty one.

@@ -5,6 +5,7 @@
 //! quota itself, on all but the buffers in packets, which the account is charged for.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -16,9 +17,10 @@ use il::packet::MAX_ATTACHMENTS;
 use il::trap::{Status, TrapKind};
 use il::verify::VerifiedModule;
 use il::{FuncId, IsaId, Type};
-use interp::{Limits, Machine, Outcome, Report};
+use interp::{Attached, Limits, Machine, Outcome, Reference, Report};
 
-use super::slots::Allowed;
+use super::border::Border;
+use super::slots::{Allowed, MAX_SLOTS};
 use super::{LoadError, Packet, PlatformRef, Program, Step, TrapReport, trace, values};
 use crate::attachment::{Attachment, Capability};
 use crate::buf::{Account, Buf};
@@ -43,6 +45,9 @@ pub(super) struct Interpreted {
     activations: Vec<FuncId>,
     /// Channel and generation of each open slot.
     links: Vec<Option<(u32, u32)>>,
+    /// What can be given on, by slot.
+    capabilities: BTreeMap<usize, Capability>,
+    border: Border,
     dead: Option<Box<TrapReport>>,
 }
 
@@ -62,7 +67,8 @@ impl Interpreted {
         let machine = Machine::new(unsafe { &*module }, limits);
         let machine = machine.map_err(|report| LoadError::Globals(Box::new(describe(&program, *report))))?;
         let (links, interrupt) = (vec![None; machine.slots()], platform.interrupt_word());
-        Ok(Interpreted { machine, program, interrupt, account, activations: Vec::new(), links, dead: None })
+        let (activations, capabilities, border) = (Vec::new(), BTreeMap::new(), Border::default());
+        Ok(Interpreted { machine, program, interrupt, account, activations, links, capabilities, border, dead: None })
     }
 
     /// See [`super::Instance::activations`].
@@ -91,19 +97,23 @@ impl Interpreted {
             return Ok(Step::Trap(report.clone()));
         }
         let sig = self.program.module().sig(func).ok_or(Status::NoSuchInstruction)?;
-        if !sig.params.iter().chain(&sig.results).all(|ty| ty.is_sendable()) {
+        let hierarchy = self.program.types().hierarchy();
+        if !sig.params.iter().chain(&sig.results).all(|ty| hierarchy.is_carried(*ty)) {
             return Err(Status::NotSupported);
         }
         let mut used = [false; MAX_ATTACHMENTS];
-        values::bufs_in(sig.params.iter().copied(), words, attachments, &mut used)?;
-        let bytes = attachments.iter().zip(used).map(|(buf, used)| match buf {
-            Some(Attachment::Buf(buf)) if used => buf.to_vec(),
-            _ => Vec::new(),
-        });
-        let args = interp::Packet { words: words.to_vec(), attachments: bytes.collect() };
+        values::attached_in(sig.params.iter().copied(), words, attachments, &mut used)?;
+        let mut attached = Vec::new();
+        for (attachment, used) in attachments.iter().zip(used) {
+            attached.push(match attachment {
+                Some(attachment) if used => self.came(attachment)?,
+                _ => Attached::Buf(Vec::new()),
+            });
+        }
+        let args = interp::Packet { words: words.to_vec(), attachments: attached };
         let outcome = self.machine.enter(func, args)?;
-        for (buf, _) in attachments.iter_mut().zip(used).filter(|(_, used)| *used) {
-            *buf = None;
+        for (attachment, _) in attachments.iter_mut().zip(used).filter(|(_, used)| *used) {
+            *attachment = None;
         }
         self.activations.push(func);
         Ok(self.step(outcome))
@@ -123,10 +133,9 @@ impl Interpreted {
         if let Some(report) = &self.dead {
             return Step::Trap(report.clone());
         }
-        let reply = result.map(|reply| {
-            let bytes = |attachment: Attachment| attachment.buf().map_or_else(|_| Vec::new(), |buf| buf.to_vec());
-            let attachments = reply.attachments.into_iter().map(bytes).collect();
-            interp::Packet { words: reply.words, attachments }
+        let reply = result.and_then(|reply| {
+            let attachments = reply.attachments.iter().map(|one| self.came(one)).collect::<Result<_, _>>();
+            Ok(interp::Packet { words: reply.words, attachments: attachments.map_err(as_reply)? })
         });
         let outcome = self.machine.resume_call(reply);
         self.step(outcome.expect("resume_call: the VM is not stopped in a call"))
@@ -134,35 +143,57 @@ impl Interpreted {
 
     /// See [`super::Instance::awaited`].
     pub fn awaited(&self) -> Vec<Type> {
-        Vec::new()
+        self.machine.awaited().to_vec()
     }
 
     /// See [`super::Instance::resume_capability`].
-    pub fn resume_capability(&mut self, _: usize) -> Step {
-        panic!("resume_capability: the interpreter refuses by itself")
+    pub fn resume_capability(&mut self, slot: usize) -> Step {
+        if let Some(report) = &self.dead {
+            return Step::Trap(report.clone());
+        }
+        let outcome = self.machine.resume_capability(slot);
+        self.step(outcome.expect("resume_capability: the VM is not stopped in `Attenuate`"))
     }
 
     /// See [`super::Instance::add_slot`].
-    pub fn add_slot(&mut self, _: u32, _: u32, _: Allowed) -> Option<usize> {
-        None
+    pub fn add_slot(&mut self, channel: u32, generation: u32, allowed: Allowed) -> Option<usize> {
+        let Allowed { capability, isas, ops } = allowed;
+        let instructions = (1..=u8::MAX).filter(|opcode| ops.has(*opcode)).collect();
+        let slot = self.machine.add_slot(isas, instructions, MAX_SLOTS)?;
+        self.links.resize(self.links.len().max(slot + 1), None);
+        self.links[slot] = Some((channel, generation));
+        self.set_capability(slot, capability);
+        Some(slot)
     }
 
     /// See [`super::Instance::set_capability`].
-    pub fn set_capability(&mut self, _: usize, _: Capability) {}
+    pub fn set_capability(&mut self, slot: usize, capability: Capability) {
+        self.capabilities.insert(slot, capability);
+    }
 
     /// See [`super::Instance::given_slots`].
     pub fn given_slots(&self) -> usize {
-        0
+        self.machine.given_slots().count()
+    }
+
+    /// See [`super::Instance::release_slot`].
+    pub fn release_slot(&mut self, slot: usize) {
+        self.close_slot(slot);
+        self.machine.release_slot(slot);
     }
 
     /// See [`super::Instance::unused_slots`].
     pub fn unused_slots(&self) -> Vec<usize> {
-        Vec::new()
+        self.machine.unused_slots()
     }
 
     /// See [`super::Instance::refuse`].
-    pub fn refuse(&mut self, _: Status) -> Step {
-        panic!("refuse: the interpreter refuses by itself")
+    pub fn refuse(&mut self, status: Status) -> Step {
+        if let Some(report) = &self.dead {
+            return Step::Trap(report.clone());
+        }
+        let outcome = self.machine.refuse(status);
+        self.step(outcome.expect("refuse: the VM is not stopped in a step that can be refused"))
     }
 
     /// See [`super::Instance::heap_statistics`]: of a heap that does not move there are none.
@@ -175,8 +206,11 @@ impl Interpreted {
         Vec::new()
     }
 
-    /// See [`super::Instance::collect`]: the interpreter collects when it has to.
+    /// See [`super::Instance::collect`]: there is one kind of collection only.
     pub fn collect(&mut self, _: bool) -> Result<(), Status> {
+        if self.dead.is_none() {
+            self.machine.collect_now();
+        }
         Ok(())
     }
 
@@ -200,6 +234,7 @@ impl Interpreted {
     /// See [`super::Instance::close_slot`].
     pub fn close_slot(&mut self, slot: usize) {
         self.machine.close_slot(slot);
+        self.capabilities.remove(&slot);
         if let Some(link) = self.links.get_mut(slot) {
             *link = None;
         }
@@ -215,9 +250,9 @@ impl Interpreted {
         self.links.len()
     }
 
-    /// See [`super::Instance::is_packet_empty`].
-    pub fn is_packet_empty(&self, slot: usize) -> bool {
-        self.machine.packet_words(slot) == 0
+    /// See [`super::Instance::next_packet`].
+    pub fn next_packet(&self, from: usize) -> Option<usize> {
+        (from..self.links.len()).find(|slot| self.machine.packet_words(*slot) > 0)
     }
 
     /// See [`super::Instance::take_packet`].
@@ -232,15 +267,42 @@ impl Interpreted {
         self.machine.set_tag(tag);
     }
 
-    /// Packet form with buffers that the account pays for; one that it cannot pay for is left out, and missed by
+    /// Packet form with attachments that the account pays for; one that it cannot pay for is left out, and missed by
     /// whoever reads the packet.
-    fn reply(&self, packet: interp::Packet) -> Reply {
-        let attachments = packet.attachments.iter().filter_map(|bytes| {
-            let mut buf = Buf::new(&self.account, bytes.len())?;
-            buf.copy_from_slice(bytes);
-            Some(Attachment::from(buf))
-        });
-        Reply { words: packet.words, attachments: attachments.collect() }
+    fn reply(&mut self, packet: interp::Packet) -> Reply {
+        let attachments = packet.attachments.into_iter().filter_map(|attached| self.left(attached));
+        let attachments = attachments.collect();
+        Reply { words: packet.words, attachments }
+    }
+
+    fn left(&mut self, attached: Attached) -> Option<Attachment> {
+        match attached {
+            Attached::Buf(bytes) => {
+                let mut buf = Buf::new(&self.account, bytes.len())?;
+                buf.copy_from_slice(&bytes);
+                Some(Attachment::from(buf))
+            }
+            Attached::Ref(Reference::Cap(slot)) => {
+                let capability = self.capabilities.get(&(slot as usize));
+                Some(Attachment::Cap(capability.cloned().unwrap_or_else(Capability::dead)))
+            }
+            Attached::Ref(Reference::Object(object)) => {
+                let left = Border::leave(&mut self.machine, self.program.types(), &self.account, object);
+                left.ok().map(Attachment::Object)
+            }
+        }
+    }
+
+    /// An attachment that comes in. What it is known by is taken off when it has.
+    fn came(&mut self, attachment: &Attachment) -> Result<Attached, Status> {
+        Ok(match attachment {
+            Attachment::Buf(buf) => Attached::Buf(buf.to_vec()),
+            Attachment::Cap(capability) => Attached::Ref(Reference::Cap(capability.slot.ok_or(Status::BadOperand)?)),
+            Attachment::Object(object) => {
+                let came = self.border.enter(&mut self.machine, self.program.types(), object)?;
+                Attached::Ref(Reference::Object(came))
+            }
+        })
     }
 
     fn step(&mut self, mut outcome: Outcome) -> Step {
@@ -276,6 +338,8 @@ impl Interpreted {
                 Step::Run { slot, program: program.index(), args: self.reply(operands) }
             }
             Outcome::Flush { slot } => Step::Flush { slot },
+            Outcome::Attenuate { slot, def } => Step::Attenuate { slot, def },
+            Outcome::Revoke { slot } => Step::Revoke { slot },
             Outcome::Wait => Step::Wait,
             Outcome::WaitForever => Step::WaitForever,
             Outcome::Fail(status) => Step::Fail(status),
@@ -298,6 +362,11 @@ impl Interpreted {
         self.dead = Some(Box::new(report.clone()));
         report
     }
+}
+
+/// What was answered cannot be the caller's fault.
+fn as_reply(status: Status) -> Status {
+    if status == Status::BadOperand { Status::DeviceError } else { status }
 }
 
 /// The interpreter's report in terms of the source.

@@ -13,6 +13,7 @@
 //!   (`il::packet`), with buffers as [`crate::buf::Buf`]s. Code above it needs no `unsafe`.
 //! - After a trap the VM's stack is abandoned, and the instance only answers with the same report.
 
+mod border;
 mod exits;
 pub mod fault;
 mod guest;
@@ -49,6 +50,25 @@ pub type PlatformRef = &'static dyn crate::platform::Platform;
 
 /// Stack of a VM unless its manifest says otherwise, in bytes.
 pub const DEFAULT_STACK_BYTES: usize = 128 * 1024;
+
+/// Operands or results of an instruction that are all numbers, a word each.
+pub type PlainWords = [u64; il::packet::MAX_OPERANDS];
+
+/// How a VM stopped on a plain call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Quick {
+    /// The activation returned so many numbers, and left nothing to be sent.
+    Done(usize),
+    /// In [`Step::Call`].
+    Call {
+        /// Index of the capability.
+        slot: usize,
+        /// The instruction.
+        opcode: u8,
+    },
+    /// In the step that [`Instance::take_step`] gives.
+    Other,
+}
 
 /// An open packet, taken out of its slot.
 #[derive(Default, Debug)]

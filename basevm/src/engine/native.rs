@@ -13,9 +13,10 @@ use il::trap::{Status, TrapKind};
 use il::{FuncId, Module, Type, TypeId};
 
 use super::guest::{Go, Guest, Stopped};
+use super::program::is_number;
 use super::slots::Allowed;
 use super::trace::{self, Place};
-use super::{LoadError, Packet, PlatformRef, Program, Step, TrapReport, exits, values};
+use super::{LoadError, Packet, PlainWords, PlatformRef, Program, Quick, Step, TrapReport, exits, values};
 use crate::attachment::{Attachment, Capability};
 use crate::buf::Account;
 use crate::heap::{Config, Statistics};
@@ -77,6 +78,10 @@ pub(super) struct Native {
     guest: Guest,
     activations: Vec<Activation>,
     dead: Option<Box<TrapReport>>,
+    /// The step of [`Quick::Other`].
+    stopped: Option<Step>,
+    /// How many results the plain call has that it is stopped in.
+    expected: usize,
 }
 
 impl Native {
@@ -90,7 +95,7 @@ impl Native {
     ) -> Result<Native, LoadError> {
         let guest = Guest::new(platform, &program, account, stack_bytes, heap)?;
         let activations = Vec::with_capacity(MAX_ACTIVATIONS);
-        let mut instance = Native { program, guest, activations, dead: None };
+        let mut instance = Native { program, guest, activations, dead: None, stopped: None, expected: 0 };
         instance.initialise()?;
         Ok(instance)
     }
@@ -142,6 +147,75 @@ impl Native {
         self.guest.set_caller(caller);
     }
 
+    /// See [`super::Instance::plain_packet`].
+    pub fn plain_packet(&mut self, slot: usize, words: &mut PlainWords) -> Option<(Head, usize)> {
+        let Pending::Call { slot: pending, opcode, .. } = self.activations.last()?.pending? else { return None };
+        let results = self.instruction(slot, opcode)?.results.as_deref()?;
+        let (expected, numbers) = (results.len(), results.iter().all(|result| is_number(result.ty)));
+        self.expected = expected;
+        if pending == slot && numbers { self.guest.slots.only(slot, words) } else { None }
+    }
+
+    /// See [`super::Instance::clear_packet`].
+    pub fn clear_packet(&mut self, slot: usize) {
+        self.guest.slots.clear(slot);
+    }
+
+    /// See [`super::Instance::enter_plain`].
+    pub fn enter_plain(&mut self, func: FuncId, words: &mut PlainWords, count: usize) -> Option<Quick> {
+        let plain = self.program.plain(func)?;
+        if self.dead.is_some() || count != plain.params {
+            return None;
+        }
+        self.assert_idle();
+        for (at, word) in words.iter().take(count).enumerate() {
+            self.guest.set_value(at, *word);
+        }
+        self.activations.push(Activation { func, pending: None });
+        match self.guest.run(Go::Enter { entry: plain.entry }) {
+            Stopped::Exit(code) if code == Exit::Done as u64 && self.guest.slots.next_used(0).is_none() => {
+                for (at, word) in words.iter_mut().take(plain.results).enumerate() {
+                    *word = self.guest.value(at);
+                }
+                self.activations.pop();
+                self.guest.leave();
+                Some(Quick::Done(plain.results))
+            }
+            stopped => Some(self.quick(stopped)),
+        }
+    }
+
+    /// See [`super::Instance::resume_plain`].
+    pub fn resume_plain(&mut self, results: &[u64]) -> Quick {
+        let pending = self.activations.last_mut().and_then(|activation| activation.pending.take());
+        assert!(matches!(pending, Some(Pending::Call { .. })), "resume_plain: the VM is not stopped in a call");
+        assert!(results.len() == self.expected, "resume_plain: other results");
+        self.guest.set_value(0, 0);
+        for (at, word) in results.iter().enumerate() {
+            self.guest.set_value(1 + at, *word);
+        }
+        let stopped = self.guest.run(Go::Resume(0));
+        self.quick(stopped)
+    }
+
+    fn quick(&mut self, stopped: Stopped) -> Quick {
+        if let Stopped::Exit(code) = stopped
+            && code == Exit::Call as u64
+        {
+            let (slot, head) = (self.guest.exit_arg(0) as usize, self.guest.exit_arg(1));
+            let opcode = self.guest.slots.head(slot, head).map_or(0, |head| head.opcode as u8);
+            self.stop_in(Pending::Call { slot, head, opcode });
+            return Quick::Call { slot, opcode };
+        }
+        self.stopped = Some(self.follow(stopped));
+        Quick::Other
+    }
+
+    /// See [`super::Instance::take_step`].
+    pub fn take_step(&mut self) -> Option<Step> {
+        self.stopped.take()
+    }
+
     /// See [`super::Instance::on_grid`]: the caller takes it back before it ends.
     pub fn lend(&mut self, grid: Option<&mut Grid<'_>>) {
         match grid {
@@ -163,12 +237,7 @@ impl Native {
         if let Some(report) = &self.dead {
             return Ok(Step::Trap(report.clone()));
         }
-        let waiting = |outer: &Activation| matches!(outer.pending, Some(Pending::Wait | Pending::WaitForever));
-        assert!(
-            self.activations.len() < MAX_ACTIVATIONS && self.activations.iter().all(waiting),
-            "the VM is in the middle of something else: {:?}",
-            self.activations
-        );
+        self.assert_idle();
         let entry = self.program.entry(func).ok_or(Status::NoSuchInstruction)?;
         let signature = &self.program.module().funcs.get(func.index()).ok_or(Status::NoSuchInstruction)?.sig;
         let hierarchy = self.program.types().hierarchy();
@@ -267,6 +336,13 @@ impl Native {
         self.guest.slots.given().count()
     }
 
+    /// See [`super::Instance::release_slot`].
+    pub fn release_slot(&mut self, slot: usize) {
+        for address in self.guest.slots.release(slot) {
+            self.guest.free_buf(address);
+        }
+    }
+
     /// See [`super::Instance::unused_slots`].
     pub fn unused_slots(&self) -> Vec<usize> {
         self.guest.unused_slots()
@@ -316,9 +392,9 @@ impl Native {
         self.guest.slots.len()
     }
 
-    /// See [`super::Instance::is_packet_empty`].
-    pub fn is_packet_empty(&self, slot: usize) -> bool {
-        self.guest.slots.used(slot) == 0
+    /// See [`super::Instance::next_packet`].
+    pub fn next_packet(&self, from: usize) -> Option<usize> {
+        self.guest.slots.next_used(from)
     }
 
     /// See [`super::Instance::take_packet`].
@@ -351,14 +427,20 @@ impl Native {
         }
     }
 
-    fn run(&mut self, mut go: Go) -> Step {
+    fn run(&mut self, go: Go) -> Step {
+        let stopped = self.guest.run(go);
+        self.follow(stopped)
+    }
+
+    /// Serves exits up to one that is the system's to act on.
+    fn follow(&mut self, mut stopped: Stopped) -> Step {
         loop {
-            let (place, next) = match self.guest.run(go) {
+            let (place, next) = match stopped {
                 Stopped::Fault(fault) => (Some(Place { pc: fault.pc, fp: fault.fp }), Err(fault.kind.into())),
                 Stopped::Exit(code) => (None, self.exit(code)),
             };
             match next {
-                Ok(Next::Resume(value)) => go = Go::Resume(value),
+                Ok(Next::Resume(value)) => stopped = self.guest.run(Go::Resume(value)),
                 Ok(Next::Stop(step)) => return step,
                 Err(trap) => {
                     let place = place.or_else(|| self.exit_place());
@@ -411,6 +493,16 @@ impl Native {
         };
         self.stop_in(pending);
         Ok(Next::Stop(step))
+    }
+
+    /// A VM is never re-entered.
+    fn assert_idle(&self) {
+        let waiting = |outer: &Activation| matches!(outer.pending, Some(Pending::Wait | Pending::WaitForever));
+        assert!(
+            self.activations.len() < MAX_ACTIVATIONS && self.activations.iter().all(waiting),
+            "the VM is in the middle of something else: {:?}",
+            self.activations
+        );
     }
 
     fn stop_in(&mut self, pending: Pending) {
@@ -472,7 +564,6 @@ impl Native {
         (Pending::Call { slot, head, opcode }, Step::Call { slot, opcode })
     }
 
-    /// What failed, as it stands in the text.
     fn device_trap(&self, slot: u64, opcode: u64, status: u16) -> Trap {
         let module = self.program.module();
         let name = |instruction: Option<&Instruction>| instruction.map_or("?".into(), |found| found.name.to_string());

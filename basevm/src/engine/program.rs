@@ -10,10 +10,12 @@ use core::fmt;
 
 use compiler::abi::{BufHeader, IMMORTAL, type_word};
 use compiler::{Compiled, FrameMap, Location, Symbol};
+use il::packet::MAX_OPERANDS;
 use il::verify::VerifiedModule;
-use il::{FuncId, Hierarchy, Module, ProgramId};
+use il::{FuncId, Hierarchy, Module, ProgramId, Type};
 
 use super::raw::Shared;
+use super::stack::SpareStacks;
 use super::{PlatformRef, TrapReport};
 use crate::heap::{FrozenRegion, TypeTable};
 use crate::platform::{Access, OutOfMemory, PAGE_BYTES, Region};
@@ -149,6 +151,24 @@ impl Literals {
     }
 }
 
+/// Whether values of this type are numbers of one word.
+pub(super) fn is_number(ty: Type) -> bool {
+    matches!(ty, Type::I32 | Type::I64 | Type::F32 | Type::F64 | Type::Bool)
+}
+
+fn plain(module: &Module, compiled: &Compiled, code: u64) -> Vec<Option<Plain>> {
+    let plain = |(at, func): (usize, &il::Func)| {
+        let (params, results) = (&func.sig.params, &func.sig.results);
+        let few = params.len() <= MAX_OPERANDS && results.len() <= MAX_OPERANDS;
+        if !few || !params.iter().chain(results).all(|ty| is_number(*ty)) {
+            return None;
+        }
+        let entry = code + u64::from(compiled.entry(FuncId(at as u32))?);
+        Some(Plain { entry, params: params.len(), results: results.len() })
+    };
+    module.funcs.iter().enumerate().map(plain).collect()
+}
+
 /// What runs a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Engine {
@@ -180,8 +200,20 @@ pub struct Program {
     types: Arc<TypeTable>,
     /// Indices of the globals that hold references.
     reference_globals: Vec<usize>,
+    /// By function: how it is entered, if its parameters and results are numbers.
+    plain: Vec<Option<Plain>>,
+    spare_stacks: Arc<SpareStacks>,
     /// Its device programs, cut out when they are first sent.
     closed: Vec<OnceCell<Option<Closed>>>,
+}
+
+/// An entry whose parameters and results are numbers, a word each.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plain {
+    /// Its address.
+    pub entry: u64,
+    pub params: usize,
+    pub results: usize,
 }
 
 impl Program {
@@ -233,7 +265,20 @@ impl Program {
         let reference_globals = globals.filter(|(_, global)| global.ty.is_reference()).map(|(at, _)| at).collect();
         let code_bytes = code_bytes as u64;
         let closed = module.programs.iter().map(|_| OnceCell::new()).collect();
-        Ok(Arc::new(Program { engine, module, compiled, code, code_bytes, literals, types, reference_globals, closed }))
+        let plain = plain(&module, &compiled, code.base());
+        Ok(Arc::new(Program {
+            engine,
+            module,
+            compiled,
+            code,
+            code_bytes,
+            literals,
+            types,
+            reference_globals,
+            plain,
+            closed,
+            spare_stacks: Arc::default(),
+        }))
     }
 
     /// One of its device programs as it travels; `None` if there is no such program.
@@ -268,6 +313,16 @@ impl Program {
     /// Address of a function's entry, if it can be entered from outside.
     pub(super) fn entry(&self, func: FuncId) -> Option<u64> {
         self.compiled.entry(func).map(|offset| self.code.base() + u64::from(offset))
+    }
+
+    /// How a function of numbers is entered from outside.
+    pub(super) fn plain(&self, func: FuncId) -> Option<Plain> {
+        self.plain.get(func.index()).copied().flatten()
+    }
+
+    /// Stacks of its VMs that have ended.
+    pub(super) fn spare_stacks(&self) -> &Arc<SpareStacks> {
+        &self.spare_stacks
     }
 
     /// Address of the code that gives globals their initial values, if there are any.

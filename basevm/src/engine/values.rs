@@ -106,7 +106,7 @@ fn check_attached(
 }
 
 /// Checks `words` against types, and marks the attachments that they name.
-pub(super) fn bufs_in(
+pub(super) fn attached_in(
     types: impl Iterator<Item = Type>,
     words: &[u64],
     attachments: &[Option<Attachment>],
@@ -115,8 +115,8 @@ pub(super) fn bufs_in(
     let mut values = [None; MAX_OPERANDS];
     let count = decode(&mut values, types, words, attachments)?;
     for value in &values[..count] {
-        if let Some(Value::Buf(index)) = value {
-            *used.get_mut(*index as usize).ok_or(Status::BadOperand)? = true;
+        if let Some(index) = value.as_ref().and_then(Value::attachment) {
+            *used.get_mut(index as usize).ok_or(Status::BadOperand)? = true;
         }
     }
     Ok(())
@@ -132,9 +132,6 @@ fn decode<'a>(
     let mut count = 0;
     for ty in types {
         let value = reader.next(ty)?;
-        if matches!(value, Value::Ref(_) | Value::OptRef(Some(_))) {
-            return Err(Status::NotSupported);
-        }
         if let Some(index) = value.attachment() {
             let is_buf = match attachments.get(index as usize) {
                 Some(Some(attachment)) => attachment.as_buf().is_some(),

@@ -45,3 +45,11 @@ impl Foreign {
         self.answers.clear();
     }
 }
+
+/// Of which definitions of `types` the objects are that were made as `id` of another table.
+pub(crate) fn classes(types: &TypeTable, theirs: &TypeTable, id: TypeId) -> alloc::vec::Vec<TypeId> {
+    let own = Shapes::of_objects(types.hierarchy().defs());
+    let other = Shapes::of_objects(theirs.hierarchy().defs());
+    let count = types.hierarchy().defs().len() as u32;
+    (0..count).map(TypeId).filter(|def| other.is_subtype(id, &own, *def)).collect()
+}

@@ -23,6 +23,7 @@
 
 mod foreign;
 mod freeze;
+pub mod graph;
 mod object;
 mod region;
 pub mod registry;
@@ -33,6 +34,7 @@ mod tests;
 mod trace;
 mod types;
 
+pub(crate) use foreign::classes;
 pub use region::FrozenRegion;
 pub use stats::{Pauses, Statistics};
 pub use types::{TypeTable, kind_of};

@@ -16,7 +16,7 @@ use super::channel::{ChannelId, Delivery, Executes, Work};
 use super::deliver::Arrived;
 use super::directory::{Attributes, Entry, Query};
 use super::vm::{Body, Vm};
-use super::{Refused, System, VmOptions};
+use super::{Mask, Refused, System, VmOptions};
 use crate::attachment::Attachment;
 use crate::buf::Account;
 use crate::service::{Reply, VmId};
@@ -184,10 +184,22 @@ impl System {
                 && query.fits(entry)
                 && self.sees(asker, entry)
         };
-        match self.directory.entries().any(|entry| fits(&entry)) {
-            true => Err(Status::NotSupported),
-            false => Ok(Reply::new(&[Value::OptRef(None)], Vec::new())),
+        let Some(meant) = self.directory.entries().find(fits) else {
+            return Ok(Reply::new(&[Value::OptRef(None)], Vec::new()));
+        };
+        let target = self.stand_in(asker, meant).map_err(|_| Status::PeerGone)?.vm;
+        let executes = self.vm_ref(target).executes.clone().ok_or(Status::PeerGone)?;
+        let grants = &self.vm_ref(asker).options.grants;
+        let is_child = self.vm_ref(asker).children.contains(&meant.vm);
+        let instructions = executes.set.instructions.iter();
+        let permitted = instructions.filter(|one| is_child || grants.permits(&meant.name, set, &one.name));
+        let ops: Mask = permitted.map(|one| one.opcode).collect();
+        if ops == Mask::NONE {
+            return Ok(Reply::new(&[Value::OptRef(None)], Vec::new()));
         }
+        let ranges = self.limits(asker, meant, target, ops);
+        let attachment = self.grant_attachment(target, ops, ranges)?;
+        Ok(Reply::new(&[Value::OptRef(Some(0))], alloc::vec![attachment]))
     }
 
     /// Whether a VM's manifest lets it see a name. It always sees itself and what it has spawned.

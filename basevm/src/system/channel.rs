@@ -9,6 +9,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use il::Type;
 use il::isa::{Instruction, InstructionSet};
 use il::packet::{self, Head};
 use il::ranges::Ranges;
@@ -17,6 +18,7 @@ use il::trap::Status;
 use super::forward::{Forwards, is_handed_on};
 use super::mask::Mask;
 use super::programs::Programs;
+use super::rights::RightId;
 use crate::attachment::Attachment;
 use crate::buf::Account;
 use crate::service::VmId;
@@ -65,6 +67,10 @@ pub(crate) struct Channel {
     pub receiver: VmId,
     /// Where it stands among those that end at its receiver.
     pub incoming_at: usize,
+    /// The right that it is a use of.
+    pub right: RightId,
+    /// Whether the sender has given it up.
+    pub abandoned: bool,
     pub generation: u32,
     /// Instructions that may be sent.
     pub ops: Mask,
@@ -97,6 +103,8 @@ impl Channel {
             slot,
             receiver,
             incoming_at: 0,
+            right: RightId::NONE,
+            abandoned: false,
             generation: 1,
             ops,
             events,
@@ -140,6 +148,11 @@ impl Channel {
         Some(self.open.swap_remove(at))
     }
 
+    /// Whether what comes now waits for a program to end.
+    pub fn is_busy(&self) -> bool {
+        self.programs.as_ref().is_some_and(|programs| programs.is_busy())
+    }
+
     /// Whether all that was sent has been executed.
     pub fn is_drained(&self) -> bool {
         self.queued == 0 && self.open.is_empty() && self.handed_on == 0
@@ -172,34 +185,36 @@ impl Channel {
     }
 
     /// The one choke point for what arrives: generation, opcode, right, operands, limits. Everything
-    /// that it compares with is a table.
-    pub fn admit<'e>(
+    /// that it compares with is a table. Returns the instruction's position in the set.
+    pub fn admit(
         &self,
-        executes: &'e Executes,
+        executes: &Executes,
         generation: u32,
         head: Head,
         words: &[u64],
         attachments: &[Option<Attachment>],
-    ) -> Result<&'e Instruction, Status> {
+    ) -> Result<usize, Status> {
         if let Some(status) = self.closed {
             return Err(status);
         }
         if generation != self.generation {
             return Err(Status::Revoked);
         }
-        let instruction = executes.instruction(head.opcode).ok_or(Status::NoSuchInstruction)?;
-        if !self.ops.has(instruction.opcode) {
+        let position = executes.position(head.opcode).ok_or(Status::NoSuchInstruction)?;
+        if !self.ops.has(head.opcode as u8) {
             return Err(Status::NotPermitted);
         }
-        packet::check(&instruction.params, words, attachments.len())?;
-        let bytes = |index: u32| Some(attachments.get(index as usize)?.as_ref()?.as_buf()?.len() as u64);
-        if self.ranges.as_ref().is_some_and(|ranges| !ranges.cover(instruction, words, bytes)) {
-            return Err(Status::OutOfRange);
+        executes.check(position, words, attachments.len())?;
+        if let (Some(ranges), Some(instruction)) = (&self.ranges, executes.set.instructions.get(position)) {
+            let bytes = |index: u32| Some(attachments.get(index as usize)?.as_ref()?.as_buf()?.len() as u64);
+            if !ranges.cover(instruction, words, bytes) {
+                return Err(Status::OutOfRange);
+            }
         }
         if self.open.len() >= MAX_UNANSWERED {
             return Err(Status::Busy);
         }
-        Ok(instruction)
+        Ok(position)
     }
 }
 
@@ -209,6 +224,8 @@ pub(crate) struct Executes {
     pub set: InstructionSet,
     /// Position of each opcode in the set; [`ABSENT`] if it has none.
     by_opcode: [u8; 256],
+    /// By position: of an instruction whose operands are all numbers, the greatest word that each may be.
+    greatest: Vec<Option<Box<[u64]>>>,
 }
 
 /// No instruction: a set has at most 255, so none stands at this position.
@@ -220,7 +237,22 @@ impl Executes {
         for (at, instruction) in set.instructions.iter().enumerate().take(usize::from(ABSENT)) {
             by_opcode[usize::from(instruction.opcode)] = at as u8;
         }
-        Executes { set, by_opcode }
+        let words = |instruction: &Instruction| instruction.params.iter().map(|param| greatest(param.ty)).collect();
+        let greatest = set.instructions.iter().map(words).collect();
+        Executes { set, by_opcode, greatest }
+    }
+
+    /// Whether these are operands of the instruction at a position.
+    pub fn check(&self, position: usize, words: &[u64], attachments: usize) -> Result<(), Status> {
+        if let Some(Some(greatest)) = self.greatest.get(position) {
+            let fit = words
+                .iter()
+                .zip(greatest)
+                .fold(words.len() == greatest.len(), |fit, (word, most)| fit & (word <= most));
+            return if fit { Ok(()) } else { Err(Status::BadOperand) };
+        }
+        let instruction = self.set.instructions.get(position).ok_or(Status::NoSuchInstruction)?;
+        packet::check(&instruction.params, words, attachments)
     }
 
     /// Position and instruction of an opcode.
@@ -231,6 +263,16 @@ impl Executes {
 
     pub fn instruction(&self, opcode: u16) -> Option<&Instruction> {
         self.set.instructions.get(self.position(opcode)?)
+    }
+}
+
+/// The greatest word that stands for a value, if every word up to it does: of what takes one word.
+fn greatest(ty: Type) -> Option<u64> {
+    match ty {
+        Type::I32 | Type::F32 => Some(u64::from(u32::MAX)),
+        Type::I64 | Type::F64 => Some(u64::MAX),
+        Type::Bool => Some(1),
+        _ => None,
     }
 }
 
@@ -245,6 +287,13 @@ impl Charge {
     pub fn new(account: &Arc<Account>, words: usize) -> Option<Charge> {
         let bytes = words as u64 * 8;
         account.charge(bytes).then(|| Charge { account: account.clone(), bytes })
+    }
+
+    /// For what is there already, whatever the limit.
+    fn over(account: &Arc<Account>, words: usize) -> Charge {
+        let bytes = words as u64 * 8;
+        account.overcharge(bytes);
+        Charge { account: account.clone(), bytes }
     }
 }
 
@@ -271,14 +320,24 @@ pub(crate) struct Work {
     pub at: usize,
     /// For the observer.
     pub number: u64,
-    /// Given back when the packet is dropped.
-    _charge: Option<Charge>,
+    /// Given back when the packet is dropped; none while it is executed as it comes.
+    charge: Option<Charge>,
 }
 
 impl Work {
     pub fn new(link: Link, words: Vec<u64>, attachments: Vec<Attachment>, charge: Option<Charge>) -> Work {
         let attachments = attachments.into_iter().map(Some).collect();
-        Work { link, words, attachments, at: 0, number: 0, _charge: charge }
+        Work { link, words, attachments, at: 0, number: 0, charge }
+    }
+
+    /// What is left of a packet whose only instruction is being executed.
+    pub fn executed(link: Link, words: usize) -> Work {
+        Work { at: words, ..Work::new(link, Vec::new(), Vec::new(), None) }
+    }
+
+    /// It waits from now on, so its sender pays for it.
+    pub fn charge_to(&mut self, sender: &Arc<Account>) {
+        self.charge.get_or_insert_with(|| Charge::over(sender, self.words.len()));
     }
 
     /// Its memory, to be used again; buffers left in it are freed.
@@ -297,6 +356,11 @@ impl Work {
         let operands = self.at + 1..end;
         self.at = end;
         Some(Ok((head, operands)))
+    }
+
+    /// The next instruction's opcode.
+    pub fn opcode(&self) -> Option<u16> {
+        self.words.get(self.at).map(|word| Head::unpack(*word).opcode)
     }
 
     /// Whether nothing is left to execute.

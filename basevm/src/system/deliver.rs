@@ -37,7 +37,7 @@ impl System {
         let vm = self.vm(id);
         let link = vm.link(slot);
         let Some(il) = vm.il() else { return Submitted::Sent };
-        if il.instance.is_packet_empty(slot) {
+        if il.instance.next_packet(slot) != Some(slot) {
             return Submitted::Sent;
         }
         if slot == il.instance.events_slot() {
@@ -72,17 +72,20 @@ impl System {
 
     /// Sends all open packets but that of slot `but`.
     pub(super) fn submit_all(&mut self, id: VmId, but: Option<usize>, force: bool) -> Submitted {
-        let slots = self.vm(id).il().map_or(0, |il| il.instance.slots());
-        for slot in (0..slots).filter(|slot| Some(*slot) != but) {
-            if let Submitted::Full(channel) = self.submit(id, slot, force) {
+        let mut from = 0;
+        while let Some(slot) = self.vm(id).il().and_then(|il| il.instance.next_packet(from)) {
+            from = slot + 1;
+            if Some(slot) != but
+                && let Submitted::Full(channel) = self.submit(id, slot, force)
+            {
                 return Submitted::Full(channel);
             }
         }
         Submitted::Sent
     }
 
-    /// Puts a packet into the receiver's inbox. A receiver written in Rust executes it at once, on
-    /// the sender's slice; that packet is never queued, and not charged.
+    /// Puts a packet into the receiver's inbox. A receiver written in Rust that has nothing else to do executes it
+    /// at once, on the sender's slice; while that goes on it is not charged.
     pub(super) fn enqueue(&mut self, link: Link, packet: Packet) -> Result<(), Status> {
         let channel = self.channel_ref(link.channel);
         if let Some(status) = channel.closed {
@@ -90,7 +93,10 @@ impl System {
         }
         let (sender, receiver) = (channel.sender, channel.receiver);
         let at_once = match &self.vm_ref(receiver).body {
-            Body::Rust(rust) => rust.service.is_some() && self.vm_ref(receiver).is_ready(),
+            Body::Rust(rust) => {
+                let vm = self.vm_ref(receiver);
+                rust.service.is_some() && vm.is_ready() && !vm.has_work() && !channel.is_busy()
+            }
             Body::Base | Body::Builtin(_) => true,
             Body::Il(_) | Body::External(_) | Body::Gone => false,
         };
@@ -102,9 +108,13 @@ impl System {
         let number = self.saw_sent(link, &packet);
         let mut work = Work::new(link, packet.words, packet.attachments, charge);
         work.number = number;
-        self.vm(receiver).inbox.push_back(Delivery::Packet(work));
+        if at_once && matches!(self.vm_ref(receiver).body, Body::Rust(_)) {
+            self.begin_work(receiver, work);
+            self.run_service(receiver);
+            return Ok(());
+        }
+        self.vm(receiver).inbox.push(sender, Delivery::Packet(work));
         match &self.vm_ref(receiver).body {
-            Body::Rust(_) if at_once => self.run_service(receiver),
             Body::Base => self.run_base(),
             Body::Builtin(_) => self.run_builtin(receiver),
             _ => self.notify(receiver),
@@ -112,14 +122,56 @@ impl System {
         Ok(())
     }
 
-    /// Lets the receiver of a call run at once, if it is idle and nothing else waits for it.
-    pub(super) fn hand_to_callee(&mut self, receiver: VmId) {
-        let vm = self.vm(receiver);
-        let last = vm.scheduled && matches!(vm.body, Body::Il(_)) && self.ready.back() == Some(&receiver);
-        if last && self.handoff.is_none() {
-            self.ready.pop_back();
+    /// Sends the packet of a call. A receiver that can run does so at once, on the caller's slice: an idle one executes the
+    /// call, without any queue; one that has more to do gets on with it, up to the call in its turn.
+    pub(super) fn enqueue_call(&mut self, link: Link, packet: Packet) -> Result<(), Status> {
+        let channel = self.channel_ref(link.channel);
+        let receiver = channel.receiver;
+        let vm = self.vm_ref(receiver);
+        let idle = matches!(&vm.body, Body::Il(il) if il.is_idle()) && !channel.is_busy();
+        if idle && self.handoff.is_none() && !vm.scheduled && !vm.has_work() && vm.is_ready() {
+            self.channel(link.channel).queued += 1;
+            let number = self.saw_sent(link, &packet);
+            let mut work = Work::new(link, packet.words, packet.attachments, None);
+            work.number = number;
+            self.begin_work(receiver, work);
+            self.vm(receiver).scheduled = true;
+            self.handoff = Some(receiver);
+            return Ok(());
+        }
+        self.enqueue(link, packet)?;
+        if self.vm_ref(receiver).scheduled && self.handoff.is_none() {
             self.handoff = Some(receiver);
         }
+        Ok(())
+    }
+
+    /// Gives a VM its next packet past the inbox, which is empty.
+    fn begin_work(&mut self, id: VmId, work: Work) {
+        self.saw_begin(work.number);
+        self.vm(id).work = Some(work);
+    }
+
+    /// The packet that was begun waits until everyone else who has sent something had a turn.
+    pub(super) fn take_turns(&mut self, id: VmId) {
+        let Some(work) = &self.vm_ref(id).work else { return };
+        let sender = self.channel_ref(work.link.channel).sender;
+        if !self.vm_ref(id).inbox.has_other(sender) {
+            return;
+        }
+        self.charge_work(id);
+        let vm = self.vm(id);
+        if let Some(work) = vm.work.take() {
+            vm.inbox.put_back(sender, Delivery::Packet(work));
+        }
+    }
+
+    /// The packet that was begun has to wait, at its sender's cost.
+    pub(super) fn charge_work(&mut self, id: VmId) {
+        let Some(mut work) = self.vm(id).work.take() else { return };
+        let sender = self.channel_ref(work.link.channel).sender;
+        work.charge_to(&self.vm_ref(sender).account);
+        self.vm(id).work = Some(work);
     }
 
     /// The choke point: takes the next instruction out of a packet and decides whether it is executed.
@@ -149,7 +201,7 @@ impl System {
         let channel = self.channel(work.link.channel);
         let words = &work.words[operands.clone()];
         let admitted = channel.admit(executes, work.link.generation, head, words, &work.attachments);
-        match admitted.and_then(|_| executes.position(head.opcode).ok_or(Status::NoSuchInstruction)) {
+        match admitted {
             Ok(position) => Arrived::Request { head, operands, position },
             Err(status) => Arrived::Refused { head, status },
         }
@@ -193,7 +245,7 @@ impl System {
                 }
                 il.next = Next::ResumeCall(result);
                 if let Some(time) = deadline {
-                    self.cancel_call_timer(sender, time);
+                    self.cancel_call_timer(sender, time, tag);
                 }
                 self.hand_off(sender);
             }
@@ -236,7 +288,7 @@ impl System {
         let Some(channel) = self.channels.get_mut(id.0) else { return };
         let sender = channel.sender;
         let Some(vm) = self.vms.get_mut(sender.0) else { return };
-        if vm.fate.is_some() {
+        if vm.fate.is_some() || channel.abandoned {
             return self.leftover.channel(id);
         }
         let Body::Il(il) = &mut vm.body else { return };
@@ -271,7 +323,7 @@ impl System {
     /// The next delivery of a VM's inbox. Lost events are reported with the next one that comes.
     pub(super) fn next_delivery(&mut self, id: VmId) -> Option<Delivery> {
         let delivery = loop {
-            let next = self.vm(id).inbox.pop_front()?;
+            let next = self.vm(id).inbox.pop()?;
             if let Some(delivery) = self.unless_busy(next) {
                 break delivery;
             }

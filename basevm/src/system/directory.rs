@@ -4,6 +4,7 @@
 //! Invariants: no two entries have the same name and index, also while one of them is held for a VM that
 //! is being restarted; what a VM announces and what it subscribes to is bounded, and goes with it.
 
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -80,7 +81,7 @@ pub(crate) struct Entry {
     pub items: Arc<[Item]>,
     pub attributes: Attributes,
     /// Whether it is the VM's own name, as opposed to a further one.
-    own: bool,
+    pub own: bool,
     /// Whether it can be found: its VM is ready.
     pub live: bool,
 }
@@ -138,7 +139,13 @@ struct Subscription {
 /// All announced names, in the order of their arrival.
 #[derive(Default, Debug)]
 pub(crate) struct Directory {
-    entries: Vec<Entry>,
+    /// By a number that only grows.
+    entries: BTreeMap<u64, Entry>,
+    next: u64,
+    /// Numbers of the entries of each VM, ascending.
+    of_vm: BTreeMap<VmId, Vec<u64>>,
+    /// Indices in use, by name.
+    indices: BTreeMap<String, BTreeSet<u32>>,
     subscriptions: Vec<Subscription>,
     /// Names and indices of VMs that are being restarted.
     held: Vec<(String, u32)>,
@@ -160,44 +167,83 @@ impl Directory {
 
     fn insert(&mut self, vm: VmId, name: &str, index: u32, set: Option<String>, items: Arc<[Item]>) -> u32 {
         let (name, attributes) = (name.to_string(), Attributes::default());
-        self.entries.push(Entry { vm, name, index, set, items, attributes, own: true, live: false });
+        self.add(Entry { vm, name, index, set, items, attributes, own: true, live: false });
         index
     }
 
+    fn add(&mut self, entry: Entry) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.of_vm.entry(entry.vm).or_default().push(number);
+        match self.indices.get_mut(&entry.name) {
+            Some(indices) => drop(indices.insert(entry.index)),
+            None => drop(self.indices.insert(entry.name.clone(), BTreeSet::from([entry.index]))),
+        }
+        self.entries.insert(number, entry);
+        number
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Entry> {
+        let entry = self.entries.remove(&number)?;
+        if let Some(indices) = self.indices.get_mut(&entry.name) {
+            indices.remove(&entry.index);
+            if indices.is_empty() {
+                self.indices.remove(&entry.name);
+            }
+        }
+        if let Some(numbers) = self.of_vm.get_mut(&entry.vm) {
+            numbers.retain(|other| *other != number);
+            if numbers.is_empty() {
+                self.of_vm.remove(&entry.vm);
+            }
+        }
+        Some(entry)
+    }
+
+    /// Numbers of a VM's entries: of its own name, or of the further ones.
+    fn numbers(&self, vm: VmId, own: bool) -> Vec<u64> {
+        let is_own = |number: &&u64| self.entries.get(number).is_some_and(|entry| entry.own == own);
+        self.of_vm.get(&vm).into_iter().flatten().filter(is_own).copied().collect()
+    }
+
     fn free_index(&self, name: &str) -> u32 {
-        let taken = |index: &u32| {
-            self.entries.iter().any(|entry| entry.name == name && entry.index == *index)
-                || self.held.iter().any(|(held, at)| held == name && at == index)
-        };
-        (0..).find(|index| !taken(index)).unwrap_or(u32::MAX)
+        let is_held = |index: u32| self.held.iter().any(|(held, at)| held == name && *at == index);
+        // The first gap in what is in use, which ascends.
+        let mut free = 0;
+        let mut in_use = self.indices.get(name).into_iter().flatten().copied().peekable();
+        while in_use.next_if_eq(&free).is_some() || is_held(free) {
+            free += 1;
+        }
+        free
     }
 
     /// Announces a VM that is there under a further name. `None` if it has too many.
     pub fn announce_further(&mut self, vm: VmId, name: &str, attributes: Attributes) -> Option<&Entry> {
-        let own = self.entries.iter().find(|entry| entry.vm == vm && entry.own)?;
+        let own = self.entries.get(self.numbers(vm, true).first()?)?;
         let (set, items) = (own.set.clone(), own.items.clone());
-        if self.entries.iter().filter(|entry| entry.vm == vm && !entry.own).count() >= MAX_NAMES {
+        if self.numbers(vm, false).len() >= MAX_NAMES {
             return None;
         }
         let (index, name) = (self.free_index(name), name.to_string());
-        self.entries.push(Entry { vm, name, index, set, items, attributes, own: false, live: true });
-        self.entries.last()
+        let number = self.add(Entry { vm, name, index, set, items, attributes, own: false, live: true });
+        self.entries.get(&number)
     }
 
     /// Forgets the further names of a VM; returns them.
     pub fn withdraw_further(&mut self, vm: VmId) -> Vec<Entry> {
-        self.entries.extract_if(.., |entry| entry.vm == vm && !entry.own).collect()
+        self.numbers(vm, false).into_iter().filter_map(|number| self.remove(number)).collect()
     }
 
     /// Forgets a VM: its names, which are returned, and its subscriptions.
     pub fn withdraw(&mut self, vm: VmId) -> Vec<Entry> {
         self.subscriptions.retain(|subscription| subscription.vm != vm);
-        self.entries.extract_if(.., |entry| entry.vm == vm).collect()
+        let numbers = self.of_vm.get(&vm).cloned().unwrap_or_default();
+        numbers.into_iter().filter_map(|number| self.remove(number)).collect()
     }
 
     /// The VM is ready: it can be found. Its own name's entry.
     pub fn open(&mut self, vm: VmId) -> Option<&Entry> {
-        let entry = self.entries.iter_mut().find(|entry| entry.vm == vm && entry.own)?;
+        let entry = self.entries.get_mut(self.numbers(vm, true).first()?)?;
         entry.live = true;
         Some(entry)
     }
@@ -236,7 +282,7 @@ impl Directory {
 
     /// All names.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter()
+        self.entries.values()
     }
 
     /// VMs that execute a set of this name in another version, or that have this name: for hints.
@@ -244,7 +290,7 @@ impl Directory {
         let path = |set: &str| set.split('@').next().unwrap_or_default().to_string();
         let fits =
             |entry: &&Entry| entry.set.as_deref().is_some_and(|other| path(other) == path(set)) || entry.name == name;
-        self.entries.iter().find(fits)
+        self.entries.values().find(fits)
     }
 
     /// How many names (those that are held included) and subscriptions there are.

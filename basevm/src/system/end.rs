@@ -54,6 +54,7 @@ impl System {
         self.saw_end(id);
         drop(held);
         drop(body);
+        self.end_rights(id, heir);
         self.raise_left(names);
         self.end_family(id, next);
         if next.is_none() {
@@ -89,15 +90,20 @@ impl System {
     /// fails with status 5. Whether there was anything to take.
     pub fn revoke(&mut self, id: VmId, slot: usize) -> bool {
         let Some(link) = self.vms.get(id.0).and_then(|vm| vm.link(slot)) else { return false };
-        let channel = self.channel(link.channel);
-        if channel.generation != link.generation {
+        if self.channel(link.channel).generation != link.generation {
             return false;
         }
+        self.cut_channel(link.channel, Status::Revoked);
+        true
+    }
+
+    /// Lets a channel's sender use it no more, at once.
+    pub(super) fn cut_channel(&mut self, id: ChannelId, status: Status) {
+        let channel = self.channel(id);
         channel.generation = channel.generation.wrapping_add(1);
         channel.events = Mask::NONE;
-        self.saw_close(link.channel, Status::Revoked);
-        let _ = self.release_sender(link.channel, Status::Revoked);
-        true
+        self.saw_close(id, status);
+        let _ = self.release_sender(id, status);
     }
 
     /// Takes away all but these instructions and events of what a VM was given in a slot.
@@ -117,8 +123,10 @@ impl System {
         // What was handed on is still answered, by others.
         channel.open.retain(|open| open.went.is_some());
         channel.events = Mask::NONE;
-        let (sender, slot) = (channel.sender, channel.slot as usize);
-        if let Some(il) = self.vm(sender).il() {
+        let (sender, slot, abandoned) = (channel.sender, channel.slot as usize, channel.abandoned);
+        if let Some(il) = self.vm(sender).il()
+            && !abandoned
+        {
             il.instance.close_slot(slot);
         }
         self.saw_close(id, status);

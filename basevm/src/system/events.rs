@@ -56,7 +56,7 @@ impl System {
             let channel = self.channel_ref(*id);
             let (receiver, slot) = (channel.sender, channel.slot);
             let event_delivery = EventDelivery { slot, number, words: words.to_vec(), attachments: buffers };
-            self.deliver_event(receiver, event_delivery, event.coalesced);
+            self.deliver_event(source, receiver, event_delivery, event.coalesced);
         }
         Ok(listeners.len())
     }
@@ -75,14 +75,14 @@ impl System {
         attachments.iter().map(|attachment| attachment.as_ref().map(copy).transpose()).collect()
     }
 
-    fn deliver_event(&mut self, receiver: VmId, event: EventDelivery, coalesced: bool) {
+    fn deliver_event(&mut self, source: VmId, receiver: VmId, event: EventDelivery, coalesced: bool) {
         let vm = self.vm(receiver);
         if let Body::External(external) = &mut vm.body {
             external.event(event);
             return;
         }
         let kind = (event.slot, event.number);
-        let waiting = vm.inbox.iter_mut().find_map(|delivery| match delivery {
+        let waiting = vm.inbox.of(source).find_map(|delivery| match delivery {
             Delivery::Event(other) if coalesced && (other.slot, other.number) == kind => Some(other),
             _ => None,
         });
@@ -92,7 +92,7 @@ impl System {
             *vm.lost.entry(kind).or_insert(0) += 1;
         } else {
             vm.events_queued += 1;
-            vm.inbox.push_back(Delivery::Event(event));
+            vm.inbox.push(source, Delivery::Event(event));
             self.notify(receiver);
         }
     }

@@ -153,9 +153,8 @@ impl System {
         let packet = il.instance.take_packet(slot);
         // What follows may answer the request, so it must not be this turn's any more.
         self.give_up_request(id);
-        match self.enqueue(link, packet) {
-            Ok(()) => self.hand_to_callee(receiver),
-            Err(status) => self.answer(link.channel, tag, Err(status)),
+        if let Err(status) = self.enqueue_call(link, packet) {
+            self.answer(link.channel, tag, Err(status));
         }
         self.forwarded(id, slot, Ok(()));
     }

@@ -22,6 +22,7 @@ use super::channel::{Channel, ChannelId, Delivery, Executes, Link, Work};
 use super::deliver::Arrived;
 use super::directory::{Entry, Item};
 use super::mask::Mask;
+use super::rights::RightId;
 use super::vm::{BASE, Body, Fate, Stage, Want};
 use super::{System, external::Wanted};
 use crate::engine::{LoadError, Packet, Program};
@@ -291,11 +292,13 @@ impl System {
             let values: Vec<Value<'_>> = params.iter().filter_map(|param| reader.next(param.ty).ok()).collect();
             let [Value::I32(slot), _, _, Value::I32(channel), Value::I32(generation)] = values[..] else { return };
             let link = Link { channel: ChannelId(channel as u32), generation: generation as u32 };
+            let capability = self.rights.capability(self.channel_ref(link.channel).right);
             let vm = self.vm(id);
             vm.slots.resize(vm.slots.len().max(slot as usize + 1), None);
             vm.slots[slot as usize] = Some(link);
             if let Some(il) = vm.il() {
                 il.instance.open_slot(slot as usize, link.channel.0, link.generation);
+                il.instance.set_capability(slot as usize, capability);
             }
         }
         if let Some(il) = self.vm(id).il() {
@@ -428,10 +431,11 @@ impl System {
     fn grant(&mut self, id: VmId, plans: Vec<Plan>) -> Vec<u64> {
         let mut builder = Builder::default();
         for (slot, plan) in plans.into_iter().enumerate() {
+            let right = self.new_right(plan.provider, plan.ops, plan.ranges.clone()).unwrap_or(RightId::NONE);
             let mut channel = Channel::new(id, slot as u32, plan.provider, plan.ops, plan.events);
             channel.ranges = plan.ranges;
             let generation = channel.generation;
-            let channel = self.add_channel(channel);
+            let channel = self.open_channel(channel, right);
             let provider = self.vm_ref(plan.provider);
             let (name, index) = (provider.name.clone(), provider.index);
             let me = self.vm_ref(id).address();

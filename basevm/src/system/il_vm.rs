@@ -6,14 +6,17 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use il::packet::{Head, MAX_WORDS};
 use il::trap::{Status, TrapKind};
+use il::{FuncId, Type};
 
 use super::System;
 use super::channel::{CREDITS, ChannelId, Delivery, EventDelivery, Work};
 use super::deliver::{Arrived, Submitted};
 use super::vm::{Block, Fate, Main, Next, Turn};
+use crate::attachment::Attachment;
 use crate::engine::Step;
 use crate::service::{Reply, VmId};
 
@@ -33,7 +36,10 @@ impl System {
                 }
             }
             Next::Resume(value) => il.instance.resume(value),
-            Next::ResumeCall(result) => il.instance.resume_call(result),
+            Next::ResumeCall(result) => match self.receive_reply(id, result) {
+                Some(step) => step,
+                None => return,
+            },
             Next::Retry(step) => step,
             Next::Dispatch => {
                 il.next = Next::Dispatch;
@@ -45,7 +51,31 @@ impl System {
             }
         };
         self.last_ran = Some(id);
-        self.act(id, step);
+        self.proceed(id, step);
+    }
+
+    /// Goes on with the answer to a call, whose capabilities get slots before.
+    fn receive_reply(&mut self, id: VmId, result: Result<Reply, Status>) -> Option<Step> {
+        let result = match result {
+            Ok(reply) if !reply.attachments.is_empty() => self.land_reply(id, reply),
+            other => other,
+        };
+        self.vm(id).il().map(|il| il.instance.resume_call(result))
+    }
+
+    fn land_reply(&mut self, id: VmId, reply: Reply) -> Result<Reply, Status> {
+        let types = self.vm(id).il().map(|il| il.instance.awaited()).unwrap_or_default();
+        let Reply { words, attachments } = reply;
+        let mut attachments: Vec<_> = attachments.into_iter().map(Some).collect();
+        self.land(id, &types, &words, &mut attachments)?;
+        Ok(Reply { words, attachments: attachments.into_iter().flatten().collect() })
+    }
+
+    /// The types of an entry's parameters.
+    fn params(&mut self, id: VmId, func: FuncId) -> Vec<Type> {
+        let module = self.vm(id).il().map(|il| il.instance.program().clone());
+        let sig = module.as_ref().and_then(|program| program.module().sig(func));
+        sig.map_or(Vec::new(), |sig| sig.params.clone())
     }
 
     /// Acts on a step.
@@ -68,7 +98,8 @@ impl System {
             Step::WaitForever => self.wait(id, step, true),
             Step::Fail(status) => self.fail(id, status),
             Step::Forward { slot, opcode } => self.forward(id, slot, opcode),
-            Step::Attenuate { .. } | Step::Revoke { .. } => self.refuse_step(id),
+            Step::Attenuate { slot, def } => self.attenuate(id, slot, def),
+            Step::Revoke { slot } => self.revoke_step(id, slot),
             Step::Run { slot, program, args } => self.send_program(id, slot, program, args, true),
             Step::RunSend { slot, program, args } => self.send_program(id, slot, program, args, false),
             Step::Own { opcode, operands, .. } => self.own(id, opcode, operands),
@@ -78,13 +109,6 @@ impl System {
                 self.end(id, Fate::Fault(report));
             }
         }
-    }
-
-    /// What no channel carries yet.
-    fn refuse_step(&mut self, id: VmId) {
-        let Some(il) = self.vm(id).il() else { return };
-        let step = il.instance.refuse(Status::NotSupported);
-        self.act(id, step);
     }
 
     /// Ends a stopped IL VM with a trap of the base's choosing.
@@ -206,9 +230,8 @@ impl System {
         if let Some(time) = deadline {
             self.add_call_timer(id, time, tag);
         }
-        match self.enqueue(link, packet) {
-            Ok(()) => self.hand_to_callee(receiver),
-            Err(status) => self.answer(link.channel, tag, Err(status)),
+        if let Err(status) = self.enqueue_call(link, packet) {
+            self.answer(link.channel, tag, Err(status));
         }
     }
 
@@ -278,6 +301,7 @@ impl System {
 
     /// Takes the next delivery and starts its handler or `op`.
     fn dispatch(&mut self, id: VmId) {
+        self.take_turns(id);
         loop {
             if let Some(work) = self.vm(id).work.take() {
                 if self.dispatch_packet(id, work) {
@@ -326,7 +350,7 @@ impl System {
                 continue;
             };
             il.instance.set_caller(caller.0);
-            match il.instance.enter(op, &work.words[operands], &mut work.attachments) {
+            match self.enter(id, op, &work.words[operands], &mut work.attachments) {
                 Err(status) => self.finish(channel, open, Err(status)),
                 Ok(step) => {
                     self.vm(id).work = Some(work);
@@ -339,11 +363,27 @@ impl System {
         false
     }
 
+    /// Starts an `op` or handler, once the capabilities among its operands have slots.
+    fn enter(
+        &mut self,
+        id: VmId,
+        func: FuncId,
+        words: &[u64],
+        attachments: &mut [Option<Attachment>],
+    ) -> Result<Step, Status> {
+        if !attachments.is_empty() {
+            let params = self.params(id, func);
+            self.land(id, &params, words, attachments)?;
+        }
+        let il = self.vm(id).il().ok_or(Status::PeerGone)?;
+        il.instance.enter(func, words, attachments)
+    }
+
     /// Starts an event's handler. Whether one was started.
     fn dispatch_event(&mut self, id: VmId, mut event: EventDelivery) -> bool {
         let Some(il) = self.vm(id).il() else { return false };
         let Some(handler) = il.handlers.get(&(event.slot, event.number)).copied() else { return false };
-        match il.instance.enter(handler, &event.words, &mut event.attachments) {
+        match self.enter(id, handler, &event.words, &mut event.attachments) {
             Ok(step) => {
                 self.turn_started(id, Turn { request: None, failed: None, used: 0 }, step);
                 true
@@ -362,7 +402,7 @@ impl System {
             il.next = Next::Running;
         }
         self.last_ran = Some(id);
-        self.act(id, step);
+        self.proceed(id, step);
     }
 }
 

@@ -13,7 +13,8 @@ impl Mask {
     pub const ALL: Mask = Mask([u64::MAX; 4]);
 
     /// Whether `number` is in the set.
-    pub const fn has(self, number: u8) -> bool {
+    #[inline]
+    pub const fn has(&self, number: u8) -> bool {
         self.0[(number >> 6) as usize] & 1 << (number & 63) != 0
     }
 

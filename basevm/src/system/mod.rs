@@ -16,6 +16,7 @@ mod builtin;
 mod channel;
 mod contained;
 mod deliver;
+mod direct;
 mod directory;
 mod end;
 mod events;
@@ -24,13 +25,16 @@ mod forward;
 mod grants;
 mod handshake;
 mod il_vm;
+mod inbox;
 mod loader;
 mod mask;
 mod observe;
 mod policy;
 mod programs;
+mod queue;
 mod reap;
 mod report;
+mod rights;
 mod rust_vm;
 mod schedule;
 mod spawn;
@@ -44,7 +48,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 pub use base::SET as BASE_SET;
 pub use builtin::Builtin;
@@ -56,8 +60,9 @@ pub use grants::{BadGrant, Grants};
 pub use handshake::{HANDSHAKE_LIMIT, Refusal, Refused};
 pub use loader::{Compiling, Loader, Loading};
 pub use mask::Mask;
-pub use observe::{ChannelSeen, Observed, Observer, Seen, TurnKind, Usage, VmSeen};
+pub use observe::{ChannelSeen, Observed, Observer, RightChange, Seen, TurnKind, Usage, VmSeen};
 pub use policy::{Escalation, Priority, ProgramBounds, Restart, RestartPolicy};
+pub(crate) use programs::{IDENTITY_WORDS, RUN, UPLOAD};
 pub use programs::{MAX_PROGRAM_BYTES, MAX_PROGRAMS};
 pub use reap::TableSizes;
 pub use report::{VmInfo, VmKind};
@@ -252,15 +257,18 @@ pub struct System {
     gone: Box<Vm>,
     /// By [`ChannelId`].
     channels: Table<Channel>,
+    rights: rights::Rights,
     /// What a number names that is out of date: a closed channel.
     closed: Box<Channel>,
     /// Channels and ended VMs that may be forgotten, once no operation is under way that knows their numbers.
     leftover: reap::Leftover,
     /// The VMs that were forgotten last.
     ended: VecDeque<(VmInfo, Fate)>,
-    /// VMs written in Rust, which wakers may wake.
+    /// VMs written in Rust, which wakers may wake; and whether one was woken.
     services: Vec<VmId>,
+    bell: Arc<AtomicBool>,
     directory: Directory,
+    ready: queue::RunQueue,
     layers: Layers,
     /// Sets whose declarations say what instructions touch.
     declared: &'static [&'static il::isa::InstructionSet],
@@ -270,12 +278,15 @@ pub struct System {
     spawns: VecDeque<Spawn>,
     /// Whether faults are injected into any VM.
     injects: bool,
-    ready: VecDeque<VmId>,
     /// The VM that goes on at once, without a queue: the other end of a call.
     handoff: Option<VmId>,
+    /// Calls that are under way on the system stack.
+    nested: u32,
     timers: BTreeSet<Timer>,
     /// The system's time under a virtual clock.
     virtual_now: Nanos,
+    /// The core's interrupt word.
+    interrupt: &'static AtomicU32,
     /// Real time of the last tick, and who ran last: for `turn_ms`.
     last_tick: Nanos,
     last_ran: Option<VmId>,
@@ -309,20 +320,24 @@ impl System {
             vms,
             gone: Box::new(Vm::gone()),
             channels: Table::new(),
+            rights: rights::Rights::new(),
             closed: Box::new(Channel::gone()),
             leftover: reap::Leftover::default(),
             ended: VecDeque::new(),
             services: Vec::new(),
+            bell: Arc::new(AtomicBool::new(false)),
             directory: Directory::default(),
+            ready: queue::RunQueue::default(),
             layers: Layers::default(),
             declared: &[],
             directory_vm: None,
             spawns: VecDeque::new(),
             injects: false,
-            ready: VecDeque::new(),
             handoff: None,
+            nested: 0,
             timers: BTreeSet::new(),
             virtual_now: 0,
+            interrupt: platform.interrupt_word(),
             last_tick: platform.now(),
             last_ran: None,
             stop: StopHandle { wish: Arc::new(AtomicU32::new(StopHandle::RUN)), wake: platform.waker() },
@@ -496,6 +511,7 @@ impl IlVm {
             next: main.map_or(Next::Dispatch, Next::Start),
             handlers,
             ops,
+            reclaim_at: 0,
             instance,
         }
     }

@@ -13,7 +13,8 @@ use il::packet::Head;
 use il::trap::Status;
 
 use super::channel::{ChannelId, Delivery, Link};
-use super::vm::{Body, Fate, Main, Next};
+use super::rights::RightId;
+use super::vm::{BASE, Body, Fate, Main, Next, Vm};
 use super::{Mask, System, VmKind};
 use crate::attachment::Attachment;
 use crate::engine::Packet;
@@ -25,11 +26,10 @@ pub trait Observer: Send {
     /// Something happened.
     fn event(&mut self, event: &Observed<'_>);
 
-    /// Whether it wants to know now what each VM uses ([`Seen::Usage`]). Asked about every 10 ms while something
-    /// runs, and whenever nothing can run.
-    fn wants_usage(&mut self, at: Nanos) -> bool {
-        let _ = at;
-        false
+    /// When it wants to know next what each VM uses ([`Seen::Usage`]). It is told then or up to 10 ms later, also
+    /// while nothing runs.
+    fn usage_due(&self) -> Option<Nanos> {
+        None
     }
 }
 
@@ -112,6 +112,19 @@ pub enum Seen<'a> {
         /// The VM.
         vm: VmId,
     },
+    /// A right was given, made of another one, or taken away.
+    Right {
+        /// What happened.
+        what: RightChange,
+        /// The right's number.
+        right: u32,
+        /// Who got it; of one that was revoked: who had made it.
+        holder: VmId,
+        /// The VM that it leads to.
+        target: VmId,
+        /// The instructions that it allows.
+        ops: Mask,
+    },
     /// The virtual clock has moved.
     Clock(Nanos),
     /// What each VM uses.
@@ -131,6 +144,8 @@ pub struct VmSeen<'a> {
     pub index: u32,
     /// What runs in it; `None`: the base itself.
     pub kind: Option<VmKind>,
+    /// Whether it is a device program, inside another VM for its sender.
+    pub is_program: bool,
     /// Memory quota in bytes.
     pub memory_limit: u64,
     /// The set that it executes.
@@ -172,6 +187,8 @@ pub enum TurnKind {
     /// `wake`, in a VM written in Rust.
     Wake,
 }
+
+pub use crate::wire::RightChange;
 
 /// What a VM uses, and what it does.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -215,39 +232,37 @@ impl System {
     /// Tells `observer` of all that happens from here on; of the VMs and channels that there are, first.
     pub fn observe(&mut self, observer: Box<dyn Observer>) {
         self.watch = Some(Box::new(Watch { observer, packets: 0, running: Vec::new(), since: self.platform.now() }));
-        for at in 0..self.vms.len() {
-            self.saw_vm(VmId(at as u32));
-        }
-        for at in 0..self.channels.len() {
-            self.saw_channel(ChannelId(at as u32));
-        }
+        let vms: Vec<VmId> = self.vms.iter().map(|(number, _)| VmId(number)).collect();
+        vms.into_iter().for_each(|id| self.saw_vm(id));
+        let channels: Vec<ChannelId> = self.channels.iter().map(|(number, _)| ChannelId(number)).collect();
+        channels.into_iter().for_each(|id| self.saw_channel(id));
     }
 
     /// Tells the observer what each VM uses and how the run ended, and lets it go.
     pub fn stop_observing(&mut self, code: u8) {
+        self.charge_watched();
         let usage = self.usage();
         self.tell(Seen::Usage(&usage));
         self.tell(Seen::End(code));
         self.watch = None;
     }
 
-    /// What each VM that has not ended uses. Processor time and packets are counted while there is an observer.
+    /// What each VM that has not ended uses, the base last. Processor time and packets are counted while there is an
+    /// observer.
     pub fn usage(&self) -> Vec<Usage> {
-        let alive = |info: &super::VmInfo| info.kind != VmKind::Ended;
-        let usage = |info: super::VmInfo| {
-            let vm = self.vm_ref(info.id);
-            Usage {
-                vm: info.id,
-                processor: vm.meter.processor,
-                memory: info.memory_used,
-                memory_limit: info.memory_limit,
-                sent: vm.meter.sent,
-                executed: info.executed,
-                queued: vm.inbox.len() + usize::from(vm.work.is_some()),
-                state: info.state,
-            }
+        let (base, others): (Vec<_>, Vec<_>) = self.vms.iter().partition(|(number, _)| VmId(*number) == BASE);
+        let alive = others.into_iter().filter(|(_, vm)| vm.fate.is_none()).chain(base);
+        let usage = |(number, vm): (u32, &Vm)| Usage {
+            vm: VmId(number),
+            processor: vm.meter.processor,
+            memory: vm.account.used() + self.arena_bytes(vm),
+            memory_limit: vm.account.limit(),
+            sent: vm.meter.sent,
+            executed: vm.executed,
+            queued: vm.inbox.len() + usize::from(vm.work.is_some()),
+            state: self.state(vm),
         };
-        self.list().into_iter().filter(alive).map(usage).collect()
+        alive.map(usage).collect()
     }
 
     fn tell(&mut self, what: Seen<'_>) {
@@ -269,10 +284,28 @@ impl System {
 
     /// Tells of usage where that is wanted.
     pub(super) fn saw_time_pass(&mut self) {
-        let at = self.platform.now();
-        if self.watch.as_mut().is_some_and(|watch| watch.observer.wants_usage(at)) {
+        if self.usage_due().is_some_and(|due| due <= self.platform.now()) {
+            self.charge_watched();
             let usage = self.usage();
             self.tell(Seen::Usage(&usage));
+        }
+    }
+
+    fn usage_due(&self) -> Option<Nanos> {
+        self.watch.as_ref().and_then(|watch| watch.observer.usage_due())
+    }
+
+    /// Nothing can run. Returns until when it may stay so, at the latest.
+    pub(super) fn saw_idle(&mut self, limit: Option<Nanos>) -> Option<Nanos> {
+        self.charge_watched();
+        self.saw_time_pass();
+        limit.into_iter().chain(self.usage_due()).min()
+    }
+
+    /// The time in which nothing could run is nobody's.
+    pub(super) fn saw_waking(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            watch.since = self.platform.now();
         }
     }
 
@@ -288,7 +321,8 @@ impl System {
             };
             let executes = vm.executes.as_ref().map(|executes| &executes.set);
             let memory_limit = vm.account.limit();
-            Some(Seen::Vm(VmSeen { vm: id, name: &vm.name, index: vm.index, kind, memory_limit, executes }))
+            let (name, index, is_program) = (vm.name.as_str(), vm.index, vm.acting.is_some());
+            Some(Seen::Vm(VmSeen { vm: id, name, index, kind, is_program, memory_limit, executes }))
         });
     }
 
@@ -332,9 +366,15 @@ impl System {
     }
 
     pub(super) fn saw_taken(&mut self, delivery: &Delivery) {
-        if let Delivery::Packet(work) = delivery {
-            self.saw_packet(Seen::Taken(work.number), work.number);
+        if let Delivery::Packet(work) = delivery
+            && work.at == 0
+        {
+            self.saw_begin(work.number);
         }
+    }
+
+    pub(super) fn saw_begin(&mut self, packet: u64) {
+        self.saw_packet(Seen::Taken(packet), packet);
     }
 
     /// A packet that was sent before the observer came has no number.
@@ -357,6 +397,13 @@ impl System {
 
     pub(super) fn saw_raise(&mut self, id: ChannelId, event: u8, words: &[u64], attachments: &[Option<Attachment>]) {
         self.tell(Seen::Raised { channel: id.0, event, words, attachments });
+    }
+
+    pub(super) fn saw_right(&mut self, what: RightChange, id: RightId, holder: VmId) {
+        self.tell_of(|system| {
+            let right = system.rights.get(id)?;
+            Some(Seen::Right { what, right: id.0, holder, target: right.target, ops: right.ops })
+        });
     }
 
     pub(super) fn saw_clock(&mut self, now: Nanos) {
@@ -402,15 +449,14 @@ impl System {
         }
     }
 
-    /// Charges the time since the last change to the VM that was running.
+    /// Charges the time since the last change to the VM that was running; to the base if none was.
     fn charge_watched(&mut self) {
         let now = self.platform.now();
         let Some(watch) = &mut self.watch else { return };
         let elapsed = now.saturating_sub(watch.since);
         watch.since = now;
-        if let Some(id) = watch.running.last().copied()
-            && let Some(vm) = self.vms.get_mut(id.0)
-        {
+        let id = watch.running.last().copied().unwrap_or(BASE);
+        if let Some(vm) = self.vms.get_mut(id.0) {
             vm.meter.processor += elapsed;
         }
     }

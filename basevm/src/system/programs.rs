@@ -49,11 +49,11 @@ use crate::platform::Panicked;
 use crate::service::{Reply, VmId};
 
 /// Brings a program: its one operand is a `buf`, the closed program (`il::program`) encoded.
-pub(super) const UPLOAD: u16 = 0x4000;
+pub(crate) const UPLOAD: u16 = 0x4000;
 /// Runs one: four words are its identity, its arguments follow.
-pub(super) const RUN: u16 = 0x4001;
+pub(crate) const RUN: u16 = 0x4001;
 /// Words of an identity.
-const IDENTITY_WORDS: usize = 4;
+pub(crate) const IDENTITY_WORDS: usize = 4;
 /// Programs that a channel keeps; beyond that the one that was not used for longest goes.
 pub const MAX_PROGRAMS: usize = 8;
 /// Bytes of a program at most.
@@ -73,6 +73,13 @@ pub(crate) struct Programs {
     busy: Busy,
     /// What came later than a program that has not ended, first come first.
     parked: VecDeque<Work>,
+}
+
+impl Programs {
+    /// Whether what comes now has to wait.
+    pub fn is_busy(&self) -> bool {
+        self.busy != Busy::No
+    }
 }
 
 /// What keeps later packets waiting.
@@ -273,7 +280,9 @@ impl System {
     }
 
     /// Keeps the packet that has started a program, or waits to, until that has ended.
-    pub(super) fn park(&mut self, work: Work) {
+    pub(super) fn park(&mut self, mut work: Work) {
+        let sender = self.channel_ref(work.link.channel).sender;
+        work.charge_to(&self.vm_ref(sender).account);
         let programs = self.channel(work.link.channel).programs.get_or_insert_default();
         programs.parked.push_front(work);
     }
@@ -290,14 +299,14 @@ impl System {
 
     /// Puts packets before all others that wait.
     fn deliver_first(&mut self, receiver: VmId, parked: VecDeque<Work>) {
-        let vm = self.vm(receiver);
-        if parked.is_empty() || vm.fate.is_some() {
+        if parked.is_empty() || self.vm_ref(receiver).fate.is_some() {
             return;
         }
         for work in parked.into_iter().rev() {
-            vm.inbox.push_front(Delivery::Packet(work));
+            let sender = self.channel_ref(work.link.channel).sender;
+            self.vm(receiver).inbox.put_back(sender, Delivery::Packet(work));
         }
-        match vm.body {
+        match self.vm_ref(receiver).body {
             Body::Builtin(_) => self.make_ready(receiver),
             _ => self.notify(receiver),
         }
@@ -508,6 +517,7 @@ impl System {
         vm.session.stage = Stage::Ready;
         vm.acting = Some(Box::new(acting));
         let id = self.insert(vm).map_err(|_| Status::Quota)?;
+        self.saw_vm(id);
         let mut inner = Channel::new(id, 0, receiver, ops, Mask::NONE);
         inner.ranges = ranges;
         let channel = self.add_channel(inner);
@@ -549,8 +559,8 @@ impl System {
     fn step_on_grid(&mut self, id: VmId, next: Next, args: Option<Args>) -> Option<Result<Step, Status>> {
         let receiver = self.channel_ref(self.vm_ref(id).link(0)?.channel).receiver;
         let mut service = self.take_service(receiver)?;
-        let grid = match self.guard(receiver, None, |_| service.grid()) {
-            Ok((grid, _)) => grid,
+        let grid = match self.guard(receiver, |_| service.grid()) {
+            Ok(grid) => grid,
             Err(Panicked) => {
                 self.forget(receiver, service);
                 return None;
@@ -600,9 +610,8 @@ impl System {
         words.push(Head { opcode: u16::from(opcode), words: length as u16, tag }.pack());
         words.extend(operands.words);
         self.set_next(id, Next::Blocked(Block::Reply { channel: link.channel, tag, deadline: None }));
-        match self.enqueue(link, Packet { words, attachments: operands.attachments }) {
-            Ok(()) => self.hand_to_callee(receiver),
-            Err(status) => self.answer(link.channel, tag, Err(status)),
+        if let Err(status) = self.enqueue_call(link, Packet { words, attachments: operands.attachments }) {
+            self.answer(link.channel, tag, Err(status));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Forgetting: what ended VMs leave behind goes when nothing refers to it any more.
 //!
-//! A channel goes when its sender has ended and all that it sent was executed; an ended VM when the last channel of its
+//! A channel goes when its sender has ended, or given it up, and all that it sent was executed; an ended VM when the last channel of its
 //! own is gone. Both happen between steps only, so no operation meets a number that went out of date
 //! under it.
 
@@ -44,6 +44,8 @@ pub struct TableSizes {
     pub vms: usize,
     /// Channels.
     pub channels: usize,
+    /// Rights, those of which a capability is on its way included.
+    pub rights: usize,
     /// Timers.
     pub timers: usize,
     /// Names in the directory, those kept for VMs that are being restarted included.
@@ -75,12 +77,15 @@ impl System {
         let Some(channel) = self.channels.get(id.0) else { return };
         let (sender, receiver) = (channel.sender, channel.receiver);
         let is_over = channel.closed.is_some() || channel.is_executed();
-        if self.vm_ref(sender).fate.is_none() || !is_over {
+        let in_use = self.vm_ref(sender).fate.is_none() && !channel.abandoned;
+        if in_use || !is_over {
             return;
         }
+        let right = channel.right;
         self.end_programs(id);
         self.unlink_incoming(id);
         self.channels.remove(id.0);
+        self.rights.remove_channel(right, id);
         self.vm(sender).channels -= 1;
         for end in [sender, receiver] {
             if self.vm_ref(end).fate.is_some() {
@@ -107,6 +112,7 @@ impl System {
         self.reap();
         let [names, subscriptions] = self.directory.sizes();
         let (vms, channels, timers) = (self.vms.len(), self.channels.len(), self.timers.len());
-        TableSizes { vms, channels, timers, names, subscriptions }
+        let rights = self.rights.len();
+        TableSizes { vms, channels, rights, timers, names, subscriptions }
     }
 }

@@ -73,7 +73,7 @@ impl System {
     }
 
     /// What a Rust VM has allocated for itself.
-    fn arena_bytes(&self, vm: &Vm) -> u64 {
+    pub(super) fn arena_bytes(&self, vm: &Vm) -> u64 {
         match &vm.body {
             Body::Rust(rust) if rust.arena != ArenaId::BASE => arena::bytes(rust.arena) as u64,
             _ => 0,
@@ -102,7 +102,7 @@ impl System {
         self.get_vm(id).map_or_else(String::new, |vm| self.state(vm))
     }
 
-    fn state(&self, vm: &Vm) -> String {
+    pub(super) fn state(&self, vm: &Vm) -> String {
         if let Some(fate) = &vm.fate {
             return match fate {
                 Fate::Returned => "ended".to_string(),

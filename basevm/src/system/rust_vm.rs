@@ -5,9 +5,8 @@
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
+use core::ops::Range;
 
 use il::packet::{self, Builder, Head, Value};
 use il::trap::{Status, TrapKind};
@@ -15,6 +14,7 @@ use il::trap::{Status, TrapKind};
 use super::System;
 use super::channel::{ChannelId, Delivery, Executes, Open, Work};
 use super::deliver::Arrived;
+use super::programs;
 use super::vm::{Body, Fate, RustVm};
 use crate::arena::{self, ArenaId};
 use crate::attachment::Attachment;
@@ -27,24 +27,68 @@ use crate::service::{Host, Outcome, Reply, ReplyRight, Request, Service, VmId, W
 const VIRTUAL_EPOCH: Nanos = 1_704_067_200 * 1_000_000_000;
 
 impl System {
-    /// [`System::run_service`], unobserved.
+    /// [`System::run_service`], unobserved. Ends with the slice at the latest; what is left then waits in the run queue.
     pub(super) fn run_service_turn(&mut self, id: VmId) {
         let Some(executes) = self.vm_ref(id).executes.clone() else { return };
         let Some(mut service) = self.take_service(id) else { return };
-        while let Some(delivery) = self.next_delivery(id) {
-            let Delivery::Packet(work) = delivery else { continue };
-            if self.run_packet(id, &executes, &mut service, work) == Err(Panicked) {
-                return self.forget(id, service);
+        while let Some(mut work) = self.next_work(id) {
+            let sender = self.channel_ref(work.link.channel).sender;
+            let mut first = None;
+            if work.opcode().is_some_and(programs::concerns) {
+                // Not under the guard: programs are the base's.
+                match self.arrive(&executes, &mut work) {
+                    Some(Arrived::Parked) => {
+                        self.park(work);
+                        continue;
+                    }
+                    Some(Arrived::Refused { head, status }) => self.refuse(&work, head, status),
+                    Some(Arrived::Request { head, operands, .. }) => first = Some((head, operands)),
+                    None => {}
+                }
+            }
+            let most = if self.vm_ref(id).inbox.has_other(sender) { 1 } else { usize::MAX };
+            match self.run_stretch(id, &executes, &mut *service, &mut work, first, most) {
+                Err(Panicked) => {
+                    // What was lent to the VM and not taken is not freed with it.
+                    drop(work);
+                    return self.forget(id, service);
+                }
+                Ok(Some(executed)) => self.conclude(id, &executes, work.link.channel, executed),
+                Ok(None) => {}
+            }
+            if work.is_done() {
+                self.packet_done(work);
+            } else {
+                self.vm(id).work = Some(work);
+                self.take_turns(id);
+            }
+            // Whom it has answered goes on before it executes what others sent.
+            if (self.is_slice_over() || self.handoff.is_some()) && self.vm_ref(id).has_work() {
+                self.charge_work(id);
+                self.make_ready(id);
+                break;
             }
         }
         self.put_service(id, service);
         self.check_turn(id);
     }
 
+    /// The packet that was begun, or the next one.
+    fn next_work(&mut self, id: VmId) -> Option<Work> {
+        if let Some(work) = self.vm(id).work.take() {
+            return Some(work);
+        }
+        loop {
+            if let Delivery::Packet(work) = self.next_delivery(id)? {
+                return Some(work);
+            }
+        }
+    }
+
     /// Reports a Rust VM that was running for longer than its bound. (On metal the platform's guard
     /// has ended it by then.)
     fn check_turn(&self, id: VmId) {
-        if self.platform.interrupt_word().load(Ordering::Relaxed) == 0 {
+        if !self.is_slice_over() {
             return;
         }
         let ran = self.platform.now().saturating_sub(self.last_tick) / 1_000_000;
@@ -60,7 +104,7 @@ impl System {
     /// [`System::wake_service`], unobserved.
     pub(super) fn wake_service_turn(&mut self, id: VmId) {
         let Some(mut service) = self.take_service(id) else { return };
-        if self.guard(id, None, |host| service.wake(host)).is_err() {
+        if self.guard(id, |host| service.wake(host)).is_err() {
             return self.forget(id, service);
         }
         self.put_service(id, service);
@@ -71,8 +115,8 @@ impl System {
     /// Runs a Rust VM's `start`, the last step of its handshake.
     pub(super) fn start_service(&mut self, id: VmId) -> Result<(), Status> {
         let Some(mut service) = self.take_service(id) else { return Err(Status::PeerGone) };
-        match self.guard(id, None, |host| service.start(host)) {
-            Ok((result, _)) => {
+        match self.guard(id, |host| service.start(host)) {
+            Ok(result) => {
                 self.put_service(id, service);
                 result
             }
@@ -103,50 +147,6 @@ impl System {
         self.end(id, Fate::Fault(Box::new(report)));
     }
 
-    /// Executes a packet's instructions one by one.
-    fn run_packet(
-        &mut self,
-        id: VmId,
-        executes: &Arc<Executes>,
-        service: &mut Box<dyn Service>,
-        mut work: Work,
-    ) -> Result<(), Panicked> {
-        let channel = work.link.channel;
-        while let Some(arrived) = self.arrive(executes, &mut work) {
-            let (head, operands) = match arrived {
-                Arrived::Refused { head, status } => {
-                    self.refuse(&work, head, status);
-                    continue;
-                }
-                Arrived::Request { head, operands, .. } => (head, operands),
-                Arrived::Parked => {
-                    self.park(work);
-                    return Ok(());
-                }
-            };
-            let caller = self.acting_sender(channel);
-            self.vm(id).executed += 1;
-            let Work { words, attachments, .. } = &mut work;
-            self.lend(id, attachments);
-            let request = Request {
-                opcode: head.opcode as u8,
-                words: &words[operands],
-                attachments: &mut attachments[..],
-                caller,
-            };
-            let current = Current { channel, head, caller, taken: None };
-            let fault = self.fault_is_due(id);
-            let (outcome, taken) = self.guard(id, Some(current), |host| {
-                assert!(!fault, "injected fault");
-                service.execute(host, request)
-            })?;
-            take_back(&mut work.attachments);
-            self.conclude(id, executes, channel, head, taken, outcome);
-        }
-        self.packet_done(work);
-        Ok(())
-    }
-
     /// A VM may take these: what it holds is freed with it.
     fn lend(&self, id: VmId, attachments: &mut [Option<Attachment>]) {
         let Body::Rust(RustVm { holder: Some(holder), .. }) = &self.vm_ref(id).body else { return };
@@ -157,16 +157,27 @@ impl System {
         }
     }
 
-    /// What became of a request that was executed.
-    fn conclude(
+    /// Executes instructions of a packet under one guard: at most so many, and no further than the first that is not
+    /// streamed and done, nor than the end of the slice. What a panic leaves behind is the packet, which
+    /// stands where the instruction that panicked has begun.
+    fn run_stretch(
         &mut self,
         id: VmId,
         executes: &Executes,
-        channel: ChannelId,
-        head: Head,
-        taken: Option<Open>,
-        outcome: Outcome,
-    ) {
+        service: &mut dyn Service,
+        work: &mut Work,
+        first: Option<(Head, Range<usize>)>,
+        most: usize,
+    ) -> Result<Option<Executed>, Panicked> {
+        self.lend(id, &mut work.attachments);
+        let executed = self.guard(id, |host| execute_all(host, executes, service, work, first, most))?;
+        take_back(&mut work.attachments);
+        Ok(executed)
+    }
+
+    /// What became of a request that was executed.
+    fn conclude(&mut self, id: VmId, executes: &Executes, channel: ChannelId, executed: Executed) {
+        let Executed { head, taken, outcome } = executed;
         let result = match outcome {
             Outcome::Later if taken.is_some() => return,
             Outcome::Later => {
@@ -223,18 +234,13 @@ impl System {
     }
 
     /// Runs part of a Rust VM under the platform's guard.
-    pub(super) fn guard<T>(
-        &mut self,
-        vm: VmId,
-        current: Option<Current>,
-        turn: impl FnOnce(&mut dyn Host) -> T,
-    ) -> Result<(T, Option<Open>), Panicked> {
+    pub(super) fn guard<T>(&mut self, vm: VmId, turn: impl FnOnce(&mut HostCall<'_>) -> T) -> Result<T, Panicked> {
         let platform = self.platform;
         let arena = match &self.vm_ref(vm).body {
             Body::Rust(rust) => rust.arena,
             _ => ArenaId::BASE,
         };
-        let mut host = HostCall { system: self, vm, current };
+        let mut host = HostCall { system: self, vm, current: None };
         let (mut turn, mut result) = (Some(turn), None);
         // The inner scope is the VM's; the outer one is there for platforms that leave a panicked turn
         // without unwinding. What the platform does about a panic is not the VM's to pay for.
@@ -245,9 +251,62 @@ impl System {
                 }
             })
         })?;
-        let taken = host.current.and_then(|current| current.taken);
-        result.map(|result| (result, taken)).ok_or(Panicked)
+        result.ok_or(Panicked)
     }
+}
+
+/// An instruction that has an answer, or needs one.
+struct Executed {
+    head: Head,
+    /// The right to answer it later, if that was taken.
+    taken: Option<Open>,
+    outcome: Outcome,
+}
+
+/// Executes instructions of a packet; see [`System::run_stretch`]. It runs in the VM's arena, so what of the base allocates
+/// is run apart.
+fn execute_all(
+    host: &mut HostCall<'_>,
+    executes: &Executes,
+    service: &mut dyn Service,
+    work: &mut Work,
+    mut first: Option<(Head, Range<usize>)>,
+    most: usize,
+) -> Option<Executed> {
+    let channel = work.link.channel;
+    for _ in 0..most {
+        let arrived = match first.take() {
+            Some((head, operands)) => Arrived::Request { head, operands, position: 0 },
+            None if work.opcode().is_some_and(programs::concerns) => return None,
+            None => host.system.arrive(executes, work)?,
+        };
+        let (head, operands) = match arrived {
+            Arrived::Request { head, operands, .. } => (head, operands),
+            Arrived::Refused { head, status } => {
+                in_base(|| host.system.refuse(work, head, status));
+                continue;
+            }
+            Arrived::Parked => return None,
+        };
+        let caller = host.system.acting_sender(channel);
+        host.system.vm(host.vm).executed += 1;
+        host.current = Some(Current { channel, head, caller, taken: None });
+        let Work { words, attachments, .. } = work;
+        let request =
+            Request { opcode: head.opcode as u8, words: &words[operands], attachments: &mut attachments[..], caller };
+        assert!(!host.system.fault_is_due(host.vm), "injected fault");
+        let outcome = service.execute(host, request);
+        let taken = host.current.take().and_then(|current| current.taken);
+        let is_silent =
+            matches!(&outcome, Outcome::Done(reply) if reply.words.is_empty() && reply.attachments.is_empty());
+        if head.tag != 0 || taken.is_some() || !is_silent {
+            return Some(Executed { head, taken, outcome });
+        }
+        if host.system.is_slice_over() {
+            return None;
+        }
+    }
+    None
 }
 
 /// What a VM has not taken is the packet's again.
@@ -269,7 +328,7 @@ pub(super) struct Current {
     taken: Option<Open>,
 }
 
-struct HostCall<'s> {
+pub(super) struct HostCall<'s> {
     system: &'s mut System,
     vm: VmId,
     current: Option<Current>,

@@ -1,6 +1,6 @@
 //! The scheduler: the run loop, the run queue with its direct hand-off, time, and idleness.
 //!
-//! Order of what runs next: the other end of a call; Rust VMs that were woken; the run queue. The
+//! Order of what runs next: the other end of a call; Rust VMs that were woken; the run queue, by priority (`queue`). The
 //! interrupt word, set about every 10 ms, makes the loop look at the time: that tick ends a slice
 //! (nothing more), is charged to the turn that was running, and finds turns past their `turn_ms`.
 
@@ -17,7 +17,7 @@ use crate::service::VmId;
 
 /// A point in the system's time at which something is due.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Timer {
+pub(crate) struct Timer {
     time: Nanos,
     vm: VmId,
     what: Due,
@@ -48,10 +48,12 @@ impl System {
     /// a [`super::StopHandle`] is used. What the main program sent is executed before, within
     /// [`DRAIN_LIMIT`].
     pub fn run(&mut self) -> Ended {
+        self.become_core();
         self.last_tick = self.platform.now();
         let started = self.last_tick;
         let timeout = self.options.timeout.map(|limit| started.saturating_add(limit));
         self.connect();
+        self.saw_time_pass();
         let mut draining = None;
         loop {
             if let Some(reason) = self.stop.wish() {
@@ -81,6 +83,7 @@ impl System {
 
     /// Runs all that can run now, without ever being idle: for VMs that are driven from outside.
     pub fn settle(&mut self) {
+        self.become_core();
         self.connect();
         while matches!(self.step(), Stretch::Busy) {
             if self.stop.wish().is_some() {
@@ -96,22 +99,36 @@ impl System {
         self.fire_timers();
     }
 
+    /// The calling thread runs VMs from now on.
+    fn become_core(&mut self) {
+        self.interrupt = self.platform.interrupt_word();
+    }
+
+    /// Whether the slice of what runs is over.
+    pub(super) fn is_slice_over(&self) -> bool {
+        self.interrupt.load(Ordering::Relaxed) != 0
+    }
+
     fn step(&mut self) -> Stretch {
         self.reap();
-        if self.platform.interrupt_word().load(Ordering::Relaxed) != 0 {
+        if self.is_slice_over() {
             self.tick();
         }
         if let Some(id) = self.handoff.take() {
             self.vm(id).scheduled = false;
-            self.run_il(id);
+            self.run_vm(id);
             return Stretch::Busy;
         }
         self.wake_services();
-        let Some(id) = self.ready.pop_front() else {
+        let Some(id) = self.next_ready() else {
             // A service that was woken may have handed over to a VM.
             return if self.handoff.is_some() { Stretch::Busy } else { Stretch::Idle };
         };
-        self.vm(id).scheduled = false;
+        self.run_vm(id);
+        Stretch::Busy
+    }
+
+    fn run_vm(&mut self, id: VmId) {
         match &self.vm_ref(id).body {
             Body::Il(_) => self.run_il(id),
             Body::Rust(_) => self.run_service(id),
@@ -119,7 +136,18 @@ impl System {
             Body::Gone => self.restart(id),
             Body::Base | Body::External(_) => {}
         }
-        Stretch::Busy
+    }
+
+    /// The first of the run queue that still is to run.
+    fn next_ready(&mut self) -> Option<VmId> {
+        loop {
+            let id = self.ready.pop()?;
+            let vm = self.vm(id);
+            vm.queued = false;
+            if core::mem::take(&mut vm.scheduled) {
+                return Some(id);
+            }
+        }
     }
 
     /// Puts a VM at the end of the run queue.
@@ -127,7 +155,15 @@ impl System {
         let vm = self.vm(id);
         if !vm.scheduled && vm.fate.is_none() {
             vm.scheduled = true;
-            self.ready.push_back(id);
+            self.queue(id);
+        }
+    }
+
+    fn queue(&mut self, id: VmId) {
+        let vm = self.vm(id);
+        if !core::mem::replace(&mut vm.queued, true) {
+            let priority = vm.options.priority;
+            self.ready.push(id, priority);
         }
     }
 
@@ -153,13 +189,13 @@ impl System {
 
     /// A look at the time, about every 10 ms while something runs.
     fn tick(&mut self) {
-        self.platform.interrupt_word().store(0, Ordering::Relaxed);
+        self.interrupt.store(0, Ordering::Relaxed);
         let now = self.platform.now();
         let elapsed = now.saturating_sub(self.last_tick);
         self.last_tick = now;
         self.saw_time_pass();
         if let Some(id) = self.handoff.take() {
-            self.ready.push_back(id);
+            self.queue(id);
         }
         if let Some(id) = self.last_ran.take() {
             self.charge_turn(id, elapsed);
@@ -188,6 +224,10 @@ impl System {
     }
 
     fn wake_services(&mut self) {
+        // A plain load first: mostly nobody was woken.
+        if !self.bell.load(Ordering::Relaxed) || !self.bell.swap(false, Ordering::Acquire) {
+            return;
+        }
         for at in 0..self.services.len() {
             let id = self.services[at];
             if let Body::Rust(rust) = &self.vm_ref(id).body
@@ -203,25 +243,24 @@ impl System {
         let Body::Rust(rust) = &mut self.vm(id).body else { return };
         let before = core::mem::replace(&mut rust.wake_at, time);
         if let Some(time) = before {
-            self.timers.remove(&Timer { time, vm: id, what: Due::Wake });
+            self.remove_timer(Timer { time, vm: id, what: Due::Wake });
         }
         if let Some(time) = time {
-            self.timers.insert(Timer { time, vm: id, what: Due::Wake });
+            self.add_timer(Timer { time, vm: id, what: Due::Wake });
         }
     }
 
     pub(super) fn add_call_timer(&mut self, id: VmId, time: Nanos, tag: u32) {
-        self.timers.insert(Timer { time, vm: id, what: Due::Call(tag) });
+        self.add_timer(Timer { time, vm: id, what: Due::Call(tag) });
     }
 
-    pub(super) fn cancel_call_timer(&mut self, id: VmId, time: Nanos) {
-        // One call at a time: every call timer of this VM is that call's.
-        self.timers.retain(|timer| timer.vm != id || timer.time != time || timer.what == Due::Wake);
+    pub(super) fn cancel_call_timer(&mut self, id: VmId, time: Nanos, tag: u32) {
+        self.remove_timer(Timer { time, vm: id, what: Due::Call(tag) });
     }
 
     pub(super) fn add_handshake_timer(&mut self, id: VmId) {
         let time = self.now().saturating_add(HANDSHAKE_LIMIT);
-        self.timers.insert(Timer { time, vm: id, what: Due::Handshake });
+        self.add_timer(Timer { time, vm: id, what: Due::Handshake });
     }
 
     pub(super) fn add_restart_timer(&mut self, id: VmId, time: Nanos) {
@@ -229,13 +268,25 @@ impl System {
     }
 
     pub(super) fn cancel_timers(&mut self, id: VmId) {
-        self.timers.retain(|timer| timer.vm != id);
+        for timer in core::mem::take(&mut self.vm(id).timers) {
+            self.timers.remove(&timer);
+        }
+    }
+
+    fn add_timer(&mut self, timer: Timer) {
+        self.timers.insert(timer);
+        self.vm(timer.vm).timers.push(timer);
+    }
+
+    fn remove_timer(&mut self, timer: Timer) {
+        self.timers.remove(&timer);
+        self.vm(timer.vm).timers.retain(|other| *other != timer);
     }
 
     fn fire_timers(&mut self) {
         let now = self.now();
         while let Some(timer) = self.timers.first().copied().filter(|timer| timer.time <= now) {
-            self.timers.remove(&timer);
+            self.remove_timer(timer);
             match timer.what {
                 Due::Wake => {
                     if let Body::Rust(rust) = &mut self.vm(timer.vm).body {
@@ -270,9 +321,10 @@ impl System {
         let pending = |body: &Body| matches!(body, Body::Rust(rust) if rust.pending);
         let device_pending = self.services.iter().any(|id| pending(&self.vm_ref(*id).body));
         let virtual_clock = self.options.virtual_clock;
-        self.saw_time_pass();
+        let limit = self.saw_idle(limit);
         let answer = self.platform.idle(Idle { now, next_timer, device_pending, virtual_clock, limit });
-        self.platform.interrupt_word().store(0, Ordering::Relaxed);
+        self.saw_waking();
+        self.interrupt.store(0, Ordering::Relaxed);
         self.last_tick = self.platform.now();
         match answer {
             IdleAnswer::Woken if virtual_clock => {}

@@ -265,7 +265,7 @@ impl System {
         contained: Option<Contained>,
     ) -> Result<(), Refused> {
         let provides = service.hello().provides;
-        let waker = Waker::new(self.platform.waker());
+        let waker = Waker::with_bell(self.platform.waker(), self.bell.clone());
         let holder = contained.map(|_| Holder::new());
         let grid = service.grid_instructions();
         let body =

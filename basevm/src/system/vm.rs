@@ -1,7 +1,7 @@
 //! One VM as the system sees it: its state, inbox, slots, and what runs in it.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -11,12 +11,14 @@ use il::isa::GridInstruction;
 use il::trap::Status;
 
 use super::builtin::Builtin;
-use super::channel::{ChannelId, Delivery, Executes, Link, Open, Work};
+use super::channel::{ChannelId, Executes, Link, Open, Work};
 use super::contained::{self, Contained};
 use super::directory::Item;
 use super::external::External;
+use super::inbox::Inbox;
 use super::observe::Meter;
 use super::programs::Acting;
+use super::schedule::Timer;
 use super::supervise::Supervision;
 use super::{Refused, VmOptions};
 use crate::arena::ArenaId;
@@ -107,7 +109,7 @@ pub(crate) struct Vm {
     pub incoming: Vec<ChannelId>,
     /// How many channels begin or end here.
     pub channels: usize,
-    pub inbox: VecDeque<Delivery>,
+    pub inbox: Inbox,
     /// Events in the inbox.
     pub events_queued: usize,
     /// Events lost since the last delivery, by slot and number.
@@ -115,8 +117,12 @@ pub(crate) struct Vm {
     /// The packet that it is executing.
     pub work: Option<Work>,
     pub body: Body,
-    /// Whether it stands in the run queue.
+    /// Whether it is to run.
     pub scheduled: bool,
+    /// Whether it stands in the run queue. It may have been handed to since, and then does not run when its turn comes.
+    pub queued: bool,
+    /// What is due for it, at most one of a kind.
+    pub timers: Vec<Timer>,
     /// Instructions executed for others.
     pub executed: u64,
     pub fate: Option<Fate>,
@@ -154,6 +160,8 @@ pub(crate) struct IlVm {
     pub next: Next,
     /// Function of each handler, by slot and event.
     pub handlers: BTreeMap<(u32, u8), FuncId>,
+    /// Given slots at which the heap is asked which of them are in use.
+    pub reclaim_at: usize,
     /// Function of each instruction of the provided set, in its order.
     pub ops: Vec<FuncId>,
 }
@@ -284,12 +292,14 @@ impl Vm {
             slots: Vec::new(),
             incoming: Vec::new(),
             channels: 0,
-            inbox: VecDeque::new(),
+            inbox: Inbox::default(),
             events_queued: 0,
             lost: BTreeMap::new(),
             work: None,
             body,
             scheduled: false,
+            queued: false,
+            timers: Vec::new(),
             executed: 0,
             fate: None,
             meter: Meter::default(),

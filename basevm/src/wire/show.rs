@@ -12,6 +12,8 @@ use il::isa::EVENT_BASE;
 use il::packet::{self, Head, Reader, Value};
 use il::trap::Status;
 
+use crate::system::{IDENTITY_WORDS, RUN, UPLOAD};
+
 use super::{Attached, Channel, Field, Frame, Item, Packet, Set, Vm, Way};
 
 /// Most characters of a text that are shown.
@@ -124,6 +126,9 @@ impl Names {
                 if head.tag != 0 {
                     self.asked.insert((packet.channel, head.tag), head.opcode);
                 }
+                if let Some(said) = program(packet, head, words) {
+                    return said;
+                }
                 let item = self.item(packet.channel, head.opcode);
                 let what = What::Instruction { waits: head.tag != 0 };
                 said(what, item, head.opcode, item.map(|item| item.operands.as_slice()), words, &packet.attachments)
@@ -159,6 +164,19 @@ impl Names {
         };
         list.iter().find(|item| u16::from(item.number) == number)
     }
+}
+
+/// A device program that is brought, or run by its identity.
+fn program(packet: &Packet, head: Head, words: &[u64]) -> Option<Said> {
+    let what = What::Instruction { waits: head.tag != 0 };
+    if head.opcode == UPLOAD {
+        let values = alloc::vec![("program".to_owned(), attached(packet.attachments.first()))];
+        return Some(Said { what, name: "upload".to_owned(), values });
+    }
+    let (identity, arguments) = words.split_first_chunk::<IDENTITY_WORDS>().filter(|_| head.opcode == RUN)?;
+    let mut values = alloc::vec![("program".to_owned(), format!("{:08x}", identity[0].to_be() >> 32))];
+    values.extend(arguments.iter().map(|word| (String::new(), format!("{word:#x}"))));
+    Some(Said { what, name: "run".to_owned(), values })
 }
 
 fn name_of(item: Option<&Item>, number: u16) -> String {
@@ -202,8 +220,7 @@ fn value(field: &Field, reader: &mut Reader<'_>, attachments: &[Attached]) -> Op
         Value::Bool(truth) => truth.to_string(),
         Value::Str(text) => quoted(text),
         Value::Buf(index) | Value::Ref(index) => attached(attachments.get(index as usize)),
-        Value::OptRef(None) => "null".to_owned(),
-        Value::OptRef(Some(index)) => attached(attachments.get(index as usize)),
+        Value::OptRef(index) => index.map_or_else(|| "null".to_owned(), |at| attached(attachments.get(at as usize))),
     })
 }
 

@@ -1,8 +1,9 @@
 //! The peers that are Rust crates too large for every build: wasmtime, as a worker of the measurements.
 //!
 //! `cascade-peers FILE.wasm` reads lines `NAME N` and answers each with `NS RESULT`: how long the export
-//! `run_NAME(N)` took in a fresh instance, and what it returned; or, for `compile 0`, how long it took
-//! from the file's bytes to a runnable module, and how many bytes there are.
+//! `run_NAME(N)` took in a fresh instance, and what it returned; for `compile 0`, how long it took
+//! from the file's bytes to a runnable module, and how many bytes there are; for `instantiate N`, how long it took to make
+//! and drop so many instances.
 #![forbid(unsafe_code)]
 
 use std::io::{BufRead, Write};
@@ -13,6 +14,8 @@ use wasmtime::{Config, Engine, Instance, Module, OptLevel, Result, Store, error:
 
 /// The export whose name stands for compiling.
 const COMPILE: &str = "compile";
+/// The one whose name stands for making instances.
+const INSTANTIATE: &str = "instantiate";
 
 fn main() -> Result<()> {
     let path = std::env::args().nth(1).context("usage: cascade-peers FILE.wasm")?;
@@ -27,6 +30,7 @@ fn main() -> Result<()> {
         let (name, n) = line.split_once(' ').context("a request is `NAME N`")?;
         let (ns, result) = match name {
             COMPILE => compile(&engine, &wasm)?,
+            INSTANTIATE => instantiate(&engine, &module, n.parse()?)?,
             _ => run(&engine, &module, name, n.parse()?)?,
         };
         writeln!(output, "{ns} {result}")?;
@@ -41,6 +45,15 @@ fn compile(engine: &Engine, wasm: &[u8]) -> Result<(u128, i64)> {
     let ns = start.elapsed().as_nanos();
     drop(module);
     Ok((ns, i64::try_from(wasm.len())?))
+}
+
+fn instantiate(engine: &Engine, module: &Module, n: i32) -> Result<(u128, i64)> {
+    let start = Instant::now();
+    for _ in 0..n {
+        let mut store = Store::new(engine, ());
+        Instance::new(&mut store, module, &[])?;
+    }
+    Ok((start.elapsed().as_nanos(), i64::from(n)))
 }
 
 fn run(engine: &Engine, module: &Module, name: &str, n: i32) -> Result<(u128, i64)> {

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use bootstrapper::plan::{Clock, DisplaySize, Engine, MAX_DISPLAY_PIXELS};
+use bootstrapper::plan::{Clock, DisplaySize, Engine, Faults, Limit, MAX_DISPLAY_PIXELS};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use il::ranges;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -14,6 +15,8 @@ Examples:
   cascade run samples/paint.il --keys samples/keys/paint.keys --clock virtual
   cascade run samples/thermometer.il --plug thermometer=samples/vms/thermometer.il
   cascade describe display                        the instructions of a device
+  cascade run samples/life.il --record life.rec   what VMs say to each other: cascade trace life.rec
+  cascade top samples/life.il                     what each VM uses, live
   cascade doctor                                  what is missing here, and how to fix it
 
 Exit codes: 0 the program ended, 1 it trapped, 2 it could not be started, 124 timeout.";
@@ -27,7 +30,11 @@ Examples:
   cascade run clock.il --clock virtual            repeatable, and no waiting
   cascade run app.il --grant console --grant disk=read
                                                   may use the console, and read the disk: no more
+  cascade run app.il --grant display=within:320x200
+                                                  may draw on a part of the screen
   cascade run app.il --system system.toml -v      a system of your own; log every handshake
+  cascade run life.il --trace out.json            where time goes: open it at https://ui.perfetto.dev
+  cascade run life.il --record life.rec           what is sent: print it by `cascade trace life.rec`
 
 Exit codes: 0 the program ended, 1 it trapped, 2 it could not be started, 124 timeout.";
 
@@ -40,6 +47,39 @@ Examples:
   cascade boot hello.il --json                    one line of JSON for scripts
 
 Exit codes: 0 the program ended, 1 it trapped, 2 it could not be started, 124 timeout.";
+
+const TOP_EXAMPLES: &str = "\
+Examples:
+  cascade top life.il --until-frame 500           a table that refreshes in place; Ctrl-C ends it
+  cascade top life.il --boot                      the same of a booted machine
+  cascade top app.il --every 0.2 --json           one JSON object each 200 ms, for scripts
+  cascade top app.il --once                       one table after a second
+
+The program's console is not shown. Where standard output is no terminal, tables follow each other.";
+
+const VMS_EXAMPLES: &str = "\
+Examples:
+  cascade vms                                     the devices of every system
+  cascade vms app.il --plug echo=echo.il          what would run, by the plan
+  cascade vms app.il --live                       start it here and ask it: state, memory, capabilities
+  cascade vms app.il --boot --after 0.5           ask a booted machine, half a second after its start";
+
+const GRAPH_EXAMPLES: &str = "\
+Examples:
+  cascade graph paint.il -o paint.svg             what the program may send to whom
+  cascade graph --system system.toml -o all.svg   the same of a whole system
+  cascade run paint.il --record paint.rec
+  cascade graph paint.rec -o paint.svg            with what was really sent, and how often";
+
+const TRACE_EXAMPLES: &str = "\
+Examples:
+  cascade run paint.il --record paint.rec         record a run; `cascade boot` does the same on a machine
+  cascade trace paint.rec                         every instruction: when, from whom, to whom, with what
+  cascade trace paint.rec --vm disk               only what the disk gets and answers
+  cascade trace paint.rec --json                  one JSON object a line, for scripts
+  cascade trace paint.rec --perfetto out.json     open out.json at https://ui.perfetto.dev
+  mkfifo live; cascade trace live & cascade run paint.il --record live
+                                                  watch it while it runs";
 
 /// Run IL programs on this computer, or boot them on a bare machine.
 #[derive(Parser, Debug)]
@@ -59,7 +99,17 @@ pub enum Command {
     /// Boot a program on a bare machine (QEMU)
     #[command(after_help = BOOT_EXAMPLES, arg_required_else_help = true)]
     Boot(BootOptions),
+    /// Print a recording: the device bytecode that VMs sent each other, as text
+    #[command(after_help = TRACE_EXAMPLES, arg_required_else_help = true)]
+    Trace(TraceOptions),
+    /// Draw a system, or a run that was recorded: VMs, channels, rights, traffic (SVG)
+    #[command(after_help = GRAPH_EXAMPLES, arg_required_else_help = true)]
+    Graph(GraphOptions),
+    /// Run a system and show what each VM uses, refreshed in place: time, memory, packets, queue
+    #[command(after_help = TOP_EXAMPLES, arg_required_else_help = true)]
+    Top(TopOptions),
     /// List the VMs of a system, their quotas, and who may send what to whom
+    #[command(after_help = VMS_EXAMPLES)]
     Vms(VmsOptions),
     /// Explain an instruction set; without a name, list them
     Describe {
@@ -88,17 +138,23 @@ pub struct SystemOptions {
     /// Add a VM written in IL under this name; a device's name replaces that device
     #[arg(long, value_name = "NAME=FILE")]
     pub plug: Vec<Plug>,
-    /// Let the program use a VM (`disk`) or some of its instructions (`disk=read,write`). Without a
-    /// manifest, the first --grant narrows "everything" to exactly what is listed
-    #[arg(long, value_name = "VM[=INSTR,..]")]
+    /// Let the VM plugged in under this name stand on another VM's channels: whoever is granted that VM gets
+    /// this one instead. Of several on one VM, the one plugged in last is on top
+    #[arg(long, value_name = "NAME=VM")]
+    pub on: Vec<OnOption>,
+    /// Let the program use a VM (`disk`), some of its instructions (`disk=read,write`), or these within limits
+    /// (`disk=read,sectors:0..4096`). Without a manifest, the first --grant narrows "everything" to exactly
+    /// what is listed
+    #[arg(long, value_name = "VM[=INSTR,LIMIT:RANGE..]")]
     pub grant: Vec<GrantOption>,
-    /// Fault injection: this device VM panics when it is sent this instruction
-    #[arg(long, value_name = "VM.INSTR=panic")]
+    /// Fault injection: this device VM panics when it is sent this instruction, or this VM is ended by a
+    /// fault after every N instructions that it sends or executes, M times
+    #[arg(long, value_name = "VM.INSTR=panic or VM=every:N,times:M")]
     pub inject: Vec<Inject>,
 }
 
 /// The options that `run` and `boot` share.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct CommonOptions {
     /// What runs.
     #[command(flatten)]
@@ -130,6 +186,9 @@ pub struct CommonOptions {
     /// Log start-up and every handshake
     #[arg(short, long)]
     pub verbose: bool,
+    /// What is to be seen of it.
+    #[command(flatten)]
+    pub seeing: SeeingOptions,
     /// Print one line of JSON instead: {exit, console, console_hash, frames, frame_hash, module_hash}
     #[arg(long)]
     pub json: bool,
@@ -137,6 +196,51 @@ pub struct CommonOptions {
     /// boot); prints one line a run
     #[arg(long, value_name = "LISTFILE", conflicts_with_all = ["file", "keys", "disk"], value_hint = ValueHint::FilePath)]
     pub batch: Option<PathBuf>,
+}
+
+/// What `run` and `boot` let one see afterwards.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SeeingOptions {
+    /// Record every packet, event and turn; `cascade trace FILE` prints it
+    #[arg(long, value_name = "FILE", conflicts_with = "batch", value_hint = ValueHint::FilePath)]
+    pub record: Option<PathBuf>,
+    /// Write a trace for https://ui.perfetto.dev: VMs as tracks, packets as arrows
+    #[arg(long, value_name = "out.json", conflicts_with = "batch", value_hint = ValueHint::FilePath)]
+    pub trace: Option<PathBuf>,
+}
+
+/// `cascade trace`.
+#[derive(Args, Clone, Debug)]
+pub struct TraceOptions {
+    /// A recording, as `--record` writes it; `-` is standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Only what this VM sends and gets
+    #[arg(long, value_name = "NAME")]
+    pub vm: Option<String>,
+    /// Also the handshakes: what each VM says to the base
+    #[arg(long)]
+    pub handshakes: bool,
+    /// Print one JSON object a line: {ms, from, to, kind, name, values}
+    #[arg(long)]
+    pub json: bool,
+    /// Write a trace for https://ui.perfetto.dev instead
+    #[arg(long, value_name = "out.json", conflicts_with_all = ["vm", "json", "handshakes"], value_hint = ValueHint::FilePath)]
+    pub perfetto: Option<PathBuf>,
+}
+
+/// `cascade graph`.
+#[derive(Args, Clone, Debug)]
+pub struct GraphOptions {
+    /// What is drawn: a program with its system, or a recording.
+    #[command(flatten)]
+    pub system: SystemOptions,
+    /// Where the picture goes [default: standard output]
+    #[arg(short, long, value_name = "out.svg", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Also VMs that nobody has a channel to
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// `cascade run`.
@@ -156,6 +260,14 @@ pub struct BootOptions {
     /// Shared options.
     #[command(flatten)]
     pub common: CommonOptions,
+    /// The machine.
+    #[command(flatten)]
+    pub machine: MachineOptions,
+}
+
+/// The machine that a system boots on.
+#[derive(Args, Clone, Debug)]
+pub struct MachineOptions {
     /// How the machine is emulated; `auto` takes KVM where a trial boot shows that it works
     #[arg(long, value_enum, default_value_t = Accel::Auto)]
     pub accel: Accel,
@@ -173,9 +285,38 @@ pub struct VmsOptions {
     /// What would run.
     #[command(flatten)]
     pub system: SystemOptions,
+    /// Ask the system itself: start it here, and list the VMs that there are
+    #[arg(long, conflicts_with = "boot")]
+    pub live: bool,
+    /// The same on a bare machine (QEMU)
+    #[arg(long)]
+    pub boot: bool,
+    /// With --live or --boot: let it run so long first [default: until every VM is ready]
+    #[arg(long, value_name = "SECONDS")]
+    pub after: Option<f64>,
+    /// The machine, with --boot.
+    #[command(flatten)]
+    pub machine: MachineOptions,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `cascade top`.
+#[derive(Args, Clone, Debug)]
+pub struct TopOptions {
+    /// The system, and the machine with --boot.
+    #[command(flatten)]
+    pub machine: BootOptions,
+    /// Boot it on a bare machine (QEMU) instead of running it here
+    #[arg(long)]
+    pub boot: bool,
+    /// How often the table is refreshed
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    pub every: f64,
+    /// Print one table, and end the system
+    #[arg(long)]
+    pub once: bool,
 }
 
 /// `--accel`.
@@ -199,9 +340,10 @@ pub enum ClockOption {
 }
 
 /// `--engine`.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum EngineOption {
     /// Machine code
+    #[default]
     Jit,
     /// The reference interpreter
     Interpreter,
@@ -290,19 +432,56 @@ impl FromStr for Plug {
 
 /// `--inject`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Inject {
-    /// The device VM.
-    pub vm: String,
-    /// Its instruction.
-    pub instruction: String,
+pub enum Inject {
+    /// A device VM panics.
+    Panic {
+        /// The device VM.
+        vm: String,
+        /// Its instruction.
+        instruction: String,
+    },
+    /// A VM is ended by faults.
+    Faults {
+        /// The VM.
+        vm: String,
+        /// How often.
+        faults: Faults,
+    },
 }
 
 impl FromStr for Inject {
     type Err = String;
     fn from_str(text: &str) -> Result<Inject, String> {
-        match text.strip_suffix("=panic").and_then(|place| place.split_once('.')) {
-            Some((vm, instruction)) => Ok(Inject { vm: vm.into(), instruction: instruction.into() }),
-            None => Err("expected VM.INSTR=panic, e.g. display.present=panic".into()),
+        if let Some((vm, instruction)) = text.strip_suffix("=panic").and_then(|place| place.split_once('.')) {
+            return Ok(Inject::Panic { vm: vm.into(), instruction: instruction.into() });
+        }
+        let faults = || {
+            let (vm, counts) = text.split_once('=')?;
+            let (every, times) = counts.strip_prefix("every:")?.split_once(",times:")?;
+            let faults = Faults { every: every.parse().ok().filter(|every| *every > 0)?, times: times.parse().ok()? };
+            Some(Inject::Faults { vm: vm.into(), faults })
+        };
+        faults().ok_or_else(|| "expected VM.INSTR=panic or VM=every:N,times:M, e.g. display.present=panic".into())
+    }
+}
+
+/// `--on`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OnOption {
+    /// The VM that stands.
+    pub upper: String,
+    /// The VM on which it stands.
+    pub lower: String,
+}
+
+impl FromStr for OnOption {
+    type Err = String;
+    fn from_str(text: &str) -> Result<OnOption, String> {
+        match text.split_once('=') {
+            Some((upper, lower)) if !upper.is_empty() && !lower.is_empty() => {
+                Ok(OnOption { upper: upper.into(), lower: lower.into() })
+            }
+            _ => Err("expected NAME=VM, e.g. --plug window=window.il --on window=display".into()),
         }
     }
 }
@@ -314,20 +493,29 @@ pub struct GrantOption {
     pub to: String,
     /// Some instructions and events; all if `None`.
     pub names: Option<Vec<String>>,
+    /// What they are limited to.
+    pub limits: Vec<Limit>,
 }
 
 impl FromStr for GrantOption {
     type Err = String;
     fn from_str(text: &str) -> Result<GrantOption, String> {
-        let (to, names) = match text.split_once('=') {
-            Some((to, names)) => (to, Some(names.split(',').map(|n| n.trim().to_string()).collect::<Vec<_>>())),
-            None => (text, None),
-        };
-        let empty = |names: &Vec<String>| names.iter().any(String::is_empty);
-        if to.is_empty() || names.as_ref().is_some_and(empty) {
-            return Err("expected VM or VM=INSTR,INSTR, e.g. disk=read,write".into());
+        let bad = || "expected VM, VM=INSTR,INSTR or VM=INSTR,LIMIT:RANGE, e.g. disk=read,sectors:0..4096".to_string();
+        let (to, parts) = text.split_once('=').map_or((text, None), |(to, parts)| (to, Some(parts)));
+        let (mut names, mut limits) = (Vec::new(), Vec::new());
+        for part in parts.into_iter().flat_map(|parts| parts.split(',')).map(str::trim) {
+            match part.split_once(':') {
+                None if !part.is_empty() => names.push(part.to_string()),
+                Some((name, range)) if !name.is_empty() => {
+                    limits.push(ranges::Limit::parse(name, range).map_err(|why| why.to_string())?.into());
+                }
+                _ => return Err(bad()),
+            }
         }
-        Ok(GrantOption { to: to.into(), names })
+        if to.is_empty() {
+            return Err(bad());
+        }
+        Ok(GrantOption { to: to.into(), names: (!names.is_empty()).then_some(names), limits })
     }
 }
 
@@ -352,5 +540,16 @@ mod tests {
         let grant = "disk=read,write".parse::<GrantOption>().unwrap();
         assert_eq!((grant.to.as_str(), grant.names.map(|n| n.len())), ("disk", Some(2)));
         assert!("disk=read,".parse::<GrantOption>().is_err());
+        let limited = "disk=read,sectors:0..8".parse::<GrantOption>().unwrap();
+        assert_eq!(limited.limits[0].to_string(), "sectors:0..8");
+        assert_eq!("display=within:8x8".parse::<GrantOption>().map(|grant| grant.names), Ok(None));
+        for bad in ["disk=read,sectors:8", "disk=:0..8", "disk=sectors:", "=read"] {
+            assert!(bad.parse::<GrantOption>().is_err(), "{bad}");
+        }
+        assert_eq!("window=display".parse::<OnOption>().map(|on| on.lower), Ok("display".into()));
+        assert!("window".parse::<OnOption>().is_err() && "=display".parse::<OnOption>().is_err());
+        let faults = Faults { every: 7, times: 3 };
+        assert_eq!("app=every:7,times:3".parse(), Ok(Inject::Faults { vm: "app".into(), faults }));
+        assert!(["app=every:0,times:3", "app=every:1", "app=panic"].iter().all(|bad| bad.parse::<Inject>().is_err()));
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use anyhow::bail;
-use bootstrapper::plan::{Kind, Plan, Vm, What};
+use bootstrapper::plan::{Escalation, Grant, Kind, Limit, Plan, Programs, Restart, RestartWhen, Vm, What};
+use il::isa::InstructionSet;
 use serde::Serialize;
 
 use crate::cli::VmsOptions;
@@ -46,6 +47,8 @@ struct VmLine {
     turn_ms: u32,
     main: bool,
     grants: Vec<String>,
+    /// What else the manifest says of it.
+    notes: Vec<String>,
 }
 
 /// `cascade vms`: the VMs of the system that the same options would run.
@@ -74,17 +77,12 @@ fn devices_only() -> Plan {
 }
 
 fn line(plan: &Plan, modules: &[Loaded], at: usize, vm: &Vm) -> VmLine {
-    let (kind, executes) = match vm.kind {
-        Kind::Device(device) => ("device", Some(device.instruction_set().path())),
-        Kind::Module(index) => ("program", modules.get(index as usize).and_then(provides)),
+    let kind = match vm.kind {
+        Kind::Device(_) => "device",
+        Kind::Module(_) => "program",
     };
-    let grants = vm.grants.iter().filter_map(|grant| {
-        let target = plan.vms.get(grant.to as usize)?;
-        Some(match &grant.what {
-            What::All => target.name.clone(),
-            What::Only(names) => format!("{}={}", target.name, names.join(",")),
-        })
-    });
+    let executes = system::executes(vm, modules).map(InstructionSet::path);
+    let grants = vm.grants.iter().filter_map(|grant| Some(shown(&plan.vms.get(grant.to as usize)?.name, grant)));
     VmLine {
         name: vm.name.clone(),
         kind,
@@ -93,12 +91,60 @@ fn line(plan: &Plan, modules: &[Loaded], at: usize, vm: &Vm) -> VmLine {
         turn_ms: vm.turn_ms,
         main: at == plan.main as usize,
         grants: grants.collect(),
+        notes: notes(plan, vm),
     }
 }
 
-fn provides(loaded: &Loaded) -> Option<String> {
-    let provides = loaded.module.provides.as_ref()?;
-    Some(loaded.module.isas.get(provides.isa.index())?.path())
+/// A grant as `--grant` reads it.
+fn shown(target: &str, grant: &Grant) -> String {
+    let names = match &grant.what {
+        What::All => &[][..],
+        What::Only(names) => names,
+    };
+    let parts: Vec<String> = names.iter().cloned().chain(grant.limits.iter().map(Limit::to_string)).collect();
+    if parts.is_empty() { target.to_string() } else { format!("{target}={}", parts.join(",")) }
+}
+
+/// What a manifest says of a VM that is not said of all.
+fn notes(plan: &Plan, vm: &Vm) -> Vec<String> {
+    let default = bootstrapper::plan::vm("", vm.kind);
+    let mut notes = Vec::new();
+    let below: Vec<&str> =
+        vm.on.iter().filter_map(|on| plan.vms.get(*on as usize)).map(|vm| vm.name.as_str()).collect();
+    if !below.is_empty() {
+        notes.push(format!("stands on {}", below.join(", ")));
+    }
+    if vm.priority != default.priority {
+        notes.push(format!("priority {}", format!("{:?}", vm.priority).to_lowercase()));
+    }
+    if let Some(ms) = vm.call_ms {
+        notes.push(format!("calls {ms} ms at most"));
+    }
+    if let Some(sees) = &vm.sees {
+        notes.push(format!("sees {}", if sees.is_empty() { "nobody".to_string() } else { sees.join(", ") }));
+    }
+    if vm.restart != default.restart {
+        notes.push(restarts(&vm.restart));
+    }
+    if vm.programs != default.programs {
+        let Programs { ms, memory_bytes } = vm.programs;
+        notes.push(format!("programs {ms} ms, {} MiB", memory_bytes.div_ceil(1 << 20)));
+    }
+    notes
+}
+
+fn restarts(restart: &Restart) -> String {
+    let when = match restart.policy {
+        RestartWhen::Never => return "never restarted".to_string(),
+        RestartWhen::OnFault => "after a fault",
+        RestartWhen::Always => "always",
+    };
+    let then = match restart.then {
+        Escalation::Stop => "stops",
+        Escalation::HaltSystem => "halts the system",
+    };
+    let keeps = if restart.keep_clients { ", keeps its clients" } else { "" };
+    format!("restarted {when}, {} times in {} ms, then {then}{keeps}", restart.limit, restart.within_ms)
 }
 
 fn table(lines: &[VmLine]) -> String {
@@ -112,6 +158,9 @@ fn table(lines: &[VmLine]) -> String {
         let mark = if vm.main { "*" } else { "" };
         let name = format!("{}{mark}", vm.name);
         let _ = writeln!(text, "{name:<16} {:<8} {executes:<24} {memory:>8} {turn:>8}  {grants}", vm.kind);
+        if !vm.notes.is_empty() {
+            let _ = writeln!(text, "{:<16} {}", "", vm.notes.join("; "));
+        }
     }
     if lines.iter().any(|vm| vm.main) {
         text.push_str("\n* the program: the system ends with it\n");

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, anyhow};
-use basevm::system::StopHandle;
+use basevm::system::{Observer, StopHandle, System};
 use bootstrapper::bundle::Run;
 use bootstrapper::plan::{Clock, Device, DisplaySize};
 use bootstrapper::{Devices, Ended, boot};
@@ -25,6 +25,7 @@ use crate::cli::{CommonOptions, Display, RunOptions};
 use crate::keys::TimedKey;
 use crate::platform::{HostedOptions, HostedPlatform, ScriptedInput};
 use crate::report::{self, Summary};
+use crate::seeing::{Recordings, Watching};
 use crate::system::{self, Prepared};
 use crate::{interrupt, output};
 
@@ -36,6 +37,19 @@ const CORE_STACK_BYTES: usize = 16 << 20;
 /// # Errors
 /// Anything that keeps it from running.
 pub fn run(options: &RunOptions) -> anyhow::Result<u8> {
+    let seen = Recordings::begin(&options.common.seeing)?;
+    let summaries = run_seen(options, seen.as_ref().map(|(_, watching)| watching))?;
+    if let Some((recordings, _)) = seen {
+        recordings.finish()?;
+    }
+    output::print(&options.common, &summaries)
+}
+
+/// Runs what the options say, and tells of it.
+///
+/// # Errors
+/// Anything that keeps it from running.
+pub fn run_seen(options: &RunOptions, watching: Option<&Watching>) -> anyhow::Result<Vec<Summary>> {
     let common = &options.common;
     if options.gc_stress {
         basevm::heap::set_stress(true);
@@ -47,12 +61,12 @@ pub fn run(options: &RunOptions) -> anyhow::Result<u8> {
     let mut summaries = Vec::new();
     let mut shared = None;
     for one in prepared {
-        summaries.push(run_one(common, one, &mut shared)?);
+        summaries.push(run_one(common, one, &mut shared, watching)?);
         if interrupt::asked() {
             break;
         }
     }
-    output::print(common, &summaries)
+    Ok(summaries)
 }
 
 /// The runs of a batch share a platform: it lives as long as the process. Only one run has a script.
@@ -60,6 +74,7 @@ fn run_one(
     common: &CommonOptions,
     prepared: Prepared,
     shared: &mut Option<&'static HostedPlatform>,
+    watching: Option<&Watching>,
 ) -> anyhow::Result<Summary> {
     let plan = &prepared.run.plan;
     let console = Console::new(common)?;
@@ -73,7 +88,8 @@ fn run_one(
     });
     let block = disk(common.disk.as_deref())?;
     let devices = Devices { screen: front.screen, keys: Box::new(front.keys), block, terminal: console.terminal };
-    let core = Core { platform, run: prepared.run.clone(), verbose: common.verbose };
+    let observer = watching.map(|watching| watching.observer(plan));
+    let core = Core { platform, run: prepared.run.clone(), verbose: common.verbose, observer };
     let ended = match front.shown {
         Shown::Window(window, handle) => core.behind(*window, handle, devices)?,
         Shown::File(frame, file) => {
@@ -210,6 +226,7 @@ struct Core {
     platform: &'static HostedPlatform,
     run: Run,
     verbose: bool,
+    observer: Option<Box<dyn Observer>>,
 }
 
 impl Core {
@@ -221,7 +238,14 @@ impl Core {
         ended: impl FnOnce() + Send + 'static,
     ) -> anyhow::Result<JoinHandle<Ended>> {
         let core = thread::Builder::new().name("core".into()).stack_size(CORE_STACK_BYTES).spawn(move || {
-            let result = boot(self.platform, devices, &self.run, self.verbose, &mut started);
+            let mut observer = self.observer;
+            let mut began = |system: &mut System| {
+                if let Some(observer) = observer.take() {
+                    system.observe(observer);
+                }
+                started(system.stop_handle());
+            };
+            let result = boot(self.platform, devices, &self.run, self.verbose, &mut began);
             ended();
             result
         })?;

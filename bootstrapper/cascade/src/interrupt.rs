@@ -26,6 +26,14 @@ pub fn listen() -> anyhow::Result<()> {
     })?)
 }
 
+/// Asks to stop, as the user could.
+pub fn ask() {
+    ASKED.store(true, Ordering::SeqCst);
+    if let Some(act) = &*action() {
+        act();
+    }
+}
+
 /// Whether the user asked to stop.
 pub fn asked() -> bool {
     ASKED.load(Ordering::SeqCst)

@@ -18,6 +18,7 @@ mod output;
 mod qemu;
 mod report;
 mod screen;
+mod seeing;
 mod system;
 
 use cascade::platform;
@@ -50,6 +51,16 @@ fn execute(cli: Cli) -> anyhow::Result<u8> {
         Command::Boot(options) => {
             interrupt::listen()?;
             metal::boot(&options)
+        }
+        Command::Trace(options) => seeing::trace(&options),
+        Command::Graph(options) => seeing::draw(&options),
+        Command::Top(options) => {
+            interrupt::listen()?;
+            seeing::top(&options)
+        }
+        Command::Vms(options) if options.live || options.boot => {
+            interrupt::listen()?;
+            print(&seeing::vms(&options)?)
         }
         Command::Vms(options) => print(&describe::vms(&options)?),
         Command::Describe { set } => print(&describe::set(set.as_deref())?),

@@ -315,10 +315,7 @@ impl Reading<'_> {
             for lower in &on.get_ref().0 {
                 let lower = self.find(plan, lower, &at)?;
                 let Some(vm) = plan.vms.get_mut(upper as usize) else { continue };
-                vm.on.push(lower);
-                if vm.grants.iter().all(|grant| grant.to != lower) {
-                    vm.grants.push(Grant::new(lower, plan::What::All));
-                }
+                vm.stand_on(lower);
             }
             plan.validate_layers().map_err(|why| self.source.error(at, why.0))?;
         }
@@ -413,7 +410,7 @@ on = "window"
         let limit = |to| main.grants.iter().find(|grant| grant.to == to).unwrap().limits.clone();
         assert_eq!(limit(disk), [Limit { name: "sectors".into(), bounds: vec![bounds(0, 4096)] }]);
         assert_eq!(limit(display), [Limit { name: "within".into(), bounds: vec![bounds(0, 320), bounds(0, 200)] }]);
-        let names: Vec<&str> = plan.vms.iter().skip(5).map(|vm| vm.name.as_str()).collect();
+        let names: Vec<&str> = plan.vms.iter().skip(Device::ALL.len()).map(|vm| vm.name.as_str()).collect();
         assert_eq!(names, ["main", "window", "echo"], "as they stand in the file");
         let (window, vm) = plan.find("window").unwrap();
         assert_eq!(vm.on, [display, plan.find("keyboard").unwrap().0]);

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use bootstrapper::bundle::Bundle;
+use bootstrapper::bundle::{Bundle, Observe};
 use bootstrapper::control::{FromGuest, RunEnd, ToGuest};
 use bootstrapper::plan::Clock;
 
@@ -18,6 +18,7 @@ use crate::keys::TimedKey;
 use crate::qemu::{Config, Happened, Machine};
 use crate::report::{self, Summary};
 use crate::screen::Picture;
+use crate::seeing::{Recordings, Watching};
 use crate::system::{self, Prepared};
 use crate::{accel, image, interrupt, output};
 
@@ -35,21 +36,38 @@ const TICK: Duration = Duration::from_millis(50);
 /// # Errors
 /// Anything that keeps it from running.
 pub fn boot(options: &BootOptions) -> anyhow::Result<u8> {
+    let seen = Recordings::begin(&options.common.seeing)?;
+    let outcome = boot_seen(options, seen.as_ref().map(|(_, watching)| watching.clone()))?;
+    if let Some((recordings, _)) = seen {
+        recordings.finish()?;
+    }
+    if outcome.is_empty() && interrupt::asked() {
+        return Ok(interrupt::EXIT_CODE);
+    }
+    output::print(&options.common, &outcome)
+}
+
+/// Boots what the options say, and tells of it. Nothing comes of it if the user asked to stop before it began.
+///
+/// # Errors
+/// Anything that keeps it from running.
+pub fn boot_seen(options: &BootOptions, watching: Option<Watching>) -> anyhow::Result<Vec<Summary>> {
     let prepared = system::prepare_all(&options.common)?;
     let window = window(options.common.display.as_ref())?;
-    let image = image::locate(options.image.as_deref())?;
-    let bundle = bundle(&prepared, options.common.verbose).encode()?;
+    let image = image::locate(options.machine.image.as_deref())?;
+    let observe = watching.as_ref().map(Watching::observe);
+    let bundle = bundle(&prepared, options.common.verbose, observe).encode()?;
     // From here on there are machines and their files to end in order: `follow` looks for the wish.
     interrupt::act_with(|| {});
-    let accel = accel::choose(options.accel, &image);
+    let accel = accel::choose(options.machine.accel, &image);
     if interrupt::asked() {
-        return Ok(interrupt::EXIT_CODE);
+        return Ok(Vec::new());
     }
     let config = Config {
         image: &image,
         bundle: &bundle,
         accel,
-        memory_mib: options.memory,
+        memory_mib: options.machine.memory,
         disk: options.common.disk.as_deref(),
         window: &window,
         forward_stdin: !options.common.json && options.common.batch.is_none(),
@@ -60,13 +78,13 @@ pub fn boot(options: &BootOptions) -> anyhow::Result<u8> {
     let machine = Machine::start(&config)?;
     let live = !options.common.json && options.common.batch.is_none();
     let mut session = Session::new(machine, &prepared, live, options.common.verbose);
+    session.watching = watching;
     session.follow()?;
-    let outcome = session.outcome(options, accel)?;
-    output::print(&options.common, &outcome)
+    session.outcome(options, accel)
 }
 
-fn bundle(prepared: &[Prepared], verbose: bool) -> Bundle {
-    Bundle { verbose, runs: prepared.iter().map(|one| one.run.clone()).collect() }
+fn bundle(prepared: &[Prepared], verbose: bool, observe: Option<Observe>) -> Bundle {
+    Bundle { verbose, observe, runs: prepared.iter().map(|one| one.run.clone()).collect() }
 }
 
 /// QEMU's `-display` for ours.
@@ -107,6 +125,8 @@ struct Session<'a> {
     /// When everything must have ended.
     deadline: Option<Instant>,
     timed_out: bool,
+    /// Where frames go.
+    watching: Option<Watching>,
 }
 
 impl<'a> Session<'a> {
@@ -125,6 +145,7 @@ impl<'a> Session<'a> {
             began: None,
             deadline: limit.map(|limit| Instant::now() + limit + GRACE),
             timed_out: false,
+            watching: None,
         }
     }
 
@@ -169,6 +190,11 @@ impl<'a> Session<'a> {
             }
             FromGuest::End(_, end) => self.ends.push(end),
             FromGuest::Idle { now, next } => self.answer_idle(now, next)?,
+            FromGuest::See(words) => {
+                if let Some(watching) = &self.watching {
+                    watching.put_words(&words);
+                }
+            }
             FromGuest::Frame { .. } | FromGuest::Over(_) => {}
         }
         Ok(())

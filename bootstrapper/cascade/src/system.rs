@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bootstrapper::bundle::Run;
-use bootstrapper::plan::{self, Grant, Kind, Plan, What};
+use bootstrapper::plan::{self, Device, Grant, Kind, Plan, Vm, What};
+use il::isa::InstructionSet;
 
-use crate::cli::{CommonOptions, GrantOption, Inject, SystemOptions};
+use crate::cli::{CommonOptions, GrantOption, Inject, OnOption, SystemOptions};
 use crate::keys::{self, TimedKey};
 use crate::manifest::{self, Manifest};
 use crate::modules::{self, Loaded};
@@ -85,6 +86,10 @@ pub fn assemble(options: &SystemOptions) -> anyhow::Result<(Plan, Vec<Loaded>)> 
         None => by_default(options)?,
     };
     add_grants(&mut plan, &options.grant, options.system.is_some())?;
+    for on in &options.on {
+        stand(&mut plan, on)?;
+    }
+    check_layers(&plan, &modules)?;
     check_module_grants(&plan, &modules)?;
     for inject in &options.inject {
         inject_fault(&mut plan, inject)?;
@@ -92,23 +97,73 @@ pub fn assemble(options: &SystemOptions) -> anyhow::Result<(Plan, Vec<Loaded>)> 
     Ok((plan, modules))
 }
 
-/// Makes a device VM panic at one of its instructions.
+/// Applies `--on`.
+fn stand(plan: &mut Plan, on: &OnOption) -> anyhow::Result<()> {
+    let find = |plan: &Plan, name: &str| {
+        let known = || plan.vms.iter().map(|vm| vm.name.as_str()).collect::<Vec<_>>().join(", ");
+        let found = plan.find(name).map(|(index, _)| index);
+        found
+            .with_context(|| format!("--on {}={}: there is no VM `{name}`; there are: {}", on.upper, on.lower, known()))
+    };
+    let (upper, lower) = (find(plan, &on.upper)?, find(plan, &on.lower)?);
+    if let Some(vm) = plan.vms.get_mut(upper as usize) {
+        vm.stand_on(lower);
+    }
+    plan.validate_layers().map_err(|why| anyhow::anyhow!("--on {}={}: {why}", on.upper, on.lower))
+}
+
+/// Whether each VM that stands on another one executes the same set.
+fn check_layers(plan: &Plan, modules: &[Loaded]) -> anyhow::Result<()> {
+    for vm in &plan.vms {
+        for lower in vm.on.iter().filter_map(|lower| plan.vms.get(*lower as usize)) {
+            let (Some(wanted), own) = (executes(lower, modules), executes(vm, modules)) else {
+                bail!("`{}` stands on `{}`, which executes no instructions for others", vm.name, lower.name);
+            };
+            let path = wanted.path();
+            if own.is_none_or(|own| own.path() != path) {
+                bail!(
+                    "`{}` stands on `{}`, but does not execute {path}: let its module have `provides {path}`, or take `on` away",
+                    vm.name,
+                    lower.name
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The set that a VM executes.
+pub fn executes<'a>(vm: &Vm, modules: &'a [Loaded]) -> Option<&'a InstructionSet> {
+    match vm.kind {
+        Kind::Device(device) => Some(device.instruction_set()),
+        Kind::Module(index) => {
+            let module = &modules.get(index as usize)?.module;
+            module.isas.get(module.provides.as_ref()?.isa.index())
+        }
+    }
+}
+
+/// Makes a device VM panic at one of its instructions, or ends a VM by faults.
 fn inject_fault(plan: &mut Plan, inject: &Inject) -> anyhow::Result<()> {
-    let vm = plan.vms.iter_mut().find(|vm| vm.name == inject.vm);
-    let Some((vm, Kind::Device(device))) = vm.map(|vm| {
-        let kind = vm.kind;
-        (vm, kind)
-    }) else {
-        bail!("--inject: there is no device VM `{}`\n  `cascade vms` lists them", inject.vm);
+    let (Inject::Panic { vm: name, .. } | Inject::Faults { vm: name, .. }) = inject;
+    let Some(vm) = plan.vms.iter_mut().find(|vm| vm.name == *name) else {
+        bail!("--inject: there is no VM `{name}`\n  `cascade vms` lists them");
     };
-    let Some(instruction) = device.instruction_set().instruction_named(&inject.instruction) else {
-        bail!(
-            "--inject: `{}` has no instruction `{}`\n  `cascade describe {0}` lists them",
-            inject.vm,
-            inject.instruction
-        );
-    };
-    vm.panic_on = Some(instruction.opcode);
+    match (inject, vm.kind) {
+        (_, Kind::Device(Device::Directory | Device::System)) => {
+            bail!("--inject: `{name}` is a part of the base, which has no faults of its own")
+        }
+        (Inject::Faults { faults, .. }, _) => vm.faults = Some(*faults),
+        (Inject::Panic { .. }, Kind::Module(_)) => {
+            bail!("--inject: `{name}` is a program, which does not panic: `{name}=every:N,times:M` ends it by a trap")
+        }
+        (Inject::Panic { instruction, .. }, Kind::Device(device)) => {
+            let Some(known) = device.instruction_set().instruction_named(instruction) else {
+                bail!("--inject: `{name}` has no instruction `{instruction}`\n  `cascade describe {name}` lists them");
+            };
+            vm.panic_on = Some(known.opcode);
+        }
+    }
     Ok(())
 }
 
@@ -155,20 +210,16 @@ fn check_module_grants(plan: &Plan, modules: &[Loaded]) -> anyhow::Result<()> {
 /// Whether the target executes every instruction that the grant names.
 fn check_grant(plan: &Plan, modules: &[Loaded], grant: &Grant) -> anyhow::Result<()> {
     let target = plan.vms.get(grant.to as usize).context("a grant to a VM that does not exist")?;
-    match target.kind {
-        Kind::Device(device) => plan::check_grant(&target.name, device.instruction_set(), grant)?,
-        Kind::Module(index) => {
-            let loaded = modules.get(index as usize).context("a VM without its module")?;
-            let module = &loaded.module;
-            if grant.what == What::All && grant.limits.is_empty() {
-                return Ok(());
-            }
-            let Some(set) = module.provides.as_ref().and_then(|provides| module.isas.get(provides.isa.index())) else {
-                bail!("`{}` executes no instructions for others: its module has no `provides`", target.name);
-            };
-            plan::check_grant(&target.name, set, grant)?;
-        }
+    if grant.what == What::All && grant.limits.is_empty() {
+        return Ok(());
     }
+    let Some(set) = executes(target, modules) else {
+        bail!("`{}` executes no instructions for others: its module has no `provides`", target.name);
+    };
+    // What instructions touch is declared with the built-in sets, whoever executes them.
+    let declared = isa::ALL.iter().copied().find(|declared| declared.path() == set.path()).unwrap_or(set);
+    plan::check_grant_names(&target.name, set, &grant.what)?;
+    plan::check_grant_limits(&target.name, declared, &grant.limits)?;
     Ok(())
 }
 
@@ -184,7 +235,7 @@ fn add_grants(plan: &mut Plan, options: &[GrantOption], has_manifest: bool) -> a
             bail!("--grant {}: there is no such VM; there are: {}", option.to, known.join(", "));
         };
         let what = option.names.clone().map_or(What::All, What::Only);
-        grants.push(Grant::new(to, what));
+        grants.push(Grant { to, what, limits: option.limits.clone() });
     }
     let main = plan.main as usize;
     let program = plan.vms.get_mut(main).context("the plan has no program")?;
@@ -195,9 +246,10 @@ fn add_grants(plan: &mut Plan, options: &[GrantOption], has_manifest: bool) -> a
     Ok(())
 }
 
-/// One grant a target: a further one widens it.
+/// One grant a target and limits: a further one widens it.
 fn merge(grants: &mut Vec<Grant>, new: Grant) {
-    let Some(old) = grants.iter_mut().find(|old| old.to == new.to) else { return grants.push(new) };
+    let same = |old: &&mut Grant| old.to == new.to && old.limits == new.limits;
+    let Some(old) = grants.iter_mut().find(same) else { return grants.push(new) };
     match (&mut old.what, new.what) {
         (What::Only(names), What::Only(more)) => {
             let missing: Vec<String> = more.into_iter().filter(|name| !names.contains(name)).collect();
@@ -242,11 +294,31 @@ mod tests {
     }
 
     #[test]
+    fn a_plugged_vm_can_stand_on_a_device_and_may_then_use_it() {
+        let mut plan = plan::default_plan("app", &["tracer"]);
+        let tracer = plan.find("tracer").unwrap().0 as usize;
+        plan.vms[tracer].grants.clear();
+        let on = |text: &str| text.parse::<OnOption>().unwrap();
+        stand(&mut plan, &on("tracer=display")).unwrap();
+        let vm = &plan.vms[tracer];
+        assert_eq!((&vm.on[..], &vm.grants[..]), (&[1][..], &[Grant::new(1, What::All)][..]));
+        let again = stand(&mut plan, &on("tracer=display")).unwrap_err().to_string();
+        assert!(again.contains("`on` names `display` twice"), "{again}");
+        let unknown = stand(&mut plan, &on("tracer=disply")).unwrap_err().to_string();
+        assert!(unknown.contains("there is no VM `disply`; there are: console, display"), "{unknown}");
+        assert!(stand(&mut plan, &on("disk=display")).is_err(), "a device sends nothing");
+        let silent = check_layers(&plan, &[]).unwrap_err().to_string();
+        assert!(silent.contains("let its module have `provides cascade.display@1`"), "{silent}");
+    }
+
+    #[test]
     fn grants_narrow_the_default_and_widen_a_manifest() {
-        assert_eq!(grants_after(&[], false).len(), 5);
+        // All built-in VMs but `system`.
+        assert_eq!(grants_after(&[], false).len(), 6);
         let only = |names: &[&str]| What::Only(names.iter().map(|n| n.to_string()).collect());
         let narrowed = grants_after(&["disk=read", "disk=write", "console"], false);
         assert_eq!(narrowed, [("disk".into(), only(&["read", "write"])), ("console".into(), What::All)]);
-        assert_eq!(grants_after(&["disk=read"], true).len(), 5);
+        assert_eq!(grants_after(&["disk=read"], true).len(), 6);
+        assert_eq!(grants_after(&["disk=read,sectors:0..8", "disk=write"], false).len(), 2, "each with its limits");
     }
 }

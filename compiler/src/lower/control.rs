@@ -25,8 +25,8 @@ pub(super) enum Control {
     Loop { head: Block, latch: Block, exit: Block },
     /// A `while` whose condition is lowered again at its end: `head` is the body.
     Turned { head: Block, latch: Block, exit: Block, condition: Range<u32> },
-    /// `for`: `head` takes the counter as its parameter.
-    For { head: Block, latch: Block, exit: Block, counter: Value, end: Value },
+    /// `for`: `head` takes the counter as its parameter; `short`: it goes without deadline checks.
+    For { head: Block, latch: Block, exit: Block, counter: Value, end: Value, short: bool },
     /// `match`: the decision is made in `decide`, once all arms are known.
     Switch {
         value: Value,
@@ -224,7 +224,7 @@ impl Lowering<'_, '_> {
         Ok(())
     }
 
-    // Loops. The deadline is checked where a loop repeats.
+    // Loops. The deadline is checked where a loop repeats (`pace`).
 
     pub(super) fn begin_loop(&mut self) {
         let (head, latch, exit) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
@@ -271,7 +271,8 @@ impl Lowering<'_, '_> {
         self.b.switch_to_block(head);
         self.forget_loop_locals(self.offset);
         self.write(local, counter);
-        self.controls.push(Control::For { head, latch, exit, counter, end });
+        let short = self.program.effects.is_short(self.id, self.offset);
+        self.controls.push(Control::For { head, latch, exit, counter, end, short });
         Ok(())
     }
 
@@ -290,9 +291,13 @@ impl Lowering<'_, '_> {
     }
 
     fn end_loop(&mut self, latch: Block) {
+        self.end_turn(latch);
+        self.deadline_check();
+    }
+
+    fn end_turn(&mut self, latch: Block) {
         self.jump_unless_ended(latch);
         self.enter(latch);
-        self.deadline_check();
     }
 
     // `match`.
@@ -377,8 +382,11 @@ impl Lowering<'_, '_> {
                 self.repeat_while(condition, head, exit)?;
                 self.enter(exit);
             }
-            Control::For { head, latch, exit, counter, end } => {
-                self.end_loop(latch);
+            Control::For { head, latch, exit, counter, end, short } => {
+                self.end_turn(latch);
+                if !short {
+                    self.deadline_check();
+                }
                 let next = self.b.ins().iadd_imm_s(counter, 1);
                 self.repeat_for(next, end, head, exit);
                 self.b.seal_block(head);

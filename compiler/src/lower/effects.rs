@@ -9,6 +9,7 @@ use il::op::Op;
 use il::{FuncId, Hierarchy, Module, StructDef, TypeDef, TypeId};
 
 use super::inline;
+use super::pace::{Look, Pace};
 
 /// What lowering knows of a module's functions and types before it starts.
 #[derive(Default)]
@@ -17,6 +18,8 @@ pub(crate) struct Effects {
     collects: Vec<bool>,
     /// By function: whether it may stand in the place of its calls.
     small: Vec<bool>,
+    /// Where functions and loops look at the interrupt word.
+    pace: Pace,
     /// How many frozen structs have a lower number than each.
     frozen: Vec<u32>,
     /// Opcodes of instructions of the own set that leave the VM in no way.
@@ -49,6 +52,7 @@ impl Effects {
         effects.count_frozen(module, hierarchy);
         effects.gains_capabilities = module.gains_capabilities();
         effects.small = module.funcs.iter().map(inline::is_small).collect();
+        effects.pace = Pace::of(module);
         let mut callers: Vec<Vec<u32>> = alloc::vec![Vec::new(); module.funcs.len()];
         let mut work = Vec::new();
         for global in &module.globals {
@@ -128,6 +132,16 @@ impl Effects {
 
     pub(super) fn is_small(&self, func: FuncId) -> bool {
         self.small.get(func.index()).copied().unwrap_or(false)
+    }
+
+    /// Where a function looks at the interrupt word, besides its loops.
+    pub(super) fn look(&self, func: FuncId) -> Look {
+        self.pace.look(func)
+    }
+
+    /// Whether the `for` at an offset of a body does little enough to go without looks.
+    pub(super) fn is_short(&self, func: FuncId, offset: u32) -> bool {
+        self.pace.is_short(func, offset)
     }
 
     pub(super) fn may_collect(&self, instr: Instr<'_>) -> bool {

@@ -10,6 +10,7 @@ use il::instr::Dests;
 use il::{LocalId, Type};
 
 use super::operand::{Hold, Operand};
+use super::pace::Look;
 use super::scan::Assigned;
 use super::{Lowering, Result, clif_type};
 
@@ -54,7 +55,7 @@ impl Lowering<'_, '_> {
             let value = param.unwrap_or_else(|| self.nothing(ty));
             self.write(local, value);
         }
-        if self.facts.calls {
+        if self.look == Look::AtEntry {
             self.deadline_check();
         }
     }

@@ -29,6 +29,7 @@ mod memory;
 mod objects;
 mod operand;
 mod ops;
+mod pace;
 mod roots;
 mod scan;
 mod vectors;
@@ -57,6 +58,7 @@ use flags::Regions;
 use inline::Caller;
 use locals::Local;
 use operand::{Hold, Operand};
+use pace::Look;
 use scan::Facts;
 
 pub(crate) use effects::Effects;
@@ -99,6 +101,8 @@ pub(crate) struct Choices {
     pub rounds: bool,
     /// Whether small functions are put in the place of their calls.
     pub inline: bool,
+    /// Whether code looks at the interrupt word.
+    pub looks: bool,
     /// Whether vectors have the instructions that they need.
     pub vectors: bool,
     /// Facts about the target that the frontend wants.
@@ -147,6 +151,8 @@ pub(crate) struct Lowering<'m, 'b> {
     local_slots: Vec<StackSlot>,
     operand_slots: HashMap<usize, StackSlot>,
     facts: Facts,
+    /// Where it looks at the interrupt word, besides its loops.
+    look: Look,
     /// The call in whose place a small function is being lowered.
     inlined: Option<Caller>,
 }
@@ -234,6 +240,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
             local_slots: Vec::new(),
             operand_slots: HashMap::new(),
             facts,
+            look: program.effects.look(id),
             inlined: None,
         })
     }
@@ -255,6 +262,9 @@ impl<'m, 'b> Lowering<'m, 'b> {
             let Some(instr) = instr else { return Ok(()) };
             let place = self.inlined.as_ref().map_or(self.offset, |caller| caller.offset);
             self.b.set_srcloc(SourceLoc::new(place));
+            if self.look == Look::Before(self.offset) && self.inlined.is_none() {
+                self.deadline_check();
+            }
             self.instr(instr)?;
             if self.b.func.dfg.num_insts() > FUNCTION_INSTRUCTIONS {
                 return Err(CompileError::TooLarge { func: self.id, name: self.module.func_name(self.id) });
@@ -496,6 +506,9 @@ impl<'m, 'b> Lowering<'m, 'b> {
     }
 
     fn deadline_check(&mut self) {
+        if !self.choices.looks {
+            return;
+        }
         let address = self.ctx_constant(abi::offset::INTERRUPT);
         let word = self.b.ins().load(types::I32, self.regions.interrupt, address, 0);
         let (slow, on) = (self.b.create_block(), self.b.create_block());

@@ -15,8 +15,6 @@ use super::operand::Hold;
 /// Facts about one function.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
-    /// Whether it calls functions of the module.
-    pub calls: bool,
     /// Offsets of `cond`s of type `bool` that only decide a branch: `a && b` in an `if` or `while`.
     pub deciding: HashSet<u32>,
     /// About how many blocks its code has.
@@ -126,8 +124,6 @@ pub(crate) fn scan(func: &Func, effects: &Effects) -> Option<Facts> {
             facts.turned.insert(at, start..offset);
         }
         raw = follow(instr, raw, &mut facts.assigned);
-        facts.calls |= matches!(instr, Instr::Call(_) | Instr::CallSet(..) | Instr::CallRef(_) | Instr::CallRefSet(..))
-            || matches!(instr, Instr::ReturnCall(_) | Instr::ReturnCallRef(_));
         facts.vectors |= matches!(instr, Instr::Shuffle(_)) || matches!(instr, Instr::Op(op, _) if on_vectors(op));
         match instr {
             Instr::Op(..) | Instr::I32Const(_) | Instr::I64Const(_) | Instr::F64Const(_) | Instr::BoolConst(_) => {}

@@ -35,7 +35,7 @@ pub fn all_options() -> Vec<Options> {
     for opt in [Opt::Speed, Opt::None] {
         for cpu in [Cpu::detect(), Cpu::BASELINE] {
             for bounds in [Bounds::Guard, Bounds::Explicit] {
-                all.push(Options { cpu, opt, bounds, verify: true });
+                all.push(Options { cpu, opt, bounds, ..options() });
             }
         }
     }

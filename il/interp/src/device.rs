@@ -13,12 +13,13 @@ use il::instr::Dests;
 use il::isa::{EVENT_BASE, Field, Instruction, InstructionSet};
 use il::packet::{Builder, Head, MAX_ATTACHMENTS, MAX_WORDS, Value as Word};
 use il::trap::{Status, TrapKind};
-use il::{FuncId, ProgramId, Type, TypeDef, TypeId, UseId};
+use il::{FuncId, IsaId, ProgramId, Type, TypeDef, TypeId, UseId};
 
+use crate::graph::ObjectId;
 use crate::heap::{Handle, Object};
 use crate::machine::{Activation, Machine, Return};
-use crate::outcome::{Datum, Outcome, Packet, Trap};
-use crate::value::Value;
+use crate::outcome::{Attached, Datum, Outcome, Packet, Reference, Trap};
+use crate::value::{CapRights, Value};
 
 /// Most activations at once: `main` in a wait, and a handler or `op` above it.
 const MAX_ACTIVATIONS: usize = 2;
@@ -30,7 +31,8 @@ pub(crate) struct Slot {
     /// Whether a closed slot was given room.
     scratch: bool,
     words: Vec<u64>,
-    pub attachments: Vec<Handle>,
+    /// Buffers, frozen objects and capabilities.
+    pub attachments: Vec<Value>,
 }
 
 /// Where a device instruction's status and results go.
@@ -67,6 +69,8 @@ pub(crate) struct Sending<'m> {
     slot: usize,
     opcode: u16,
     operands: Vec<Value>,
+    /// Of the operands.
+    params: Vec<Type>,
     /// For one that waits.
     answer: Option<Answer<'m>>,
     /// Whether it takes the place of the request under way.
@@ -119,6 +123,13 @@ pub(crate) enum Stop<'m> {
     Flush {
         slot: usize,
     },
+    Attenuate {
+        slot: usize,
+        def: TypeId,
+    },
+    Revoke {
+        slot: usize,
+    },
     Wait,
     WaitForever,
     Fail(u16),
@@ -129,6 +140,16 @@ pub(crate) enum Stop<'m> {
         head: usize,
     },
     OutOfFuel,
+}
+
+impl Stop<'_> {
+    /// Values that are in use because of it.
+    pub fn values(&self) -> &[Value] {
+        match self {
+            Stop::Room { sending, .. } => &sending.operands,
+            _ => &[],
+        }
+    }
 }
 
 type Stopped<'m> = Result<Option<Stop<'m>>, Trap>;
@@ -156,7 +177,8 @@ impl<'m> Machine<'m> {
         let instruction = self.instruction(module.isas.get(def.isa.index()), opcode)?;
         let operands = self.pop_values(instruction.params.len())?;
         let slot = self.pop_cap()?;
-        let name = module.uses.get(slot).map_or("?", |wanted| &wanted.name);
+        let path = module.isas.get(def.isa.index()).map(InstructionSet::path).unwrap_or_default();
+        let name = module.uses.get(slot).map_or(&path, |wanted| &wanted.name);
         self.dispatch(slot, name, instruction, operands, to)
     }
 
@@ -185,7 +207,9 @@ impl<'m> Machine<'m> {
             to,
         });
         let forwards = matches!(to, Deliver::Caller);
-        self.pack(Sending { slot, opcode: u16::from(instruction.opcode), operands, answer, forwards })
+        let params = types(&instruction.params);
+        let operands = self.share(operands, &params)?;
+        self.pack(Sending { slot, opcode: u16::from(instruction.opcode), operands, params, answer, forwards })
     }
 
     pub(crate) fn emit(&mut self, number: u8) -> Stopped<'m> {
@@ -194,7 +218,9 @@ impl<'m> Machine<'m> {
         let event = set.and_then(|set| set.event(number)).ok_or_else(|| Trap::broken("an event"))?;
         let operands = self.pop_values(event.params.len())?;
         let (slot, opcode) = (module.uses.len(), EVENT_BASE + u16::from(number));
-        self.pack(Sending { slot, opcode, operands, answer: None, forwards: false })
+        let params = types(&event.params);
+        let operands = self.share(operands, &params)?;
+        self.pack(Sending { slot, opcode, operands, params, answer: None, forwards: false })
     }
 
     /// An instruction of the set on which the program under way runs.
@@ -204,7 +230,7 @@ impl<'m> Machine<'m> {
         let set = program.and_then(|program| module.isas.get(program.isa.index()));
         let instruction = self.instruction(set, opcode)?;
         let values = self.pop_values(instruction.params.len())?;
-        let operands = Packet::of(&self.data(values)?);
+        let operands = Packet::of(&self.data(values, &types(&instruction.params))?);
         let results = instruction.results.as_deref().unwrap_or_default();
         let answer = Answer { name: instruction.name.to_string(), results: types(results), to };
         Ok(Some(Stop::Own { opcode, operands, answer }))
@@ -216,15 +242,10 @@ impl<'m> Machine<'m> {
         let Some(code) = module.programs.get(program.index()) else { return Err(Trap::broken("a program")) };
         let sig = module.sig(code.func).ok_or_else(|| Trap::broken("a function"))?;
         let values = self.pop_values(sig.params.len())?;
-        let operands = Packet::of(&self.data(values)?);
+        let operands = Packet::of(&self.data(values, &sig.params)?);
         let used = module.uses.get(target.index()).map_or("?", |wanted| &wanted.name);
         let answer = Answer { name: format!("{used}.run({})", code.name), results: sig.results.clone(), to };
         Ok(Some(Stop::Run { slot: target.index(), program, operands, answer }))
-    }
-
-    /// What has no channels yet fails with this status.
-    pub(crate) fn not_supported(&mut self, what: &str) -> Trap {
-        failed(what, Status::NotSupported as u16)
     }
 
     // Packets.
@@ -232,13 +253,13 @@ impl<'m> Machine<'m> {
     /// Appends an instruction to its slot's packet, or asks for room.
     fn pack(&mut self, sending: Sending<'m>) -> Stopped<'m> {
         let (mut words, mut attachments) = (1, 0);
-        for operand in &sending.operands {
+        for (operand, ty) in sending.operands.iter().zip(&sending.params) {
             words += match operand {
                 Value::V128(_) => 2,
-                Value::Object(handle) => 1 + self.text_bytes(*handle)?.div_ceil(8),
+                Value::Object(handle) if !ty.is_attached() => 1 + self.text_bytes(*handle)?.div_ceil(8),
                 _ => 1,
             };
-            attachments += usize::from(matches!(operand, Value::Buf(_)));
+            attachments += usize::from(*ty == Type::Buf || ty.is_attached());
         }
         if words > MAX_WORDS {
             let message = format!("an instruction of {words} words does not fit a packet of {MAX_WORDS}");
@@ -260,21 +281,27 @@ impl<'m> Machine<'m> {
     }
 
     fn append(&mut self, sending: Sending<'m>) -> Stopped<'m> {
-        let Sending { slot: index, opcode, operands, answer, forwards } = sending;
+        let Sending { slot: index, opcode, operands, params, answer, forwards } = sending;
         let slot = self.slots.get_mut(index).ok_or_else(|| Trap::broken("a capability"))?;
         let head = slot.words.len();
         let mut builder = Builder::default();
         builder.begin(opcode, 0);
-        for operand in operands {
+        for (operand, ty) in operands.into_iter().zip(params) {
             builder.push(match operand {
+                Value::Null if ty.is_attached() => Word::OptRef(None),
+                Value::Object(_) | Value::Cap(_) if ty.is_attached() => {
+                    slot.attachments.push(operand);
+                    let index = slot.attachments.len() as u32 - 1;
+                    if ty.is_nullable() { Word::OptRef(Some(index)) } else { Word::Ref(index) }
+                }
                 Value::I32(value) => Word::I32(value),
                 Value::I64(value) => Word::I64(value),
                 Value::F32(bits) => Word::F32(f32::from_bits(bits)),
                 Value::F64(bits) => Word::F64(f64::from_bits(bits)),
                 Value::V128(bytes) => Word::V128(u128::from_le_bytes(bytes)),
                 Value::Bool(value) => Word::Bool(value),
-                Value::Buf(handle) => {
-                    slot.attachments.push(handle);
+                Value::Buf(_) => {
+                    slot.attachments.push(operand);
                     Word::Buf(slot.attachments.len() as u32 - 1)
                 }
                 Value::Object(handle) => match self.heap.get(handle) {
@@ -293,8 +320,21 @@ impl<'m> Machine<'m> {
     }
 
     /// Values as they leave the machine; buffers leave it for good.
-    fn data(&mut self, values: Vec<Value>) -> Result<Vec<Datum>, Trap> {
-        let datum = |value| {
+    fn data(&mut self, values: Vec<Value>, types: &[Type]) -> Result<Vec<Datum>, Trap> {
+        let values = self.share(values, types)?;
+        let datum = |(value, ty): (Value, &Type)| {
+            if ty.is_attached() {
+                let reference = match value {
+                    Value::Object(handle) => Some(Reference::Object(ObjectId(handle))),
+                    Value::Cap(slot) => Some(Reference::Cap(slot)),
+                    _ => None,
+                };
+                return match reference {
+                    _ if ty.is_nullable() => Ok(Datum::OptRef(reference)),
+                    Some(reference) => Ok(Datum::Ref(reference)),
+                    None => Err(Trap::broken("a value that travels")),
+                };
+            }
             Ok(match value {
                 Value::I32(value) => Datum::I32(value),
                 Value::I64(value) => Datum::I64(value),
@@ -310,7 +350,7 @@ impl<'m> Machine<'m> {
                 Value::Null | Value::Func(..) | Value::Cap(_) => return Err(Trap::broken("a value that travels")),
             })
         };
-        values.into_iter().map(datum).collect()
+        values.into_iter().zip(types).map(datum).collect()
     }
 
     /// Pushes a value that enters the machine.
@@ -324,6 +364,14 @@ impl<'m> Machine<'m> {
             Datum::Bool(value) => Value::Bool(value),
             Datum::Str(text) => Value::Object(self.make(Object::Str(text))?),
             Datum::Buf(bytes) => Value::Buf(self.make(Object::Buf(bytes))?),
+            Datum::OptRef(None) => Value::Null,
+            Datum::Ref(Reference::Object(object)) | Datum::OptRef(Some(Reference::Object(object))) => {
+                Value::Object(object.0)
+            }
+            Datum::Ref(Reference::Cap(slot)) | Datum::OptRef(Some(Reference::Cap(slot))) => {
+                self.heap.meet_cap(slot);
+                Value::Cap(slot)
+            }
         };
         self.stack.push(value);
         Ok(())
@@ -358,10 +406,10 @@ impl<'m> Machine<'m> {
         }
         let params = &self.module.sig(func).ok_or(Status::NoSuchInstruction)?.params;
         let bottom = self.stack.len();
-        for arg in args {
-            self.push_datum(arg.clone()).map_err(|_| Status::Quota)?;
-        }
+        let pushed = args.iter().try_for_each(|arg| self.push_datum(arg.clone()));
+        self.imported.clear();
         let values = self.stack.split_off(bottom);
+        pushed.map_err(|_| Status::Quota)?;
         let fits =
             params.len() == values.len() && params.iter().zip(&values).all(|(ty, value)| self.has_type(*value, *ty));
         if !fits {
@@ -400,15 +448,55 @@ impl<'m> Machine<'m> {
                 let name = self.module.uses.get(slot).map_or("?", |wanted| &wanted.name);
                 Err(failed(name, status))
             }
-            Stop::Flush { .. } | Stop::Wait | Stop::OutOfFuel => Ok(None),
+            Stop::Flush { .. } | Stop::Wait | Stop::OutOfFuel | Stop::Revoke { .. } => Ok(None),
             Stop::Run { ref answer, .. } if answer.is_nothing() => Ok(None),
             Stop::Fail(_) | Stop::Forward { .. } => self.leave_op(),
             Stop::Call { .. } | Stop::Own { .. } | Stop::Run { .. } | Stop::WaitForever | Stop::Done => {
                 activation.stop = Some(stop);
                 return None;
             }
+            Stop::Attenuate { .. } => {
+                activation.stop = Some(stop);
+                return None;
+            }
         };
         Some(self.go_on(next))
+    }
+
+    /// Goes on after `Attenuate`: the capability is in this slot. After any other outcome nothing happens, and `None` is
+    /// returned.
+    pub fn resume_capability(&mut self, slot: usize) -> Option<Outcome> {
+        let activation = self.activations.last_mut()?;
+        match activation.stop.take()? {
+            Stop::Attenuate { .. } => {
+                self.heap.meet_cap(slot as u32);
+                self.stack.push(Value::Cap(slot as u32));
+                Some(self.go_on(Ok(None)))
+            }
+            other => {
+                activation.stop = Some(other);
+                None
+            }
+        }
+    }
+
+    /// Ends the machine, which is stopped in `Attenuate` or `Revoke`: that failed with this status.
+    pub fn refuse(&mut self, status: Status) -> Option<Outcome> {
+        let what = match self.activations.last()?.stop.as_ref()? {
+            Stop::Attenuate { .. } => "attenuate",
+            Stop::Revoke { .. } => "revoke",
+            _ => return None,
+        };
+        let trap = failed(what, status as u16);
+        Some(self.die(trap))
+    }
+
+    /// While stopped in `Call`, `Own` or `Run`: the types of what is awaited.
+    pub fn awaited(&self) -> &[Type] {
+        match self.activations.last().and_then(|activation| activation.stop.as_ref()) {
+            Some(Stop::Call { answer, .. } | Stop::Own { answer, .. } | Stop::Run { answer, .. }) => &answer.results,
+            _ => &[],
+        }
     }
 
     /// After `fail` or `forward`: the results that the `op` returns are not looked at.
@@ -450,8 +538,12 @@ impl<'m> Machine<'m> {
         let values =
             reply.and_then(|reply| reply.values(answer.results.iter().copied()).map_err(|_| Status::DeviceError));
         let stored = values.and_then(|values| {
-            values.into_iter().try_for_each(|value| self.push_datum(value)).map_err(|_| Status::Quota)
+            values.into_iter().try_for_each(|value| self.push_datum(value)).map_err(|_| Status::Quota)?;
+            let came = self.stack.get(bottom..).unwrap_or_default();
+            let fits = came.iter().zip(&answer.results).all(|(value, ty)| self.has_type(*value, *ty));
+            if fits { Ok(()) } else { Err(Status::DeviceError) }
         });
+        self.imported.clear();
         let status = stored.map_or_else(|status| status as u16, |()| 0);
         if status != 0 {
             if !answer.to.takes_status() {
@@ -497,6 +589,8 @@ impl<'m> Machine<'m> {
                 Outcome::Run { slot: *slot, program: *program, operands: operands.clone() }
             }
             Stop::Flush { slot } => Outcome::Flush { slot: *slot },
+            Stop::Attenuate { slot, def } => Outcome::Attenuate { slot: *slot, def: *def },
+            Stop::Revoke { slot } => Outcome::Revoke { slot: *slot },
             Stop::Wait => Outcome::Wait,
             Stop::WaitForever => Outcome::WaitForever,
             Stop::Fail(status) => Outcome::Fail(*status),
@@ -509,8 +603,8 @@ impl<'m> Machine<'m> {
 
     fn done(&mut self) -> Outcome {
         let ended = self.activations.pop();
-        let results = ended.and_then(|ended| self.module.sig(ended.func)).map_or(0, |sig| sig.results.len());
-        let results = self.pop_values(results).and_then(|values| self.data(values));
+        let types = ended.and_then(|ended| self.module.sig(ended.func)).map_or(&[][..], |sig| &sig.results);
+        let results = self.pop_values(types.len()).and_then(|values| self.data(values, types));
         results.map_or_else(|trap| self.die(trap), Outcome::Done)
     }
 
@@ -530,7 +624,53 @@ impl<'m> Machine<'m> {
         }
     }
 
-    /// How many slots there are: one a `use`, and one for the VM's own events.
+    /// Opens a slot for a capability that the machine was given or made: what it is of, and what it allows. `None` beyond
+    /// `most` slots.
+    pub fn add_slot(&mut self, isas: Vec<IsaId>, instructions: Vec<u8>, most: usize) -> Option<usize> {
+        let rights = CapRights { isas, instructions };
+        let slot = match self.free_slots.pop() {
+            Some(slot) => slot,
+            None if self.slots.len() < most => {
+                self.slots.push(Slot::default());
+                self.caps.push(CapRights::none());
+                self.slots.len() - 1
+            }
+            None => return None,
+        };
+        *self.caps.get_mut(slot)? = rights;
+        self.open_slot(slot);
+        self.heap.meet_cap(slot as u32);
+        Some(slot)
+    }
+
+    /// Closes a slot that no value names: it may be used again.
+    pub fn release_slot(&mut self, slot: usize) {
+        self.close_slot(slot);
+        if let Some(rights) = self.caps.get_mut(slot) {
+            *rights = CapRights::none();
+            self.free_slots.push(slot);
+        }
+    }
+
+    /// Slots that the machine was given or made.
+    pub fn given_slots(&self) -> impl Iterator<Item = usize> + '_ {
+        let first = self.module.uses.len() + 1;
+        (first..self.slots.len()).filter(|slot| !self.free_slots.contains(slot))
+    }
+
+    /// Those of them that no value named in the last collection, and whose packet is empty.
+    pub fn unused_slots(&self) -> Vec<usize> {
+        self.given_slots()
+            .filter(|slot| self.packet_words(*slot) == 0 && !self.heap.has_met_cap(*slot as u32))
+            .collect()
+    }
+
+    /// Drops what nothing reaches.
+    pub fn collect_now(&mut self) {
+        self.collect(Vec::new());
+    }
+
+    /// How many slots there are: one a `use`, one for the VM's own events, and those that were given or made.
     pub fn slots(&self) -> usize {
         self.slots.len()
     }
@@ -546,8 +686,13 @@ impl<'m> Machine<'m> {
         slot.scratch = false;
         let words = core::mem::take(&mut slot.words);
         let attachments = core::mem::take(&mut slot.attachments);
-        let attachments = attachments.into_iter().map(|handle| self.heap.take_buf(handle).unwrap_or_default());
-        Packet { words, attachments: attachments.collect() }
+        let attached = |value| match value {
+            Value::Object(handle) => Attached::Ref(Reference::Object(ObjectId(handle))),
+            Value::Cap(slot) => Attached::Ref(Reference::Cap(slot)),
+            Value::Buf(handle) => Attached::Buf(self.heap.take_buf(handle).unwrap_or_default()),
+            _ => Attached::Buf(Vec::new()),
+        };
+        Packet { words, attachments: attachments.into_iter().map(attached).collect() }
     }
 
     /// While stopped in `Call` or `Forward`, before its packet is taken: gives the last instruction its tag.

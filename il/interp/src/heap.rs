@@ -3,12 +3,12 @@
 //! Handles are indices of a table; what no root reaches is dropped when the quota asks for it. A
 //! buffer is affine, so the program cannot tell that it too is collected here instead of freed at once.
 
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use il::TypeId;
-
+use crate::graph::{Class, Keep};
 use crate::value::Value;
 
 /// Names an object while it is reachable.
@@ -21,11 +21,11 @@ pub(crate) enum Object {
     Str(String),
     /// Inherited fields first.
     Struct {
-        ty: TypeId,
+        class: Class,
         fields: Vec<Value>,
     },
     Array {
-        ty: TypeId,
+        class: Class,
         elements: Vec<Value>,
     },
     Buf(Vec<u8>),
@@ -63,6 +63,8 @@ struct Entry {
     /// In shared memory: `freeze` leaves it as it is.
     frozen: bool,
     marked: bool,
+    /// What it is known by outside, and what keeps it alive there.
+    outside: Option<(u64, Keep)>,
 }
 
 /// All objects of a machine.
@@ -71,6 +73,10 @@ pub(crate) struct Heap {
     entries: Vec<Option<Entry>>,
     free: Vec<u32>,
     used: u64,
+    /// Objects by their keys.
+    keys: BTreeMap<u64, Handle>,
+    /// Capabilities that the last collection met, or that came since.
+    caps: BTreeSet<u32>,
 }
 
 impl Heap {
@@ -92,7 +98,7 @@ impl Heap {
     /// Adds an object.
     pub fn add(&mut self, object: Object, frozen: bool) -> Handle {
         self.used += object.bytes();
-        let entry = Some(Entry { object, frozen, marked: false });
+        let entry = Some(Entry { object, frozen, marked: false, outside: None });
         match self.free.pop() {
             Some(index) => {
                 self.entries[index as usize] = entry;
@@ -119,6 +125,49 @@ impl Heap {
         self.entries.get_mut(handle.0 as usize)?.as_mut().map(|entry| &mut entry.object)
     }
 
+    /// What an object is known by outside.
+    pub fn key(&self, handle: Handle) -> Option<u64> {
+        self.entry(handle)?.outside.as_ref().map(|(key, _)| *key)
+    }
+
+    /// The object of a key.
+    pub fn known(&self, key: u64) -> Option<Handle> {
+        self.keys.get(&key).copied()
+    }
+
+    /// What keeps the object of a key alive outside.
+    pub fn kept(&self, key: u64) -> Option<Keep> {
+        self.entry(self.known(key)?)?.outside.as_ref().map(|(_, keep)| keep.clone())
+    }
+
+    /// Gives an object a key.
+    pub fn name(&mut self, handle: Handle, key: u64, keep: Keep) {
+        if let Some(Some(entry)) = self.entries.get_mut(handle.0 as usize) {
+            entry.outside = Some((key, keep));
+            self.keys.insert(key, handle);
+        }
+    }
+
+    /// Gives a new object its fields or elements.
+    pub fn fill(&mut self, handle: Handle, values: Vec<Value>) {
+        let Some(Some(entry)) = self.entries.get_mut(handle.0 as usize) else { return };
+        self.used -= entry.object.bytes();
+        if let Object::Struct { fields: all, .. } | Object::Array { elements: all, .. } = &mut entry.object {
+            *all = values;
+        }
+        self.used += entry.object.bytes();
+    }
+
+    /// Notes that a value names a capability.
+    pub fn meet_cap(&mut self, slot: u32) {
+        self.caps.insert(slot);
+    }
+
+    /// Whether the last collection met a value that names a capability, or such a value came since.
+    pub fn has_met_cap(&self, slot: u32) -> bool {
+        self.caps.contains(&slot)
+    }
+
     /// Drops a buffer that has left the machine, and hands over its bytes.
     pub fn take_buf(&mut self, handle: Handle) -> Option<Vec<u8>> {
         let slot = self.entries.get_mut(handle.0 as usize)?;
@@ -137,7 +186,11 @@ impl Heap {
     /// Drops all that no root reaches.
     pub fn collect(&mut self, roots: impl Iterator<Item = Value>) {
         let mut todo: Vec<Value> = roots.collect();
+        self.caps.clear();
         while let Some(value) = todo.pop() {
+            if let Value::Cap(slot) = value {
+                self.caps.insert(slot);
+            }
             let (Value::Object(handle) | Value::Buf(handle)) = value else { continue };
             let Some(Some(entry)) = self.entries.get_mut(handle.0 as usize) else { continue };
             if !entry.marked {
@@ -151,6 +204,9 @@ impl Heap {
                 Some(entry) => {
                     self.used -= entry.object.bytes();
                     self.free.push(index as u32);
+                    if let Some((key, _)) = entry.outside {
+                        self.keys.remove(&key);
+                    }
                     *slot = None;
                 }
                 None => {}

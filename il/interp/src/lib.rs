@@ -34,6 +34,7 @@ mod call;
 mod check;
 mod code;
 mod device;
+mod graph;
 mod heap;
 mod machine;
 mod memory;
@@ -46,5 +47,6 @@ mod text;
 mod value;
 mod vector;
 
+pub use graph::{Class, Content, Incoming, Keep, Node, ObjectId, Part};
 pub use machine::{Limits, Machine};
-pub use outcome::{Datum, Outcome, Packet, Place, Report};
+pub use outcome::{Attached, Datum, Outcome, Packet, Place, Reference, Report};

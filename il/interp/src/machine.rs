@@ -93,7 +93,14 @@ pub struct Machine<'m> {
     pub(crate) activations: Vec<Activation<'m>>,
     /// One a `use`, and one for the VM's own events.
     pub(crate) slots: Vec<Slot>,
+    /// By slot.
     pub(crate) caps: Vec<CapRights>,
+    /// Slots behind the first ones that no value names.
+    pub(crate) free_slots: Vec<usize>,
+    /// Of each class of foreign objects, the types that these are of.
+    pub(crate) classes: Vec<Vec<TypeId>>,
+    /// Objects on their way in.
+    pub(crate) imported: Vec<Value>,
     pub(crate) caller: i32,
     pub(crate) dead: Option<Box<Report>>,
 }
@@ -121,7 +128,10 @@ impl<'m> Machine<'m> {
             frames: Vec::new(),
             activations: Vec::new(),
             slots: vec![Slot::default(); module.uses.len() + 1],
-            caps: module.uses.iter().map(|wanted| rights(module, wanted.isa)).collect(),
+            caps: module.uses.iter().map(|wanted| rights(module, wanted.isa)).chain([CapRights::none()]).collect(),
+            free_slots: Vec::new(),
+            classes: Vec::new(),
+            imported: Vec::new(),
             caller: 0,
             dead: None,
         };
@@ -320,12 +330,20 @@ impl<'m> Machine<'m> {
         if self.fits(bytes) {
             return Ok(());
         }
+        self.collect(kept);
+        if self.fits(bytes) { Ok(()) } else { Err(TrapKind::Quota.into()) }
+    }
+
+    /// Drops what nothing reaches; `kept` is in use besides what the machine knows of.
+    pub(crate) fn collect(&mut self, kept: Vec<Value>) {
         let literals = self.literals.iter().map(|handle| Value::Object(*handle));
         let locals = self.frames.iter().flat_map(|frame| frame.locals.iter().copied().flatten());
-        let attached = self.slots.iter().flat_map(|slot| slot.attachments.iter().map(|handle| Value::Buf(*handle)));
+        let attached = self.slots.iter().flat_map(|slot| slot.attachments.iter().copied());
+        let stops = self.activations.iter().filter_map(|activation| activation.stop.as_ref());
+        let waiting = stops.flat_map(|stop| stop.values().iter().copied());
         let known = self.globals.iter().chain(&self.stack).copied();
-        self.heap.collect(literals.chain(locals).chain(attached).chain(known).chain(kept));
-        if self.fits(bytes) { Ok(()) } else { Err(TrapKind::Quota.into()) }
+        let known = known.chain(self.imported.iter().copied());
+        self.heap.collect(literals.chain(locals).chain(attached).chain(waiting).chain(known).chain(kept));
     }
 
     fn fits(&self, bytes: u64) -> bool {
@@ -345,7 +363,11 @@ impl<'m> Machine<'m> {
 
     /// Whether a value has a type.
     pub(crate) fn has_type(&self, value: Value, ty: Type) -> bool {
-        Types { module: self.module, heap: &self.heap, caps: &self.caps }.has(value, ty)
+        self.types().has(value, ty)
+    }
+
+    pub(crate) fn types(&self) -> Types<'_> {
+        Types { module: self.module, heap: &self.heap, caps: &self.caps, classes: &self.classes }
     }
 }
 
@@ -356,7 +378,7 @@ fn functions(module: &il::Module) -> impl Iterator<Item = FuncId> {
 fn rights(module: &il::Module, isa: IsaId) -> CapRights {
     let set = module.isas.get(isa.index());
     let codes = set.map(|set| set.instructions.iter().map(|instruction| instruction.opcode).collect());
-    CapRights { isa, instructions: codes.unwrap_or_default() }
+    CapRights { isas: vec![isa], instructions: codes.unwrap_or_default() }
 }
 
 fn shapes(module: &il::Module) -> Vec<Vec<Storage>> {

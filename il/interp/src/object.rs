@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use il::trap::TrapKind;
 use il::{FieldId, Storage, Type, TypeDef, TypeId, limits};
 
+use crate::graph::Class;
 use crate::heap::{Heap, Object};
 use crate::machine::Machine;
 use crate::outcome::Trap;
@@ -38,7 +39,7 @@ impl Machine<'_> {
         let shape = self.shapes.get(ty.index()).cloned().unwrap_or_default();
         let values = self.pop_values(shape.len())?;
         let fields = shape.iter().zip(values).map(|(storage, value)| narrowed(*storage, value)).collect();
-        self.push_object(Object::Struct { ty, fields })
+        self.push_object(Object::Struct { class: Class::Own(ty), fields })
     }
 
     pub(crate) fn field_get(&mut self, field: FieldId) -> Done {
@@ -94,14 +95,14 @@ impl Machine<'_> {
         }
         let fill = narrowed(self.element_storage(ty)?, fill);
         self.reserve(Heap::cost_of(length, true), vec![fill])?;
-        self.push_object(Object::Array { ty, elements: vec![fill; length as usize] })
+        self.push_object(Object::Array { class: Class::Own(ty), elements: vec![fill; length as usize] })
     }
 
     pub(crate) fn array_of(&mut self, ty: TypeId, count: u32) -> Done {
         let storage = self.element_storage(ty)?;
         let values = self.pop_values(count as usize)?;
         let elements = values.into_iter().map(|value| narrowed(storage, value)).collect();
-        self.push_object(Object::Array { ty, elements })
+        self.push_object(Object::Array { class: Class::Own(ty), elements })
     }
 
     pub(crate) fn array_get(&mut self) -> Done {
@@ -162,10 +163,32 @@ impl Machine<'_> {
     /// One copy of what is not in shared memory yet, with the same sharing inside it.
     pub(crate) fn freeze(&mut self) -> Done {
         let value = self.pop_value()?;
-        let (graph, bytes) = self.heap.unfrozen(value);
-        self.reserve(bytes, vec![value])?;
-        let frozen = self.heap.freeze(value, &graph);
+        let frozen = self.frozen(value, &[])?;
         self.stack.push(frozen);
         Ok(())
+    }
+
+    /// The same of any value; the others are in use too.
+    pub(crate) fn frozen(&mut self, value: Value, others: &[Value]) -> Result<Value, Trap> {
+        let (graph, bytes) = self.heap.unfrozen(value);
+        let mut kept = others.to_vec();
+        kept.push(value);
+        self.reserve(bytes, kept)?;
+        Ok(self.heap.freeze(value, &graph))
+    }
+
+    /// Makes values fit to leave the machine, those that packets carry as attachments.
+    pub(crate) fn share(&mut self, mut values: Vec<Value>, types: &[Type]) -> Result<Vec<Value>, Trap> {
+        for at in 0..values.len() {
+            let (Some(value), Some(true)) = (values.get(at).copied(), types.get(at).map(|ty| ty.is_attached())) else {
+                continue;
+            };
+            values[at] = match value {
+                Value::Null | Value::Cap(_) => value,
+                Value::Object(_) if self.types().is_sendable(value) => self.frozen(value, &values)?,
+                _ => return Err(TrapKind::Cast.into()),
+            };
+        }
+        Ok(values)
     }
 }

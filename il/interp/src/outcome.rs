@@ -7,7 +7,9 @@ use core::fmt;
 
 use il::packet::{Builder, Reader, Value as Word};
 use il::trap::{Status, TrapKind};
-use il::{FuncId, ProgramId, Type};
+use il::{FuncId, ProgramId, Type, TypeId};
+
+use crate::graph::ObjectId;
 
 /// A value that enters or leaves a machine.
 #[derive(Clone, PartialEq, Debug)]
@@ -28,6 +30,38 @@ pub enum Datum {
     Str(String),
     /// `buf`
     Buf(Vec<u8>),
+    /// A reference of a type without null.
+    Ref(Reference),
+    /// A reference of a type with null.
+    OptRef(Option<Reference>),
+}
+
+/// A reference that enters or leaves a machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reference {
+    /// A frozen object.
+    Object(ObjectId),
+    /// A capability, by its slot.
+    Cap(u32),
+}
+
+/// What a word of a packet names by index.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Attached {
+    /// A `buf`.
+    Buf(Vec<u8>),
+    /// Another reference.
+    Ref(Reference),
+}
+
+impl Attached {
+    /// The bytes of a `buf`; of anything else none.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Attached::Buf(bytes) => bytes,
+            Attached::Ref(_) => &[],
+        }
+    }
 }
 
 /// Encoded operands or instructions, as [`il::packet`] lays them out.
@@ -35,8 +69,8 @@ pub enum Datum {
 pub struct Packet {
     /// The words.
     pub words: Vec<u64>,
-    /// What its `buf` words name by index.
-    pub attachments: Vec<Vec<u8>>,
+    /// What its words name by index.
+    pub attachments: Vec<Attached>,
 }
 
 impl Packet {
@@ -54,9 +88,17 @@ impl Packet {
                 Datum::Bool(value) => Word::Bool(*value),
                 Datum::Str(text) => Word::Str(text),
                 Datum::Buf(bytes) => {
-                    attachments.push(bytes.clone());
+                    attachments.push(Attached::Buf(bytes.clone()));
                     Word::Buf(attachments.len() as u32 - 1)
                 }
+                Datum::Ref(reference) => {
+                    attachments.push(Attached::Ref(*reference));
+                    Word::Ref(attachments.len() as u32 - 1)
+                }
+                Datum::OptRef(reference) => Word::OptRef(reference.map(|reference| {
+                    attachments.push(Attached::Ref(reference));
+                    attachments.len() as u32 - 1
+                })),
             });
         }
         Packet { words: builder.words, attachments }
@@ -67,7 +109,8 @@ impl Packet {
     /// # Errors
     /// `BadOperand` if it holds anything else, or names an attachment twice or one that it lacks.
     pub fn values(mut self, types: impl Iterator<Item = Type>) -> Result<Vec<Datum>, Status> {
-        let mut reader = Reader::new(&self.words);
+        let words = core::mem::take(&mut self.words);
+        let mut reader = Reader::new(&words);
         let mut taken = alloc::vec![false; self.attachments.len()];
         let mut values = Vec::new();
         for ty in types {
@@ -79,18 +122,33 @@ impl Packet {
                 Word::V128(value) => Datum::V128(value.to_le_bytes()),
                 Word::Bool(value) => Datum::Bool(value),
                 Word::Str(text) => Datum::Str(text.into()),
-                Word::Buf(index) => {
-                    let taken = taken.get_mut(index as usize).ok_or(Status::BadOperand)?;
-                    if core::mem::replace(taken, true) {
-                        return Err(Status::BadOperand);
-                    }
-                    Datum::Buf(core::mem::take(&mut self.attachments[index as usize]))
-                }
-                Word::Ref(_) | Word::OptRef(_) => return Err(Status::BadOperand),
+                Word::Buf(index) => match self.take(index, &mut taken)? {
+                    Attached::Buf(bytes) => Datum::Buf(bytes),
+                    Attached::Ref(_) => return Err(Status::BadOperand),
+                },
+                Word::Ref(index) => Datum::Ref(self.take_reference(index, &mut taken)?),
+                Word::OptRef(None) => Datum::OptRef(None),
+                Word::OptRef(Some(index)) => Datum::OptRef(Some(self.take_reference(index, &mut taken)?)),
             });
         }
         reader.finish()?;
         Ok(values)
+    }
+
+    fn take(&mut self, index: u32, taken: &mut [bool]) -> Result<Attached, Status> {
+        let taken = taken.get_mut(index as usize).ok_or(Status::BadOperand)?;
+        if core::mem::replace(taken, true) {
+            return Err(Status::BadOperand);
+        }
+        let attached = self.attachments.get_mut(index as usize).ok_or(Status::BadOperand)?;
+        Ok(core::mem::replace(attached, Attached::Buf(Vec::new())))
+    }
+
+    fn take_reference(&mut self, index: u32, taken: &mut [bool]) -> Result<Reference, Status> {
+        match self.take(index, taken)? {
+            Attached::Ref(reference) => Ok(reference),
+            Attached::Buf(_) => Err(Status::BadOperand),
+        }
     }
 }
 
@@ -141,6 +199,19 @@ pub enum Outcome {
     },
     /// Run one handler, then resume with 0.
     Wait,
+    /// Make a capability of its own, with the rights of a definition. Goes on with
+    /// [`crate::Machine::resume_capability`], or [`crate::Machine::refuse`].
+    Attenuate {
+        /// Index of the capability.
+        slot: usize,
+        /// The capability type wanted.
+        def: TypeId,
+    },
+    /// Kill a capability that `Attenuate` made; then resume with 0, or [`crate::Machine::refuse`].
+    Revoke {
+        /// Index of the capability.
+        slot: usize,
+    },
     /// Run handlers for ever. Never resumed.
     WaitForever,
     /// Answer the request under way with this status, then resume with 0: the code returns from the `op`.

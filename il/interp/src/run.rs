@@ -124,8 +124,8 @@ impl<'m> Machine<'m> {
             }
             Instr::Cap(target, _) => self.stack.push(Value::Cap(target.0)),
             Instr::Caller => self.push(self.caller)?,
-            Instr::Attenuate(_) => return Err(self.not_supported("attenuate")),
-            Instr::Revoke => return Err(self.not_supported("revoke")),
+            Instr::Attenuate(def) => return Ok(Some(Stop::Attenuate { slot: self.pop_cap()?, def })),
+            Instr::Revoke => return Ok(Some(Stop::Revoke { slot: self.pop_cap()? })),
             Instr::Send(target, opcode) => return self.send(target, opcode, Deliver::Push),
             Instr::SendSet(target, opcode, dests) => return self.send(target, opcode, Deliver::Set(dests)),
             Instr::Try(target, opcode) => return self.send(target, opcode, Deliver::PushStatus),

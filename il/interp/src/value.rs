@@ -6,6 +6,7 @@
 
 use il::{FuncId, Module, Storage, Type, TypeDef, TypeId};
 
+use crate::graph::Class;
 use crate::heap::{Handle, Heap, Object};
 
 /// 16 bytes, lane 0 first.
@@ -87,8 +88,15 @@ scalars! {
 /// What a capability's slot carries.
 #[derive(Clone, Debug)]
 pub(crate) struct CapRights {
-    pub isa: il::IsaId,
+    pub isas: alloc::vec::Vec<il::IsaId>,
     pub instructions: alloc::vec::Vec<u8>,
+}
+
+impl CapRights {
+    /// Those of a slot without a capability.
+    pub fn none() -> CapRights {
+        CapRights { isas: alloc::vec![], instructions: alloc::vec![] }
+    }
 }
 
 /// Answers questions about the types of values.
@@ -96,6 +104,8 @@ pub(crate) struct Types<'a> {
     pub module: &'a Module,
     pub heap: &'a Heap,
     pub caps: &'a [CapRights],
+    /// Of each class of foreign objects, the types that these are of.
+    pub classes: &'a [alloc::vec::Vec<TypeId>],
 }
 
 impl Types<'_> {
@@ -117,6 +127,36 @@ impl Types<'_> {
         }
     }
 
+    /// Whether an object can be frozen.
+    pub fn is_sendable(&self, value: Value) -> bool {
+        let Value::Object(handle) = value else { return false };
+        match self.heap.get(handle) {
+            Some(Object::Str(_)) => true,
+            Some(Object::Struct { class: Class::Own(ty), .. } | Object::Array { class: Class::Own(ty), .. }) => {
+                self.is_sendable_type(Type::Ref(*ty))
+            }
+            // These came from outside.
+            Some(Object::Struct { .. } | Object::Array { .. }) => true,
+            Some(Object::Buf(_)) | None => false,
+        }
+    }
+
+    fn is_sendable_type(&self, ty: Type) -> bool {
+        let mut ty = ty;
+        loop {
+            let Some(id) = ty.def() else { return ty.is_number() || matches!(ty, Type::Str | Type::OptStr) };
+            match self.module.type_def(id) {
+                Some(TypeDef::Struct(def)) => return def.frozen,
+                // An element's definition stands before the array's, so this ends.
+                Some(TypeDef::Array(def)) if !def.mutable => match def.element {
+                    Storage::Value(element) => ty = element,
+                    _ => return true,
+                },
+                _ => return false,
+            }
+        }
+    }
+
     fn is_str(&self, value: Value) -> bool {
         match value {
             Value::Object(handle) => matches!(self.heap.get(handle), Some(Object::Str(_))),
@@ -128,13 +168,17 @@ impl Types<'_> {
     fn is_a(&self, value: Value, id: TypeId) -> bool {
         match value {
             Value::Object(handle) => match self.heap.get(handle) {
-                Some(Object::Struct { ty, .. } | Object::Array { ty, .. }) => self.extends(*ty, id),
+                Some(Object::Struct { class, .. } | Object::Array { class, .. }) => match class {
+                    Class::Own(ty) => self.extends(*ty, id),
+                    Class::Foreign(class) => self.classes.get(*class as usize).is_some_and(|all| all.contains(&id)),
+                },
                 Some(Object::Str(_) | Object::Buf(_)) | None => false,
             },
             Value::Func(_, ty) => ty == id,
             Value::Cap(slot) => match (self.caps.get(slot as usize), self.module.type_def(id)) {
                 (Some(rights), Some(TypeDef::Cap(def))) => {
-                    def.isa == rights.isa && def.instructions.iter().all(|code| rights.instructions.contains(code))
+                    rights.isas.contains(&def.isa)
+                        && def.instructions.iter().all(|code| rights.instructions.contains(code))
                 }
                 _ => false,
             },

@@ -4,7 +4,7 @@
 
 use il::trap::{Status, TrapKind};
 use il::verify::VerifiedModule;
-use interp::{Datum, Limits, Machine, Outcome, Packet, Report};
+use interp::{Attached, Datum, Limits, Machine, Outcome, Packet, Report};
 
 fn module(source: &str) -> VerifiedModule {
     let module = il::text::compile("test.il", source, &[]).unwrap_or_else(|errors| panic!("{errors}"));
@@ -321,7 +321,7 @@ fn devices_get_packets_and_answer() {
     assert_eq!(done, Outcome::Done(vec![]));
     assert_eq!(machine.resume(0), Some(Outcome::Flush { slot: 0 }));
     assert_eq!(machine.resume(0), Some(Outcome::Call { slot: 0, opcode: 3 }));
-    assert_eq!(machine.take_packet(0).attachments, [vec![0, 0]]);
+    assert_eq!(machine.take_packet(0).attachments, [Attached::Buf(vec![0, 0])]);
     let Some(Outcome::Trap(report)) = machine.resume_call(Err(Status::PeerGone)) else { panic!("no trap") };
     assert_eq!((report.kind, report.status), (TrapKind::Device, Some(Status::PeerGone as u16)));
 }

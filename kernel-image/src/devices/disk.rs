@@ -154,6 +154,10 @@ impl Driver {
         Ok(())
     }
 
+    fn is_busy(&self) -> bool {
+        self.finished.is_some() || self.slots.iter().any(|slot| slot.request.is_some())
+    }
+
     fn submit(&mut self, id: RequestId, command: Command) -> Result<(), Command> {
         let Driver { device: Some(device), slots, finished, .. } = self else { return Err(command) };
         if matches!(command, Command::Flush) && device.features & FEATURE_FLUSH == 0 {
@@ -272,6 +276,12 @@ impl VirtioDisk {
 impl BlockDevice for VirtioDisk {
     fn start(&mut self, waker: Waker) -> Result<(), Status> {
         WAKER.set(waker);
+        if let Some(driver) = DRIVER.lock().as_mut()
+            && driver.is_busy()
+        {
+            // A VM before left it so: the device gives its buffers up before they are freed.
+            driver.reset()?;
+        }
         interrupts::reopen_disk_line();
         Ok(())
     }

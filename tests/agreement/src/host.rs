@@ -18,6 +18,8 @@ pub trait Engine {
     fn resume(&mut self, status: u16) -> Outcome;
     /// Goes on after a call.
     fn resume_call(&mut self, reply: Result<Packet, Status>) -> Outcome;
+    /// Answers that the base cannot do what was asked.
+    fn refuse(&mut self, status: Status) -> Outcome;
     /// Takes a slot's open packet.
     fn take_packet(&mut self, slot: usize) -> Packet;
     /// Tags the instruction that waits.
@@ -126,6 +128,8 @@ impl Host<'_> {
                     self.engine.resume_call(reply)
                 }
                 Outcome::Run { .. } => self.engine.resume_call(Err(Status::NotSupported)),
+                // There is no base, and so there are no rights.
+                Outcome::Attenuate { .. } | Outcome::Revoke { .. } => self.engine.refuse(Status::NotSupported),
                 Outcome::Flush { slot } => {
                     let packet = self.submit(slot);
                     let mut random = Random::new(self.digest(&packet));
@@ -154,7 +158,7 @@ impl Host<'_> {
 
     fn digest(&self, packet: &Packet) -> u64 {
         let words = packet.words.iter().copied();
-        let bytes = packet.attachments.iter().flat_map(|bytes| bytes.iter().map(|byte| u64::from(*byte) + 1));
+        let bytes = packet.attachments.iter().flat_map(|one| one.bytes().iter().map(|byte| u64::from(*byte) + 1));
         words.chain(bytes).fold(self.seed, |sum, word| (sum.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 

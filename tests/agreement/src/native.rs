@@ -12,7 +12,7 @@ use compiler::Options;
 use il::trap::Status;
 use il::verify::VerifiedModule;
 use il::{FuncId, ProgramId, Type};
-use interp::{Outcome, Packet, Place, Report};
+use interp::{Attached, Outcome, Packet, Place, Report};
 
 use crate::host::Engine;
 use crate::platform::HostedPlatform;
@@ -35,7 +35,7 @@ fn packet(words: Vec<u64>, attachments: Vec<Attachment>) -> Packet {
         words,
         attachments: attachments
             .into_iter()
-            .map(|one| one.buf().map_or_else(|_| Vec::new(), |buf| buf.to_vec()))
+            .map(|one| Attached::Buf(one.buf().map_or_else(|_| Vec::new(), |buf| buf.to_vec())))
             .collect(),
     }
 }
@@ -72,10 +72,11 @@ impl Native {
         Ok(())
     }
 
-    fn buffers(&self, attachments: Vec<Vec<u8>>) -> Vec<Attachment> {
-        let copy = |bytes: Vec<u8>| {
+    fn buffers(&self, attachments: Vec<Attached>) -> Vec<Attachment> {
+        let copy = |attached: Attached| {
+            let bytes = attached.bytes();
             let mut buf = Buf::new(&self.account, bytes.len())?;
-            buf.copy_from_slice(&bytes);
+            buf.copy_from_slice(bytes);
             Some(buf.into())
         };
         attachments.into_iter().filter_map(copy).collect()
@@ -85,7 +86,6 @@ impl Native {
         loop {
             step = match step {
                 Step::Yield => self.instance.resume(0),
-                Step::Attenuate { .. } | Step::Revoke { .. } => self.instance.refuse(Status::NotSupported),
                 other => return self.translated(other),
             }
         }
@@ -114,7 +114,9 @@ impl Native {
                 Outcome::Own { opcode, operands: packet(operands.words, operands.attachments) }
             }
             Step::Trap(report) => Outcome::Trap(Box::new(translated(&report))),
-            Step::Yield | Step::Attenuate { .. } | Step::Revoke { .. } => unreachable!("answered at once"),
+            Step::Attenuate { slot, def } => Outcome::Attenuate { slot, def },
+            Step::Revoke { slot } => Outcome::Revoke { slot },
+            Step::Yield => unreachable!("answered at once"),
         }
     }
 
@@ -158,6 +160,11 @@ impl Engine for Native {
             let reply = reply.map(|reply| Reply { attachments: self.buffers(reply.attachments), words: reply.words });
             self.instance.resume_call(reply)
         };
+        self.outcome(step)
+    }
+
+    fn refuse(&mut self, status: Status) -> Outcome {
+        let step = self.instance.refuse(status);
         self.outcome(step)
     }
 

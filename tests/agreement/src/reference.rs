@@ -42,6 +42,10 @@ impl Engine for Reference<'_> {
         self.machine.resume_call(reply).expect("it stopped in a call")
     }
 
+    fn refuse(&mut self, status: Status) -> Outcome {
+        self.machine.refuse(status).expect("it stopped in what can be refused")
+    }
+
     fn take_packet(&mut self, slot: usize) -> Packet {
         self.machine.take_packet(slot)
     }

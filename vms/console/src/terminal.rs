@@ -32,7 +32,7 @@ impl Default for Size {
 
 /// A console's backend.
 pub trait Terminal: Send {
-    /// Called once before all else. The waker is used when input came, or when output that did not
+    /// Called before all else, and again for a VM that follows one that was lost. The waker is used when input came, or when output that did not
     /// fit is accepted again.
     ///
     /// # Errors

@@ -49,7 +49,9 @@ pub struct Completion {
 
 /// A disk's backend. Requests under way never overlap where one of them writes: the VM sees to that.
 pub trait BlockDevice: Send {
-    /// Called once before all else. The device uses the waker whenever a request is finished.
+    /// Called before all else, and again for a VM that follows one that was lost: what was under way then
+    /// never completes, and nothing that is submitted later passes it. The device uses the waker whenever a request is
+    /// finished.
     ///
     /// # Errors
     /// Any status; the disk VM is then refused.

@@ -148,7 +148,7 @@ impl Disk {
         while let Some(line) = self.device.report() {
             host.log(&line);
         }
-        host.set_pending(!self.flying.is_empty());
+        host.set_pending(!self.flying.is_empty() || !self.waiting.is_empty());
         own
     }
 

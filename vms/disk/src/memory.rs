@@ -5,6 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use basevm::buf::Buf;
+use basevm::service::Waker;
 use il::trap::Status;
 
 use crate::device::{BlockDevice, Command, Completion, Lba, RequestId, SECTOR_BYTES};
@@ -59,6 +60,11 @@ impl MemoryDisk {
 }
 
 impl BlockDevice for MemoryDisk {
+    fn start(&mut self, _waker: Waker) -> Result<(), Status> {
+        self.finished.clear();
+        Ok(())
+    }
+
     fn sectors(&self) -> u64 {
         (self.bytes.len() / SECTOR_BYTES) as u64
     }

@@ -197,3 +197,11 @@ fn where_the_device_cannot_discard_zeros_are_written_in_parts() {
     assert_eq!(bench.answer(tag).unwrap().unwrap_err(), Status::DeviceError);
     assert!(!bench.host.pending);
 }
+
+/// A limit counts sectors of this size.
+#[test]
+fn the_declared_sector_is_the_devices() {
+    let write = isa::disk::SET.instruction_named("write").unwrap();
+    let extent = &write.touches[0].axes[0].extent;
+    assert_eq!(*extent, il::isa::Extent::Bytes { of: "data".into(), bytes: SECTOR_BYTES as u32 });
+}

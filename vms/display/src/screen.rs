@@ -18,7 +18,7 @@ pub struct Frame<'a> {
 
 /// A display's backend.
 pub trait Screen: Send {
-    /// Called once before all else. The waker is for screens that change by themselves.
+    /// Called before all else, and again for a VM that follows one that was lost. The waker is for screens that change by themselves.
     ///
     /// # Errors
     /// Any status; the display VM is then refused.

@@ -134,3 +134,71 @@ fn the_frame_hash_covers_size_and_colours_but_not_the_top_byte() {
     let all = [[1000u32.to_le_bytes(), 1u32.to_le_bytes()].concat(), bytes].concat();
     assert_eq!(frame_hash(1000, 1, &large), *blake3::hash(&all).as_bytes());
 }
+
+/// Numbers that repeat from run to run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: i32) -> i32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) % bound as u64) as i32
+    }
+
+    /// Mostly on a screen of 64 x 64 or near it.
+    fn coordinate(&mut self) -> i32 {
+        self.below(90) - 13
+    }
+
+    fn op<'a>(&mut self, texts: &[&'a str]) -> Op<'a> {
+        let [x, y, w, h] = [0; 4].map(|_| self.coordinate());
+        match self.below(6) {
+            0 => Op::SetPixel { x, y, color: 0xffffff },
+            1 => Op::FillRect { x, y, w, h, color: 0xffffff },
+            2 => Op::Line { x0: x, y0: y, x1: w, y1: h, color: 0xffffff },
+            3 => Op::Text { x, y, text: texts[self.below(texts.len() as i32) as usize], color: 0xffffff },
+            4 => Op::Blit { x, y, w: self.below(8), h: self.below(8), pixels: Attachment(0) },
+            _ => Op::Clear { color: 0xffffff },
+        }
+    }
+}
+
+/// Whatever a grant within a part of the screen lets pass draws nothing elsewhere.
+#[test]
+fn what_is_declared_to_be_touched_covers_what_is_drawn() {
+    use il::ranges::{Limit, Ranges};
+    let mut numbers = Numbers(7);
+    let (mut passed, mut drew) = (0, 0);
+    for _ in 0..20_000 {
+        let [left, top] = [0; 2].map(|_| numbers.below(40));
+        let (right, bottom) = (left + numbers.below(50), top + numbers.below(50));
+        let limits = [Limit::parse("within", &format!("{left}..{right}x{top}..{bottom}")).unwrap()];
+        let drawn = numbers.op(&["W", "Wg\nWW", "", "\u{1F600}g"]);
+        let (instruction, mut ranges) = (isa::display::SET.instruction(drawn.opcode()).unwrap(), Ranges::default());
+        ranges.limit(instruction, &isa::display::SET, &[&limits]);
+        let mut packet = Builder::default();
+        drawn.encode(&mut packet, 0).unwrap();
+        if !ranges.cover(instruction, &packet.words[1..], |_| Some(0)) {
+            continue;
+        }
+        passed += 1;
+        let mut canvas = vm_display::Canvas::new(64, 64);
+        match drawn {
+            Op::SetPixel { x, y, color } => canvas.set_pixel(x, y, color),
+            Op::FillRect { x, y, w, h, color } => canvas.fill_rect(vm_display::Rect { x, y, w, h }, color),
+            Op::Line { x0, y0, x1, y1, color } => canvas.line((x0, y0), (x1, y1), color),
+            Op::Text { x, y, text, color } => canvas.text(x, y, text, color),
+            Op::Blit { x, y, w, h, .. } => {
+                let pixels = vec![0xff; (w * h * 4) as usize];
+                canvas.blit(vm_display::Rect { x, y, w, h }, &pixels).unwrap();
+            }
+            other => panic!("{other:?} passed within {:?}", limits),
+        }
+        let lit = canvas.pixels().iter().enumerate().filter(|(_, pixel)| **pixel != 0).map(|(at, _)| at as i32);
+        for at in lit {
+            let (x, y) = (at % 64, at / 64);
+            assert!((left..right).contains(&x) && (top..bottom).contains(&y), "{drawn:?} draws at {x}, {y}");
+            drew += 1;
+        }
+    }
+    assert!(passed > 200 && drew > 1_000, "{passed} passed, {drew} pixels");
+}

@@ -127,6 +127,10 @@ impl Drop for FileDisk {
 
 impl BlockDevice for FileDisk {
     fn start(&mut self, waker: Waker) -> Result<(), Status> {
+        // What a VM before left under way; a few requests at most.
+        while self.in_flight > 0 && self.shared.completions.pop().is_some() {
+            self.in_flight -= 1;
+        }
         self.shared.bell.set(waker);
         Ok(())
     }

@@ -2,9 +2,10 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::Write;
 
-use il::isa::{Field, InstructionSet};
+use il::isa::{Axis, Extent, Field, InstructionSet, Touch};
 use il::trap::Status;
 
 /// The set as it would be written in IL text, with its documentation as comments.
@@ -14,6 +15,9 @@ pub fn describe(set: &InstructionSet) -> String {
     let _ = writeln!(out, "isa {} {{", set.path());
     for instruction in set.instructions.iter() {
         doc_comments(&mut out, "  ", &instruction.doc);
+        for touch in instruction.touches.iter() {
+            let _ = writeln!(out, "  /// Touches {}.", touched(touch));
+        }
         let results = instruction.results.as_deref().map(|fields| format!(" -> {}", list(fields)));
         let _ = writeln!(
             out,
@@ -30,7 +34,32 @@ pub fn describe(set: &InstructionSet) -> String {
         let _ = writeln!(out, "  {coalesced}event {} {}{}", event.number, event.name, list(&event.params));
     }
     out.push_str("}\n");
+    for (space, axes) in set.spaces() {
+        let bounds = ["0..100"; 4].get(..axes).unwrap_or_default().join("x");
+        let name = set.name.rsplit('.').next().unwrap_or(&set.name);
+        let _ = writeln!(out, "// A grant can be limited to a part of `{space}`: {name}={space}:{bounds}");
+    }
     out
+}
+
+/// The part of a space that an instruction touches, in words.
+fn touched(touch: &Touch) -> String {
+    let axis = |axis: &Axis| {
+        let start = &axis.start;
+        match &axis.extent {
+            Extent::One => format!("{start}"),
+            Extent::Count(of) => format!("{start}..{start}+{of}"),
+            Extent::To(end) => format!("{start}..={end}"),
+            Extent::Bytes { of, bytes } => format!("{start}..{start}+len({of})/{bytes}"),
+            Extent::Columns { of, points } => format!("{start}..{start}+columns({of})*{points}"),
+            Extent::Lines { of, points } => format!("{start}..{start}+lines({of})*{points}"),
+        }
+    };
+    let axes: Vec<String> = touch.axes.iter().map(axis).collect();
+    match axes.is_empty() {
+        true => format!("all of `{}`", touch.space),
+        false => format!("`{}` {}", touch.space, axes.join(", ")),
+    }
 }
 
 /// The reference page of all built-in sets and of the statuses, in Markdown.

@@ -121,7 +121,8 @@ instruction_set! {
         /// A capability to a visible VM that executes the set `isa`: of name `name`, or of any name if that is
         /// empty; of index `index`, or the first that fits if that is negative. A `name` may end in attributes
         /// that it must have, as in `echo?room=kitchen`. What comes can do what the caller's grants allow of
-        /// the set; it is null if there is no such VM, or nothing of it is granted.
+        /// the set, and everything with a VM that the caller has spawned; it is null if there is no such VM, or nothing of
+        /// it is granted.
         3 lookup = Lookup { isa: Str, name: Str, index: i32 } -> (found: OptAny);
         /// The visible VMs that execute the set `isa`, or any if that is empty; it may end in attributes as
         /// in `demo.echo@1?room=kitchen`. One line a name: `name/index isa key=value,..`.

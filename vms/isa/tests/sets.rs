@@ -20,8 +20,44 @@ fn tables_are_ordered_and_documented() {
 #[test]
 fn signatures_are_those_promised() {
     let text: String = isa::ALL.iter().map(|set| isa::describe(set)).collect();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("///")).collect();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     assert_eq!(lines.join("\n"), include_str!("signatures.txt").trim_end());
+}
+
+/// What instructions touch is written in names of operands: they exist, and are of types that have such a measure.
+#[test]
+fn what_instructions_touch_is_declared_in_terms_of_their_operands() {
+    use il::Type::{Buf, I32, I64, Str};
+    use il::isa::Extent;
+    for set in isa::ALL {
+        for instruction in set.instructions.iter() {
+            let ty = |name: &str| instruction.params.iter().find(|param| param.name == name).map(|param| param.ty);
+            let integer = |name: &str| matches!(ty(name), Some(I32 | I64));
+            for touch in instruction.touches.iter() {
+                let axes = set.limit_axes(&touch.space);
+                assert!(touch.axes.is_empty() || axes == Some(touch.axes.len()), "{}", instruction.name);
+                for axis in touch.axes.iter() {
+                    let measured = match &axis.extent {
+                        Extent::One => true,
+                        Extent::Count(of) | Extent::To(of) => integer(of),
+                        Extent::Bytes { of, bytes } => ty(of) == Some(Buf) && *bytes > 0,
+                        Extent::Columns { of, .. } | Extent::Lines { of, .. } => ty(of) == Some(Str),
+                    };
+                    assert!(measured && integer(&axis.start), "{} {axis:?}", instruction.name);
+                }
+            }
+        }
+    }
+    assert_eq!(display::SET.spaces(), [("within", 2)]);
+    assert_eq!(disk::SET.spaces(), [("sectors", 1)]);
+}
+
+#[test]
+fn limits_are_described_with_the_set() {
+    let text = isa::describe(&disk::SET);
+    assert!(text.contains("/// Touches `sectors` lba..lba+len(data)/512.\n  3 write("), "{text}");
+    assert!(text.ends_with("// A grant can be limited to a part of `sectors`: disk=sectors:0..100\n"), "{text}");
+    assert!(isa::describe(&display::SET).contains("/// Touches all of `within`.\n  2 clear("));
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub struct KeyEvent {
 
 /// A keyboard's backend.
 pub trait KeySource: Send {
-    /// Called once before all else. The source uses the waker whenever an event has come in.
+    /// Called before all else, and again for a VM that follows one that was lost. The source uses the waker whenever an event has come in.
     ///
     /// # Errors
     /// Any status; the keyboard VM is then refused.
