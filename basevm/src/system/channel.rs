@@ -323,6 +323,8 @@ pub(crate) struct Work {
     pub at: usize,
     /// For the observer.
     pub number: u64,
+    /// Instructions executed that its receiver has not counted yet.
+    pub executed: u64,
     /// Given back when the packet is dropped; none while it is executed as it comes.
     charge: Option<Charge>,
 }
@@ -330,7 +332,7 @@ pub(crate) struct Work {
 impl Work {
     pub fn new(link: Link, words: Vec<u64>, attachments: Vec<Attachment>, charge: Option<Charge>) -> Work {
         let attachments = attachments.into_iter().map(Some).collect();
-        Work { link, words, attachments, at: 0, number: 0, charge }
+        Work { link, words, attachments, at: 0, number: 0, executed: 0, charge }
     }
 
     /// What is left of a packet whose only instruction is being executed.

@@ -458,13 +458,7 @@ impl System {
     }
 
     /// What a capability is in terms of a module: which of its sets, and the instructions that mean the same there.
-    fn allowed(
-        &self,
-        module: &Module,
-        (target, set): (VmId, u8),
-        ops: Mask,
-        capability: Capability,
-    ) -> Allowed {
+    fn allowed(&self, module: &Module, (target, set): (VmId, u8), ops: Mask, capability: Capability) -> Allowed {
         let mut allowed = Allowed { capability, isas: Vec::new(), ops: Mask::NONE };
         let Some(executes) = self.vm_ref(target).executes_set(set) else { return allowed };
         let path = executes.set.path();
