@@ -138,3 +138,26 @@ fn a_manifest_is_enough_to_run_paint() {
         assert_eq!(summary.exit, 0, "{place:?}: {:?}", summary.faults);
     }
 }
+
+#[test]
+fn shader_draws_inside_the_display() {
+    let (summary, _) = both("shader.il", &blank(), &["--until-frame", "3"]);
+    assert_eq!(summary.frames, 3);
+    assert!(summary.frame_hash.is_some());
+}
+
+#[test]
+fn scan_finds_records_where_they_are() {
+    let found = "record: here\nrecord: and far away\nrecord: and almost at the end\n3 of 2048 sectors crossed\n";
+    let (first, disk) = both("scan.il", &blank(), &[]);
+    assert_eq!(first.console, format!("no records yet: some are written\n{found}"));
+    let (second, after) = both("scan.il", &disk, &[]);
+    assert_eq!((second.console.as_str(), after == disk), (found, true));
+}
+
+#[test]
+fn remap_maps_keys_inside_the_keyboard() {
+    let keys = root().join("samples/keys/remap.keys");
+    let (summary, _) = both("remap.il", &blank(), &["--keys", keys.to_str().unwrap()]);
+    assert_eq!(summary.console, "type: hello world\n");
+}

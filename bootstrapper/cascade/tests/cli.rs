@@ -39,7 +39,9 @@ fn errors_say_what_to_do_and_exit_with_2() {
     let bad_keys = source(&dir, "bad.keys", "wait 1\npress a\n");
     let bad_system = source(&dir, "system.toml", "main = \"app\"\n[vm.app]\nmodul = \"x.il\"\n");
     let hello = "samples/hello.il";
-    let cases: [(&[&str], &str); 10] = [
+    let sector = "samples/sector.il";
+    let narrow = source(&dir, "narrow.toml", "[vm.main.grants]\nconsole = \"all\"\ndisk = { sector = \"0..8\" }\n");
+    let cases: [(&[&str], &str); 15] = [
         (&["run", "samples/helo.il"], "did you mean `samples/hello.il`?"),
         (&["run", "nowhere.il"], "there is no such file"),
         (&["run", &bad_text], "bad.il:4:1"),
@@ -49,6 +51,20 @@ fn errors_say_what_to_do_and_exit_with_2() {
         (&["run", hello, "--grant", "disk=wirte"], "has no `wirte`"),
         (&["run", hello, "--system", &bad_system], "system.toml:3:1: unknown field `modul`"),
         (&["run", hello, "--disk", "nowhere.img"], "truncate -s 1M nowhere.img"),
+        (
+            &["run", sector, "--system", &narrow],
+            "narrow.toml:3:8: `disk` (cascade.disk@1) has no space or operand `sector`",
+        ),
+        (&["run", sector, "--grant", "disk=read,sectors:8"], "`8` is no range: write FROM..TO"),
+        (&["run", hello, "--plug", "e=samples/vms/echo.il", "--on", "e=disk"], "does not execute cascade.disk@1"),
+        (
+            &["run", sector, "--grant", "console", "--grant", "disk=read,sectors:0..510"],
+            "sector.il:25: in `main`: disk.read(510, 1) touches `sectors` 510, but granted is sectors:0..510",
+        ),
+        (
+            &["run", "samples/pixel.il", "--grant", "console", "--grant", "display=within:640x480"],
+            "touches all of `within`, but granted is within:0..640x0..480",
+        ),
         (&["describe", "printer"], "there are: console, display, keyboard, disk, clock"),
     ];
     for (arguments, expected) in cases {
@@ -66,8 +82,15 @@ fn pages_are_printed() {
         (&["describe"], "cascade.disk@1"),
         (&["vms", "samples/hello.il"], "hello*"),
         (&["vms", "--system", "samples/systems/paint.toml"], "disk=read,write,flush"),
+        (&["vms", "--system", "samples/systems/sector.toml"], "console=write disk=read,sectors:0..512"),
+        (&["describe", "disk"], "disk=sectors:0..100"),
+        (&["run", "--system", "samples/systems/sector.toml"], "sector 510\n0000: 00 00"),
         (&["completions", "bash"], "_cascade"),
         (&["run", "--help"], "cascade run hello.il"),
+        (&["trace", "--help"], "cascade trace paint.rec"),
+        (&["graph", "--help"], "cascade graph paint.il"),
+        (&["top", "--help"], "cascade top life.il"),
+        (&["vms", "--help"], "cascade vms app.il --live"),
     ] {
         let (code, stdout, stderr) = run(arguments);
         assert_eq!(code, 0, "{arguments:?}: {stderr}");
