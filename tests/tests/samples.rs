@@ -138,3 +138,28 @@ fn a_manifest_is_enough_to_run_paint() {
         assert_eq!(summary.exit, 0, "{place:?}: {:?}", summary.faults);
     }
 }
+
+#[test]
+fn ten_panes_of_glass_before_a_display_are_not_noticed() {
+    let (direct, _) = both("pixel.il", &blank(), &[]);
+    let panes: Vec<(String, String)> =
+        (0..10).map(|at| (format!("glass{at}=samples/vms/glass.il"), format!("glass{at}=display"))).collect();
+    for count in [1, 10] {
+        let options = panes[..count].iter().flat_map(|(plug, on)| ["--plug", plug, "--on", on]);
+        let (seen, _) = both("pixel.il", &blank(), &options.collect::<Vec<&str>>());
+        assert_eq!((seen.console, seen.frame_hash), (direct.console.clone(), direct.frame_hash.clone()));
+    }
+}
+
+#[test]
+fn a_part_of_the_disk_is_enough_for_sector_and_less_is_refused_before_the_run() {
+    let (summary, _) = both("sector.il", &blank(), &["--system", "samples/systems/sector.toml"]);
+    assert!(summary.console.starts_with("sector 510\n"), "{}", summary.console);
+    for place in Where::BOTH {
+        let options = ["--clock", "virtual", "--grant", "console", "--grant", "disk=read,sectors:0..510"];
+        let summary = run(place, &root().join("samples/sector.il"), &options).unwrap();
+        assert_eq!((summary.exit, summary.console.as_str()), (2, ""), "{place:?}");
+        let why = "disk.read(510, 1) touches `sectors` 510, but granted is sectors:0..510";
+        assert!(summary.faults.iter().any(|fault| fault.contains(why)), "{place:?}: {:?}", summary.faults);
+    }
+}
