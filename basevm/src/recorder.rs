@@ -7,6 +7,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use il::isa::InstructionSet;
+use il::{Module, Type};
 
 use crate::attachment::Attachment;
 use crate::platform::Nanos;
@@ -131,11 +132,11 @@ impl<S: Sink> Recorder<S> {
     }
 
     /// The number of a set, described now if it is new.
-    fn set(&mut self, set: &InstructionSet) -> u32 {
+    fn set(&mut self, set: &InstructionSet, module: Option<&Module>) -> u32 {
         let found = self.sets.iter().position(|known| known == set);
         let at = found.unwrap_or_else(|| {
             let number = self.sets.len() as u32;
-            self.put(&Frame::Set(describe(number, set)));
+            self.put(&Frame::Set(describe(number, set, module)));
             self.sets.push(set.clone());
             self.sets.len() - 1
         });
@@ -143,7 +144,7 @@ impl<S: Sink> Recorder<S> {
     }
 
     fn vm(&mut self, seen: &VmSeen<'_>) {
-        let sets = seen.executes.into_iter().map(|set| self.set(set)).collect();
+        let sets = seen.executes.into_iter().map(|set| self.set(set, seen.module)).collect();
         let kind = match seen.kind {
             None => wire::Kind::Base,
             Some(_) if seen.is_program => wire::Kind::Program,
@@ -156,7 +157,7 @@ impl<S: Sink> Recorder<S> {
     }
 
     fn channel(&mut self, seen: &ChannelSeen<'_>) {
-        let set = seen.set.map(|set| self.set(set));
+        let set = seen.set.map(|set| self.set(set, None));
         self.put(&Frame::Channel(wire::Channel {
             channel: seen.channel,
             sender: seen.sender.0,
@@ -311,13 +312,14 @@ fn cut(text: &str) -> String {
     text.get(..end).unwrap_or_default().to_string()
 }
 
-/// A set as it stands in a stream.
-pub fn describe(number: u32, set: &InstructionSet) -> wire::Set {
+/// A set as it stands in a stream. `module` is the one whose types its operands name, if they name any.
+pub fn describe(number: u32, set: &InstructionSet, module: Option<&Module>) -> wire::Set {
+    let text = |ty: Type| module.map_or_else(|| ty.to_string(), |module| module.type_text(ty));
     let fields = |fields: &[il::isa::Field]| -> Vec<wire::Field> {
         let field = |field: &il::isa::Field| wire::Field {
             name: cut(&field.name),
             code: field.ty.code(),
-            ty: cut(&field.ty.to_string()),
+            ty: cut(&text(field.ty)),
         };
         fields.iter().map(field).collect()
     };

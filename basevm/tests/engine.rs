@@ -436,7 +436,7 @@ fn operations_answer_with_results_events_and_failures() {
           op no() -> () { fail 4 }
         }",
     );
-    let ops = vm.instance.program().module().provides.as_ref().unwrap().ops.clone();
+    let ops = vm.instance.program().module().provides[0].ops.clone();
     vm.instance.open_slot(0, 1, 1);
     let mut data = [Buf::new(&vm.account, 8).map(Attachment::from)];
     let operands = words(&[Value::Str("n="), Value::I32(-3), Value::Buf(0)]);

@@ -154,3 +154,50 @@ fn the_end_of_the_holder_fails_the_request() {
     let filter = list.iter().find(|info| info.address == "filter/0").unwrap();
     assert_eq!(filter.state, "serves");
 }
+
+const PADS: &str = "
+isa test.pad@1 { 1 join() -> (me: i32) 2 press(code: i32) event 1 pressed(code: i32) }
+isa test.screen@1 { 1 name() -> str event 1 pressed(text: str) }
+";
+
+#[test]
+fn one_vm_executes_several_sets_and_raises_events_at_one() {
+    let console = format!(
+        "module console {PADS}
+        global mut focus = 0
+        provides test.pad@1 as pad {{
+          op join() -> (me: i32) {{ focus = caller return caller }}
+          op press(code: i32) {{
+            emit pad.pressed(code) to focus
+            emit pad.pressed(1000) to 0
+            emit screen.pressed(\"all\")
+          }}
+        }}
+        provides test.screen@1 {{ op name() -> str {{ return \"screen\" }} }}"
+    );
+    let user = |name: &str, note: i32, presses: &str| {
+        format!(
+            "module {name} {PADS} PROBE
+            use pad: test.pad@1
+            use wall: test.screen@1
+            on pad.pressed(code: i32) {{ probe.note(code * {note}) }}
+            on wall.pressed(text: str) {{ probe.say(text) }}
+            export func main() {{
+              assert wall.name() == \"screen\"
+              probe.after({note})
+              pad.join()
+              {presses}
+              wait_forever()
+            }}"
+        )
+    };
+    let mut lab = Lab::new(&[&user("first", 1, ""), &user("second", 10, "pad.press(7)"), &console]);
+    lab.ends(EndReason::Finished);
+    assert_eq!(lab.notes(), [70], "{}", lab.platform.text());
+    assert_eq!(lab.seen.lock().unwrap().said, ["all", "all"]);
+    let list = lab.system.list();
+    let first = list.iter().find(|info| info.address == "first/0").unwrap();
+    let rights =
+        ["probe -> probe/0 {say, note, after}", "pad -> pad/0 {join, on pressed}", "wall -> pad/0 {name, on pressed}"];
+    assert_eq!(first.capabilities, rights);
+}

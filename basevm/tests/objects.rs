@@ -624,7 +624,7 @@ fn an_operation_knows_who_asks() {
     for engine in [Engine::Jit, Engine::Interpreter] {
         let mut vm = load_for(engine, source, false, Opt::Speed, QUOTA).unwrap();
         assert!(matches!(vm.start(), Step::WaitForever));
-        let who = vm.instance.program().module().provides.as_ref().unwrap().ops[0];
+        let who = vm.instance.program().module().provides[0].ops[0];
         for caller in [7, 42] {
             vm.instance.set_caller(caller);
             let step = vm.instance.enter(who, &[], &mut []).unwrap();

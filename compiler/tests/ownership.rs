@@ -180,7 +180,7 @@ fn requests_are_answered_or_failed() {
         "#,
     );
     let mut vm = Vm::new(module);
-    let ops = vm.module.provides.clone().unwrap().ops;
+    let ops = vm.module.provides[0].ops.clone();
     for (at, failed) in [(-1i32, Some(2)), (4, None)] {
         let (data, note) = (vm.new_buf(&[1, 2]), vm.new_str("note"));
         assert_eq!(vm.enter(ops[0], &[u64::from(at as u32), data, note]), End::Done);
@@ -216,7 +216,7 @@ fn a_request_that_is_handed_on_leaves_nothing_behind() {
         }"#,
     );
     let mut vm = Vm::new(module);
-    let ops = vm.module.provides.clone().unwrap().ops;
+    let ops = vm.module.provides[0].ops.clone();
     let (data, note) = (vm.new_buf(&[1, 2]), vm.new_str("note"));
     assert_eq!(vm.enter(ops[0], &[3, data, note]), End::Done);
     assert_eq!(vm.forwarded.take(), Some(0));

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 
 use crate::shape::Shapes;
-use crate::types::Type;
+use crate::types::{ProvidedId, Type};
 
 /// A named, versioned set of device instructions that one kind of VM executes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -158,6 +158,23 @@ impl GridMeaning {
 
 /// Opcodes at and above this are events.
 pub const EVENT_BASE: u16 = 0x8000;
+/// Added to the opcode of an event in the packet of a VM's own events if it is meant for one VM, whose number is then the
+/// tag.
+pub const DIRECTED: u16 = 0x4000;
+
+/// The opcode of an event in the packet of a VM's own events: the base takes them apart, so no other VM sees one.
+pub const fn own_event(provided: ProvidedId, number: u8, directed: bool) -> u16 {
+    let set = (provided.0 as u16 & 0x3f) << 8;
+    EVENT_BASE | if directed { DIRECTED } else { 0 } | set | number as u16
+}
+
+/// Takes such an opcode apart: which provided set, which event of it, and whether it is meant for one VM.
+pub const fn split_own_event(opcode: u16) -> Option<(ProvidedId, u8, bool)> {
+    if opcode & EVENT_BASE == 0 {
+        return None;
+    }
+    Some((ProvidedId((opcode >> 8 & 0x3f) as u32), opcode as u8, opcode & DIRECTED != 0))
+}
 
 impl InstructionSet {
     /// `name@version`.

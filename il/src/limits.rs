@@ -65,6 +65,8 @@ limits! {
     EXPORTS = 1024, "exports";
     /// Event handlers.
     HANDLERS = 1024, "handlers";
+    /// Instruction sets that a module provides.
+    PROVIDES = 16, "provided instruction sets";
     /// Parameters of a function, instruction or event.
     PARAMS = crate::packet::MAX_OPERANDS, "parameters";
     /// Results of a function or instruction.

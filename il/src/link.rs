@@ -135,7 +135,8 @@ pub(crate) trait Map {
             | Instr::Test
             | Instr::Op(..)
             | Instr::Set(_)
-            | Instr::Emit(_)
+            | Instr::Emit(..)
+            | Instr::EmitTo(..)
             | Instr::Fail
             | Instr::Return
             | Instr::Wait
@@ -398,7 +399,7 @@ impl<'m> Linker<'m> {
         module.uses = only(&old.uses, &self.uses);
         module.uses.iter_mut().for_each(|one| one.isa = self.isa(one.isa));
         module.provides = old.provides.clone();
-        if let Some(provides) = &mut module.provides {
+        for provides in &mut module.provides {
             provides.isa = self.isa(provides.isa);
             provides.ops.iter_mut().for_each(|op| *op = self.func(*op));
         }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 
 use crate::isa::InstructionSet;
-use crate::types::{CapDef, FuncId, GlobalId, IsaId, Signature, Storage, Type, TypeDef, TypeId, UseId};
+use crate::types::{CapDef, FuncId, GlobalId, IsaId, ProvidedId, Signature, Storage, Type, TypeDef, TypeId, UseId};
 
 /// A module: one program or one VM. Not yet trusted; see [`crate::verify`].
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -19,8 +19,8 @@ pub struct Module {
     pub isas: Vec<InstructionSet>,
     /// Wanted capabilities.
     pub uses: Vec<Use>,
-    /// The instruction set that this module executes, if it is a VM for others.
-    pub provides: Option<Provides>,
+    /// The instruction sets that this module executes for others.
+    pub provides: Vec<Provides>,
     /// Literals of `str`, `trap` and `assert`, without duplicates, in order of first use.
     pub strings: Vec<String>,
     /// Globals.
@@ -57,7 +57,7 @@ pub struct Use {
 pub struct Provides {
     /// Which set; whole.
     pub isa: IsaId,
-    /// The name to announce; the module's name if absent.
+    /// The name to announce, if it is the first that has one; the module's name if none has.
     pub name: Option<String>,
     /// One function an instruction of the set, in the set's order; its signature is the
     /// instruction's (a streamed instruction's function has no results).
@@ -185,6 +185,16 @@ pub struct TypeNames {
 }
 
 impl Module {
+    /// The name to announce.
+    pub fn announced_name(&self) -> &str {
+        self.provides.iter().find_map(|provides| provides.name.as_deref()).unwrap_or(&self.name)
+    }
+
+    /// A provided set.
+    pub fn provided(&self, id: ProvidedId) -> Option<&InstructionSet> {
+        self.isas.get(self.provides.get(id.index())?.isa.index())
+    }
+
     /// The exported function of this name.
     pub fn export(&self, name: &str) -> Option<FuncId> {
         self.exports.iter().find(|e| e.name == name).map(|e| e.func)

@@ -64,7 +64,7 @@ pub fn extract(module: &VerifiedModule, id: ProgramId) -> Option<Module> {
 pub fn sole(module: &Module) -> Option<&Program> {
     let [program] = module.programs.as_slice() else { return None };
     let bare = module.uses.is_empty()
-        && module.provides.iter().next().is_none()
+        && module.provides.is_empty()
         && module.exports.is_empty()
         && module.handlers.is_empty()
         && module.tests.is_empty()

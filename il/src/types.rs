@@ -338,4 +338,6 @@ index! {
     StrId;
     /// Index into [`crate::Module::programs`].
     ProgramId;
+    /// Index into [`crate::Module::provides`].
+    ProvidedId;
 }

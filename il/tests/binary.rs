@@ -224,8 +224,8 @@ fn module() -> impl Strategy<Value = Module> {
     let isa_id = || any::<u32>().prop_map(IsaId);
     let bytes = |most| vec(any::<u8>(), 0..most);
     let uses = vec((text(), isa_id()).prop_map(|(name, isa)| Use { name, isa }), 0..3);
-    let provides = option::of((isa_id(), option::of(text()), vec(func_id(), 0..3)))
-        .prop_map(|all| all.map(|(isa, name, ops)| Provides { isa, name, ops }));
+    let provides = (isa_id(), option::of(text()), vec(func_id(), 0..3));
+    let provides = vec(provides.prop_map(|(isa, name, ops)| Provides { isa, name, ops }), 0..3);
     let globals =
         vec((any::<bool>(), ty(), bytes(9)).prop_map(|(mutable, ty, init)| Global { mutable, ty, init }), 0..4);
     let memory = option::of(any::<(u32, u32)>().prop_map(|(min, max)| Memory { min, max }));

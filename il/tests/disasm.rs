@@ -9,7 +9,7 @@ use il::op::{Immediate, Op};
 use il::text::{Options, Source, compile_with};
 use il::{
     ArrayDef, CapDef, Export, FieldId, Func, FuncId, GlobalId, IsaId, LocalId, Module, Names, Program, ProgramId,
-    Signature, Storage, StrId, StructDef, StructField, Type, TypeDef, TypeId, TypeNames, UseId,
+    ProvidedId, Signature, Storage, StrId, StructDef, StructField, Type, TypeDef, TypeId, TypeNames, UseId,
 };
 use interp::{Datum, Limits, Machine, Outcome};
 
@@ -523,8 +523,20 @@ fn every_instruction_survives() {
         replaced(program(&objects()), body, program, &mut found);
     }
     let answer = code().put(Instr::Caller).i32(0).op(Op::I32Eq).put(Instr::If).i32(2).put(Instr::Fail).end();
-    let answer = func(&[], &[Type::I32], &[], answer.i64(1).put(Instr::Emit(1)).i32(1).ret());
-    let op = |module: &Module| module.provides.as_ref().unwrap().ops[1];
+    let answer = func(
+        &[],
+        &[Type::I32],
+        &[],
+        answer
+            .i64(1)
+            .put(Instr::Emit(ProvidedId(0), 1))
+            .i64(2)
+            .put(Instr::Caller)
+            .put(Instr::EmitTo(ProvidedId(0), 1))
+            .i32(1)
+            .ret(),
+    );
+    let op = |module: &Module| module.provides[0].ops[1];
     replaced(op(&objects()), answer, op, &mut found);
     let forwards = code().put(Instr::Caller).i32(0).op(Op::I32Eq).put(Instr::If).put(Instr::Forward(UseId(0), 2)).end();
     let cap = Instr::Cap(UseId(0), def::DEVICE);

@@ -188,7 +188,8 @@ impl System {
             return Ok(Reply::new(&[Value::OptRef(None)], Vec::new()));
         };
         let target = self.stand_in(asker, meant).map_err(|_| Status::PeerGone)?.vm;
-        let executes = self.vm_ref(target).executes.clone().ok_or(Status::PeerGone)?;
+        let place = self.vm_ref(target).place_of_set(set);
+        let executes = self.vm_ref(target).executes_set(place).cloned().ok_or(Status::PeerGone)?;
         let grants = &self.vm_ref(asker).options.grants;
         let is_child = self.vm_ref(asker).children.contains(&meant.vm);
         let instructions = executes.set.instructions.iter();
@@ -198,7 +199,7 @@ impl System {
             return Ok(Reply::new(&[Value::OptRef(None)], Vec::new()));
         }
         let ranges = self.limits(asker, meant, target, ops);
-        let attachment = self.grant_attachment(target, ops, ranges)?;
+        let attachment = self.grant_attachment(target, place, ops, ranges)?;
         Ok(Reply::new(&[Value::OptRef(Some(0))], alloc::vec![attachment]))
     }
 
@@ -216,7 +217,7 @@ impl System {
 
     /// A VM has become ready: whoever waits for it hears so.
     pub(super) fn raise_arrived(&mut self, id: VmId) {
-        if let Some(entry) = self.directory.open(id).cloned() {
+        for entry in self.directory.open(id) {
             self.raise_named("arrived", &entry);
         }
     }
@@ -239,7 +240,7 @@ impl System {
         for subscriber in self.directory.subscribers(entry.set()) {
             if self.sees(subscriber, entry) {
                 // The operands are those declared; what may fail is the copying of buffers, and there are none.
-                let _ = self.raise(source, Some(subscriber), number, &builder.words, Vec::new());
+                let _ = self.raise(source, Some(subscriber), (0, number), &builder.words, Vec::new());
             }
         }
     }

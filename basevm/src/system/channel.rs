@@ -67,6 +67,8 @@ pub(crate) struct Channel {
     pub receiver: VmId,
     /// Where it stands among those that end at its receiver.
     pub incoming_at: usize,
+    /// Which of the receiver's sets it speaks.
+    pub set: u8,
     /// The right that it is a use of.
     pub right: RightId,
     /// Whether the sender has given it up.
@@ -103,6 +105,7 @@ impl Channel {
             slot,
             receiver,
             incoming_at: 0,
+            set: 0,
             right: RightId::NONE,
             abandoned: false,
             generation: 1,
@@ -320,6 +323,8 @@ pub(crate) struct Work {
     pub at: usize,
     /// For the observer.
     pub number: u64,
+    /// Instructions executed that its receiver has not counted yet.
+    pub executed: u64,
     /// Given back when the packet is dropped; none while it is executed as it comes.
     charge: Option<Charge>,
 }
@@ -327,7 +332,7 @@ pub(crate) struct Work {
 impl Work {
     pub fn new(link: Link, words: Vec<u64>, attachments: Vec<Attachment>, charge: Option<Charge>) -> Work {
         let attachments = attachments.into_iter().map(Some).collect();
-        Work { link, words, attachments, at: 0, number: 0, charge }
+        Work { link, words, attachments, at: 0, number: 0, executed: 0, charge }
     }
 
     /// What is left of a packet whose only instruction is being executed.

@@ -86,13 +86,13 @@ impl System {
         if callee.scheduled || callee.has_work() || !callee.is_ready() {
             return None;
         }
-        let executes = callee.executes.as_ref()?;
+        let executes = callee.executes_set(channel.set)?;
         let position = channel.admit(executes, link.generation, head, words.get(..count)?, &[]).ok()?;
         let Body::Il(il) = &mut callee.body else { return None };
         if !il.is_idle() || il.main == (Main::Waiting { forever: false }) {
             return None;
         }
-        let op = *il.ops.get(position)?;
+        let op = *il.ops.get(usize::from(channel.set))?.get(position)?;
         il.instance.set_caller(acting.0);
         let entered = il.instance.enter_plain(op, words, count)?;
         callee.executed += 1;

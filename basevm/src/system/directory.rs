@@ -241,11 +241,23 @@ impl Directory {
         numbers.into_iter().filter_map(|number| self.remove(number)).collect()
     }
 
-    /// The VM is ready: it can be found. Its own name's entry.
-    pub fn open(&mut self, vm: VmId) -> Option<&Entry> {
-        let entry = self.entries.get_mut(self.numbers(vm, true).first()?)?;
-        entry.live = true;
-        Some(entry)
+    /// A VM that has been announced executes a further set; it stands under the same name and index.
+    pub fn announce_set(&mut self, vm: VmId, set: String, items: Vec<Item>) {
+        let own = self.numbers(vm, true).first().and_then(|number| self.entries.get(number));
+        let Some((name, index)) = own.map(|own| (own.name.clone(), own.index)) else { return };
+        self.insert(vm, &name, index, Some(set), items.into());
+    }
+
+    /// The VM is ready: it can be found. The entries of its own name, one a set.
+    pub fn open(&mut self, vm: VmId) -> Vec<Entry> {
+        let mut opened = Vec::new();
+        for number in self.numbers(vm, true) {
+            if let Some(entry) = self.entries.get_mut(&number) {
+                entry.live = true;
+                opened.push(entry.clone());
+            }
+        }
+        opened
     }
 
     /// Keeps a name and index for a VM that will be restarted.

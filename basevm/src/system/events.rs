@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use il::isa::EVENT_BASE;
+use il::isa::split_own_event;
 use il::packet;
 use il::trap::Status;
 
@@ -22,30 +22,33 @@ use crate::service::VmId;
 pub const MAX_EVENTS: usize = 256;
 
 impl System {
-    /// Channels whose senders handle event `number` of `source`.
-    pub(super) fn listeners(&self, source: VmId, number: u8) -> impl Iterator<Item = ChannelId> {
+    /// Channels whose senders handle event `number` of a set of `source`.
+    pub(super) fn listeners(&self, source: VmId, set: u8, number: u8) -> impl Iterator<Item = ChannelId> {
         let wants = move |id: &ChannelId| {
             let channel = self.channel_ref(*id);
-            channel.closed.is_none() && channel.events.has(number) && self.vm_ref(channel.sender).is_ready()
+            channel.closed.is_none()
+                && channel.set == set
+                && channel.events.has(number)
+                && self.vm_ref(channel.sender).is_ready()
         };
         self.vm_ref(source).incoming.iter().copied().filter(wants)
     }
 
-    /// Raises an event at every listener, or at `only` one; returns at how many. Buffers move to the
+    /// Raises an event of one of the source's sets at every listener, or at `only` one; returns at how many. Buffers move to the
     /// last of them; others get copies, paid for by the source.
     pub(super) fn raise(
         &mut self,
         source: VmId,
         only: Option<VmId>,
-        number: u8,
+        (set, number): (u8, u8),
         words: &[u64],
         mut attachments: Vec<Option<Attachment>>,
     ) -> Result<usize, Status> {
-        let Some(executes) = self.vm_ref(source).executes.clone() else { return Err(Status::NotSupported) };
+        let Some(executes) = self.vm_ref(source).executes_set(set).cloned() else { return Err(Status::NotSupported) };
         let event = executes.set.event(number).ok_or(Status::NoSuchInstruction)?;
         packet::check(&event.params, words, attachments.len())?;
         let meant = |id: &ChannelId| only.is_none_or(|only| self.channel_ref(*id).sender == only);
-        let listeners: Vec<ChannelId> = self.listeners(source, number).filter(meant).collect();
+        let listeners: Vec<ChannelId> = self.listeners(source, set, number).filter(meant).collect();
         let last = listeners.len().saturating_sub(1);
         for (at, id) in listeners.iter().enumerate() {
             let buffers = match at == last {
@@ -102,10 +105,10 @@ impl System {
         let mut attachments: Vec<Option<Attachment>> = packet.attachments.into_iter().map(Some).collect();
         for instruction in packet::instructions(&packet.words) {
             let raised = instruction.and_then(|(head, words)| {
-                let number = head.opcode.checked_sub(EVENT_BASE).and_then(|number| u8::try_from(number).ok());
-                let number = number.ok_or(Status::NoSuchInstruction)?;
-                let (words, own) = own_attachments(self, source, number, words, &mut attachments)?;
-                self.raise(source, None, number, &words, own)
+                let (set, number, directed) = split_own_event(head.opcode).ok_or(Status::NoSuchInstruction)?;
+                let event = (set.0 as u8, number);
+                let (words, own) = own_attachments(self, source, event, words, &mut attachments)?;
+                self.raise(source, directed.then_some(VmId(head.tag)), event, &words, own)
             });
             if let Err(status) = raised {
                 let name = self.vm_ref(source).address();
@@ -119,11 +122,11 @@ impl System {
 fn own_attachments(
     system: &System,
     source: VmId,
-    number: u8,
+    (set, number): (u8, u8),
     words: &[u64],
     attachments: &mut [Option<Attachment>],
 ) -> Result<(Vec<u64>, Vec<Option<Attachment>>), Status> {
-    let executes = system.vm_ref(source).executes.as_ref().ok_or(Status::NotSupported)?;
+    let executes = system.vm_ref(source).executes_set(set).ok_or(Status::NotSupported)?;
     let event = executes.set.event(number).ok_or(Status::NoSuchInstruction)?;
     packet::check(&event.params, words, attachments.len())?;
     let mut builder = packet::Builder::default();
@@ -146,10 +149,10 @@ fn own_attachments(
 pub(super) fn report_lost(system: &mut System, receiver: VmId, slot: u32, number: u8) {
     let Some(count) = system.vm(receiver).lost.remove(&(slot, number)) else { return };
     let vm = system.vm_ref(receiver);
-    let source = vm.link(slot as usize).map(|link| system.channel_ref(link.channel).receiver);
-    let (from, event) = match source.map(|id| system.vm_ref(id)) {
-        Some(source) => {
-            let name = source.executes.as_ref().and_then(|executes| executes.set.event(number));
+    let channel = vm.link(slot as usize).map(|link| system.channel_ref(link.channel));
+    let (from, event) = match channel.map(|channel| (system.vm_ref(channel.receiver), channel.set)) {
+        Some((source, set)) => {
+            let name = source.executes_set(set).and_then(|executes| executes.set.event(number));
             (source.address(), name.map_or("?".into(), |event| event.name.clone()))
         }
         None => ("?".into(), "?".into()),

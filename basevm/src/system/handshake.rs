@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use il::isa::{EVENT_BASE, InstructionSet};
+use il::limits;
 use il::packet::{self, Builder, MAX_WORDS, Value};
 use il::ranges::{Finding, Ranges};
 use il::shape::Shapes;
@@ -176,6 +177,8 @@ impl fmt::Display for Refusal {
 struct Plan {
     name: String,
     provider: VmId,
+    /// Which of its sets.
+    set: u8,
     ops: Mask,
     events: Mask,
     ranges: Option<Arc<Ranges>>,
@@ -186,7 +189,7 @@ impl System {
     /// Introduces a VM written in Rust, starts it, and completes its handshake.
     pub(super) fn introduce_service(&mut self, id: VmId, provides: &'static InstructionSet) -> Result<(), Refused> {
         let since = self.platform.now();
-        self.introduce(id, Some(provides), &[], &Shapes::NONE)?;
+        self.introduce(id, &[provides], &[], &Shapes::NONE)?;
         let granted = self.grant(id, Vec::new());
         self.accept(id, &granted);
         if let Err(status) = self.start_service(id) {
@@ -203,22 +206,23 @@ impl System {
     /// Introduces a VM that runs IL: what its module provides and uses is what it announces and wants.
     pub(super) fn introduce_program(&mut self, id: VmId, program: &Arc<Program>) -> Result<(), Refused> {
         let module = program.module();
-        let provides = module.provides.as_ref().and_then(|provides| module.isas.get(provides.isa.index()));
-        if let Some(set) = provides {
-            self.vm(id).executes = Some(Arc::new(Executes::new(set.clone())));
-        }
+        let provides = module.provides.iter().filter_map(|provides| module.isas.get(provides.isa.index()));
+        let provides: Vec<&InstructionSet> = provides.collect();
+        let mut sets = provides.iter().map(|set| Arc::new(Executes::new((*set).clone())));
+        let vm = self.vm(id);
+        (vm.executes, vm.further) = (sets.next(), sets.collect());
         let uses = module.uses.iter();
         let wants: Vec<Wanted> = uses
             .filter_map(|wanted| {
                 Some(Wanted { name: wanted.name.clone(), set: module.isas.get(wanted.isa.index())?.clone() })
             })
             .collect();
-        self.introduce(id, provides, &wants, &Shapes::new(module))
+        self.introduce(id, &provides, &wants, &Shapes::new(module))
     }
 
     /// Introduces one of the base's own VMs, which wants nothing, and completes its handshake.
     pub(super) fn introduce_builtin(&mut self, id: VmId, provides: &'static InstructionSet) -> Result<(), Refused> {
-        self.introduce(id, Some(provides), &[], &Shapes::NONE)?;
+        self.introduce(id, &[provides], &[], &Shapes::NONE)?;
         let granted = self.grant(id, Vec::new());
         self.accept(id, &granted);
         self.say_ready(id)
@@ -227,13 +231,13 @@ impl System {
     pub(super) fn introduce_external(&mut self, id: VmId) -> Result<(), Refused> {
         let Body::External(external) = &self.vm_ref(id).body else { return Ok(()) };
         let wants = external.wants.clone();
-        self.introduce(id, None, &wants, &Shapes::NONE)
+        self.introduce(id, &[], &wants, &Shapes::NONE)
     }
 
     fn introduce(
         &mut self,
         id: VmId,
-        provides: Option<&InstructionSet>,
+        provides: &[&InstructionSet],
         wants: &[Wanted],
         shapes: &Shapes<'_>,
     ) -> Result<(), Refused> {
@@ -242,7 +246,7 @@ impl System {
         self.vm(id).base = Some(Link { channel, generation: self.channel_ref(channel).generation });
         let mut speech = Speech::default();
         speech.say(op::HELLO, &[Value::Str(&self.vm_ref(id).name)]);
-        if let Some(set) = provides {
+        for set in provides {
             speech.say(op::PROVIDES, &[Value::Str(&set.path())]);
             speech.items(op::PROVIDED, set, shapes);
         }
@@ -419,7 +423,8 @@ impl System {
             let ops: Mask = numbers.clone().filter_map(|number| u8::try_from(number).ok()).collect();
             let events = numbers.filter_map(|number| u8::try_from(number.checked_sub(EVENT_BASE)?).ok()).collect();
             let ranges = self.limits(id, meant, entry.vm, ops);
-            Ok(Plan { name: want.name.clone(), provider: entry.vm, ops, events, ranges })
+            let set = self.vm_ref(entry.vm).place_of_set(&want.set);
+            Ok(Plan { name: want.name.clone(), provider: entry.vm, set, ops, events, ranges })
         };
         let plans = vm.session.wants.iter().map(plan).collect::<Result<Vec<Plan>, Refusal>>()?;
         let limits: Vec<Option<Arc<Ranges>>> = plans.iter().map(|plan| plan.ranges.clone()).collect();
@@ -431,9 +436,10 @@ impl System {
     fn grant(&mut self, id: VmId, plans: Vec<Plan>) -> Vec<u64> {
         let mut builder = Builder::default();
         for (slot, plan) in plans.into_iter().enumerate() {
-            let right = self.new_right(plan.provider, plan.ops, plan.ranges.clone()).unwrap_or(RightId::NONE);
+            let right = self.new_right(plan.provider, plan.set, plan.ops, plan.ranges.clone()).unwrap_or(RightId::NONE);
             let mut channel = Channel::new(id, slot as u32, plan.provider, plan.ops, plan.events);
             channel.ranges = plan.ranges;
+            channel.set = plan.set;
             let generation = channel.generation;
             let channel = self.open_channel(channel, right);
             let provider = self.vm_ref(plan.provider);
@@ -507,9 +513,12 @@ impl System {
                 session.name = name.to_string();
                 session.stage = Stage::Introducing;
             }
-            (op::PROVIDES, [Value::Str(set)]) if session.set.is_none() => session.set = Some(set.to_string()),
-            (op::PROVIDED, [number, name, hash @ ..]) if session.set.is_some() => {
-                add_item(&mut session.provided, number, name, hash)?;
+            (op::PROVIDES, [Value::Str(set)]) if session.provided.len() < limits::PROVIDES => {
+                session.provided.push((set.to_string(), Vec::new()));
+            }
+            (op::PROVIDED, [number, name, hash @ ..]) => {
+                let (_, items) = session.provided.last_mut().ok_or(Status::NotPermitted)?;
+                add_item(items, number, name, hash)?;
             }
             (op::WANTS, [Value::Str(name), Value::Str(set)]) if session.wants.len() < MAX_WANTS => {
                 session.wants.push(Want { name: name.to_string(), set: set.to_string(), items: Vec::new() });
@@ -532,12 +541,16 @@ impl System {
     fn announce(&mut self, id: VmId) -> Result<Reply, Status> {
         let session = &mut self.vm(id).session;
         session.stage = Stage::Announced;
-        let (name, set, items) = (session.name.clone(), session.set.clone(), session.provided.clone());
+        let (name, provided) = (session.name.clone(), session.provided.clone());
+        let paths: Vec<&str> = provided.iter().map(|(set, _)| set.as_str()).collect();
+        let provides = if paths.is_empty() { String::new() } else { format!(", executes {}", paths.join(", ")) };
+        let mut sets = provided.into_iter();
+        let (set, items) = sets.next().map_or((None, Vec::new()), |(set, items)| (Some(set), items));
         let index = match self.vm(id).supervision.index.take() {
-            Some(index) => self.directory.announce_again(id, &name, index, set.clone(), items),
-            None => self.directory.announce(id, &name, set.clone(), items),
+            Some(index) => self.directory.announce_again(id, &name, index, set, items),
+            None => self.directory.announce(id, &name, set, items),
         };
-        let provides = set.map_or(String::new(), |set| format!(", executes {set}"));
+        sets.for_each(|(set, items)| self.directory.announce_set(id, set, items));
         self.trace(format_args!("handshake {name}/{index}: hello{provides}"));
         for want in &self.vm_ref(id).session.wants {
             let items: Vec<&str> = want.items.iter().map(|item| item.name.as_str()).collect();

@@ -323,7 +323,8 @@ impl System {
 
     /// Starts the next `op` of a packet. Whether one was started; if not, the packet is done.
     fn dispatch_packet(&mut self, id: VmId, mut work: Work) -> bool {
-        let Some(executes) = self.vm_ref(id).executes.clone() else {
+        let set = self.channel_ref(work.link.channel).set;
+        let Some(executes) = self.vm_ref(id).executes_set(set).cloned() else {
             self.packet_done(work);
             return false;
         };
@@ -345,7 +346,7 @@ impl System {
             let vm = self.vm(id);
             vm.executed += 1;
             let Some(il) = vm.il() else { return true };
-            let Some(op) = il.ops.get(position).copied() else {
+            let Some(op) = il.ops.get(usize::from(set)).and_then(|ops| ops.get(position)).copied() else {
                 self.finish(channel, open, Err(Status::NoSuchInstruction));
                 continue;
             };

@@ -414,8 +414,8 @@ impl System {
         account: Arc<Account>,
     ) -> Result<VmId, Refused> {
         let module = program.module();
-        let own = module.provides.as_ref().and_then(|provides| provides.name.as_ref()).unwrap_or(&module.name);
-        let name = if options.name.is_empty() { own.clone() } else { options.name.clone() };
+        let own = module.announced_name();
+        let name = if options.name.is_empty() { own.into() } else { options.name.clone() };
         let options = VmOptions { name, ..options };
         self.layers.add(&options);
         self.trace(format_args!(
@@ -504,7 +504,7 @@ impl IlVm {
         let module = instance.program().module();
         let main = module.export("main");
         let handlers = module.handlers.iter().map(|h| ((h.source.0, h.event), h.func)).collect();
-        let ops = module.provides.as_ref().map(|provides| provides.ops.clone()).unwrap_or_default();
+        let ops = module.provides.iter().map(|provides| provides.ops.clone()).collect();
         IlVm {
             main: main.map_or(Main::Gone, Main::Pending),
             turn: None,

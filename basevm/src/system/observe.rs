@@ -8,6 +8,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use il::Module;
 use il::isa::InstructionSet;
 use il::packet::Head;
 use il::trap::Status;
@@ -150,6 +151,8 @@ pub struct VmSeen<'a> {
     pub memory_limit: u64,
     /// The set that it executes.
     pub executes: Option<&'a InstructionSet>,
+    /// Where the types are defined that the set's operands name.
+    pub module: Option<&'a Module>,
 }
 
 /// A channel, as it is made.
@@ -321,8 +324,12 @@ impl System {
             };
             let executes = vm.executes.as_ref().map(|executes| &executes.set);
             let memory_limit = vm.account.limit();
+            let module = match &vm.body {
+                Body::Il(il) => Some(il.instance.program().module()),
+                Body::Base | Body::Builtin(_) | Body::Rust(_) | Body::External(_) | Body::Gone => None,
+            };
             let (name, index, is_program) = (vm.name.as_str(), vm.index, vm.acting.is_some());
-            Some(Seen::Vm(VmSeen { vm: id, name, index, kind, is_program, memory_limit, executes }))
+            Some(Seen::Vm(VmSeen { vm: id, name, index, kind, is_program, memory_limit, executes, module }))
         });
     }
 
@@ -335,7 +342,7 @@ impl System {
             let channel = system.channel_ref(id);
             let wants = &system.vm_ref(channel.sender).session.wants;
             let name = wants.get(channel.slot as usize).map_or("", |want| want.name.as_str());
-            let set = system.vm_ref(channel.receiver).executes.as_ref().map(|executes| &executes.set);
+            let set = system.vm_ref(channel.receiver).executes_set(channel.set).map(|executes| &executes.set);
             Some(Seen::Channel(ChannelSeen {
                 channel: id.0,
                 sender: channel.sender,

@@ -495,7 +495,7 @@ impl System {
     /// Makes the VM that runs a program, and its one channel.
     fn add_acting(&mut self, program: Arc<Program>, acting: Acting) -> Result<VmId, Status> {
         let outer = self.channel_ref(acting.channel);
-        let (receiver, ops, ranges) = (outer.receiver, outer.ops, outer.ranges.clone());
+        let (receiver, set, ops, ranges) = (outer.receiver, outer.set, outer.ops, outer.ranges.clone());
         let sender = self.vm_ref(acting.sender);
         let name = &program.module().name;
         let bounds = sender.options.programs;
@@ -519,7 +519,7 @@ impl System {
         let id = self.insert(vm).map_err(|_| Status::Quota)?;
         self.saw_vm(id);
         let mut channel = Channel::new(id, 0, receiver, ops, Mask::NONE);
-        channel.ranges = ranges;
+        (channel.set, channel.ranges) = (set, ranges);
         let channel = self.add_channel(channel);
         if channel == ChannelId::NONE {
             self.end(id, Fate::Returned);

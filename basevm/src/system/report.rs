@@ -84,7 +84,7 @@ impl System {
     fn capability(&self, vm: &Vm, slot: usize) -> Option<String> {
         let channel = self.channel_ref(vm.link(slot)?.channel);
         let target = self.vm_ref(channel.receiver);
-        let set = &target.executes.as_ref()?.set;
+        let set = &target.executes_set(channel.set)?.set;
         let name = vm.session.wants.get(slot).map_or("?", |want| &want.name);
         let ops = set.instructions.iter().filter(|i| channel.ops.has(i.opcode)).map(|i| i.name.to_string());
         let events = set.events.iter().filter(|e| channel.events.has(e.number)).map(|e| format!("on {}", e.name));

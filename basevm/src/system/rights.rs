@@ -45,6 +45,8 @@ impl RightId {
 #[derive(Debug)]
 pub(crate) struct Right {
     pub target: VmId,
+    /// Of which of the target's sets.
+    pub set: u8,
     /// Instructions that may be sent.
     pub ops: Mask,
     /// Which operands they may have.
@@ -107,7 +109,8 @@ impl Rights {
         owner: Option<VmId>,
     ) -> Result<RightId, Status> {
         let (children, channels) = (BTreeSet::new(), BTreeSet::new());
-        let right = Right { target, ops, ranges, parent, children, owner, channels, keep: Arc::default() };
+        let set = parent.and_then(|parent| self.get(parent)).map_or(0, |parent| parent.set);
+        let right = Right { target, set, ops, ranges, parent, children, owner, channels, keep: Arc::default() };
         let id = self.table.insert(right).map(RightId).map_err(|_| Status::Quota)?;
         self.by_target.entry(target).or_default().insert(id);
         if let Some(owner) = owner {
@@ -218,7 +221,7 @@ struct Wanted<'m> {
 }
 
 impl System {
-    /// The right to send these instructions to a VM, as an attachment of a reply to whoever it is for; nobody has it
+    /// The right to send these instructions of one of its sets to a VM, as an attachment of a reply to whoever it is for; nobody has it
     /// before that comes in.
     ///
     /// # Errors
@@ -226,10 +229,11 @@ impl System {
     pub(super) fn grant_attachment(
         &mut self,
         target: VmId,
+        set: u8,
         ops: Mask,
         ranges: Option<Arc<Ranges>>,
     ) -> Result<Attachment, Status> {
-        let right = self.new_right(target, ops, ranges)?;
+        let right = self.new_right(target, set, ops, ranges)?;
         let capability = self.rights.capability(right);
         // It has no channel yet, so it is looked at again later.
         self.rights.settle(right);
@@ -240,18 +244,24 @@ impl System {
     pub(super) fn new_right(
         &mut self,
         target: VmId,
+        set: u8,
         ops: Mask,
         ranges: Option<Arc<Ranges>>,
     ) -> Result<RightId, Status> {
         if self.vm_ref(target).fate.is_some() {
             return Err(Status::PeerGone);
         }
-        self.rights.add(target, ops, ranges, None, None)
+        let id = self.rights.add(target, ops, ranges, None, None)?;
+        if let Some(right) = self.rights.table.get_mut(id.0) {
+            right.set = set;
+        }
+        Ok(id)
     }
 
     /// Makes a VM's channel on a right.
     pub(super) fn open_channel(&mut self, mut channel: Channel, right: RightId) -> ChannelId {
         channel.right = right;
+        channel.set = self.rights.get(right).map_or(channel.set, |right| right.set);
         let id = self.add_channel(channel);
         self.rights.add_channel(right, id);
         self.saw_right(RightChange::Granted, right, self.channel_ref(id).sender);
@@ -403,7 +413,7 @@ impl System {
         let found = self.rights.get(right).ok_or(Status::Revoked)?;
         let (target, has) = (found.target, found.ops);
         let ops: Mask = wanted.def.instructions.iter().copied().collect();
-        let executes = self.vm_ref(target).executes.clone().ok_or(Status::PeerGone)?;
+        let executes = self.vm_ref(target).executes_set(found.set).cloned().ok_or(Status::PeerGone)?;
         if executes.set.name != wanted.set.name || executes.set.version != wanted.set.version {
             return Err(Status::BadOperand);
         }
@@ -427,10 +437,10 @@ impl System {
     /// Makes a channel and a slot for a VM that has none on this right.
     fn give(&mut self, id: VmId, right: RightId) -> Result<usize, Status> {
         let found = self.rights.get(right).ok_or(Status::Revoked)?;
-        let (target, ops, ranges) = (found.target, found.ops, found.ranges.clone());
+        let (target, set, ops, ranges) = (found.target, found.set, found.ops, found.ranges.clone());
         let capability = self.rights.capability(right);
         let program = self.program_of(id).ok_or(Status::NotSupported)?;
-        let allowed = self.allowed(program.module(), target, ops, capability);
+        let allowed = self.allowed(program.module(), (target, set), ops, capability);
         let mut channel = Channel::new(id, u32::MAX, target, ops, Mask::NONE);
         channel.ranges = ranges;
         let channel = self.open_channel(channel, right);
@@ -448,10 +458,11 @@ impl System {
     }
 
     /// What a capability is in terms of a module: which of its sets, and the instructions that mean the same there.
-    fn allowed(&self, module: &Module, target: VmId, ops: Mask, capability: Capability) -> Allowed {
+    fn allowed(&self, module: &Module, (target, set): (VmId, u8), ops: Mask, capability: Capability) -> Allowed {
         let mut allowed = Allowed { capability, isas: Vec::new(), ops: Mask::NONE };
-        let Some(executes) = &self.vm_ref(target).executes else { return allowed };
-        let announced = self.directory.entries().find(|entry| entry.vm == target && entry.own);
+        let Some(executes) = self.vm_ref(target).executes_set(set) else { return allowed };
+        let path = executes.set.path();
+        let announced = self.directory.entries().find(|entry| entry.vm == target && entry.own && entry.set() == path);
         let shapes = Shapes::new(module);
         for (at, set) in module.isas.iter().enumerate() {
             if set.name != executes.set.name || set.version != executes.set.version {

@@ -170,9 +170,12 @@ impl System {
         most: usize,
     ) -> Result<Option<Executed>, Panicked> {
         self.lend(id, &mut work.attachments);
-        let executed = self.guard(id, |host| execute_all(host, executes, service, work, first, most))?;
-        take_back(&mut work.attachments);
-        Ok(executed)
+        let executed = self.guard(id, |host| execute_all(host, executes, service, work, first, most));
+        self.vm(id).executed += core::mem::take(&mut work.executed);
+        if executed.is_ok() {
+            take_back(&mut work.attachments);
+        }
+        executed
     }
 
     /// What became of a request that was executed.
@@ -226,7 +229,7 @@ impl System {
         for value in values {
             builder.push(*value);
         }
-        self.raise(id, only, event, &builder.words, Vec::new()).unwrap_or_else(|status| {
+        self.raise(id, only, (0, event), &builder.words, Vec::new()).unwrap_or_else(|status| {
             let name = self.vm_ref(id).address();
             self.log(format_args!("VM '{name}': event {event} was not raised: {status}"));
             0
@@ -274,6 +277,7 @@ fn execute_all(
     most: usize,
 ) -> Option<Executed> {
     let channel = work.link.channel;
+    let caller = host.system.acting_sender(channel);
     for _ in 0..most {
         let arrived = match first.take() {
             Some((head, operands)) => Arrived::Request { head, operands, position: 0 },
@@ -288,8 +292,7 @@ fn execute_all(
             }
             Arrived::Parked => return None,
         };
-        let caller = host.system.acting_sender(channel);
-        host.system.vm(host.vm).executed += 1;
+        work.executed += 1;
         host.current = Some(Current { channel, head, caller, taken: None });
         let Work { words, attachments, .. } = work;
         let request =
@@ -386,7 +389,7 @@ impl Host for HostCall<'_> {
     }
 
     fn listeners(&self, event: u8) -> usize {
-        self.system.listeners(self.vm, event).count()
+        self.system.listeners(self.vm, 0, event).count()
     }
 
     fn buf(&mut self, bytes: usize) -> Result<Buf, Status> {

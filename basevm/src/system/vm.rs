@@ -67,8 +67,8 @@ pub(crate) struct Want {
 pub(crate) struct Session {
     pub stage: Stage,
     pub name: String,
-    pub set: Option<String>,
-    pub provided: Vec<Item>,
+    /// The sets that it executes, with their instructions and events.
+    pub provided: Vec<(String, Vec<Item>)>,
     pub wants: Vec<Want>,
     /// The first step that was not accepted.
     pub failed: Option<String>,
@@ -81,7 +81,6 @@ impl Session {
         Session {
             stage: Stage::New,
             name: String::new(),
-            set: None,
             provided: Vec::new(),
             wants: Vec::new(),
             failed: None,
@@ -100,6 +99,8 @@ pub(crate) struct Vm {
     pub account: Arc<Account>,
     /// What it executes.
     pub executes: Option<Arc<Executes>>,
+    /// The other sets that it executes, if there are several.
+    pub further: Vec<Arc<Executes>>,
     pub session: Session,
     /// Its way to the base.
     pub base: Option<Link>,
@@ -162,8 +163,8 @@ pub(crate) struct IlVm {
     pub handlers: BTreeMap<(u32, u8), FuncId>,
     /// Given slots at which the heap is asked which of them are in use.
     pub reclaim_at: usize,
-    /// Function of each instruction of the provided set, in its order.
-    pub ops: Vec<FuncId>,
+    /// For each provided set, the function of each instruction, in its order.
+    pub ops: Vec<Vec<FuncId>>,
 }
 
 /// What `main` is doing.
@@ -287,6 +288,7 @@ impl Vm {
             options,
             account,
             executes: None,
+            further: Vec::new(),
             session: Session::new(),
             base: None,
             slots: Vec::new(),
@@ -314,6 +316,20 @@ impl Vm {
     pub fn gone() -> Vm {
         let options = VmOptions { name: "gone".into(), ..VmOptions::default() };
         Vm { fate: Some(Fate::Returned), ..Vm::new(options, Account::new(0), Body::Gone) }
+    }
+
+    /// A set that it executes, by its place among them.
+    #[inline]
+    pub fn executes_set(&self, place: u8) -> Option<&Arc<Executes>> {
+        match place {
+            0 => self.executes.as_ref(),
+            place => self.further.get(usize::from(place) - 1),
+        }
+    }
+
+    /// Which of its sets has this path.
+    pub fn place_of_set(&self, path: &str) -> u8 {
+        self.further.iter().position(|executes| executes.set.path() == path).map_or(0, |at| at as u8 + 1)
     }
 
     /// `name/index`, as the directory has it.

@@ -219,8 +219,10 @@ fn value(field: &Field, reader: &mut Reader<'_>, attachments: &[Attached]) -> Op
         Value::V128(number) => format!("{number:#034x}"),
         Value::Bool(truth) => truth.to_string(),
         Value::Str(text) => quoted(text),
-        Value::Buf(index) | Value::Ref(index) => attached(attachments.get(index as usize)),
-        Value::OptRef(index) => index.map_or_else(|| "null".to_owned(), |at| attached(attachments.get(at as usize))),
+        Value::Buf(index) | Value::Ref(index) | Value::OptRef(Some(index)) => {
+            typed(field, attachments.get(index as usize))
+        }
+        Value::OptRef(None) => "null".to_owned(),
     })
 }
 
@@ -230,14 +232,25 @@ fn reference(field: &Field, word: u64, attachments: &[Attached]) -> String {
     let index = if nullable { word.checked_sub(1) } else { Some(word) };
     match index {
         None => "null".to_owned(),
-        Some(index) => attached(usize::try_from(index).ok().and_then(|index| attachments.get(index))),
+        Some(index) => typed(field, usize::try_from(index).ok().and_then(|index| attachments.get(index))),
+    }
+}
+
+/// An attachment, by the type that its operand declares.
+fn typed(field: &Field, attachment: Option<&Attached>) -> String {
+    match attachment {
+        Some(Attached::Object { .. } | Attached::Cap { .. }) => {
+            let name = field.ty.trim_start_matches('?');
+            format!("{name} ({})", attached(attachment))
+        }
+        Some(Attached::Buf { .. } | Attached::None) | None => attached(attachment),
     }
 }
 
 fn attached(attached: Option<&Attached>) -> String {
     match attached {
         Some(Attached::Buf { length, .. }) => format!("buf of {length}"),
-        Some(Attached::Object { ty, .. }) => format!("{ty} {{..}}"),
+        Some(Attached::Object { ty, .. }) => ty.clone(),
         Some(Attached::Cap { right, .. }) => format!("right {right}"),
         Some(Attached::None) | None => "?".to_owned(),
     }

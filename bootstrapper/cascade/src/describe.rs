@@ -81,7 +81,8 @@ fn line(plan: &Plan, modules: &[Loaded], at: usize, vm: &Vm) -> VmLine {
         Kind::Device(_) => "device",
         Kind::Module(_) => "program",
     };
-    let executes = system::executes(vm, modules).map(InstructionSet::path);
+    let paths: Vec<String> = system::executes(vm, modules).into_iter().map(InstructionSet::path).collect();
+    let executes = (!paths.is_empty()).then(|| paths.join(" "));
     let grants = vm.grants.iter().filter_map(|grant| Some(shown(&plan.vms.get(grant.to as usize)?.name, grant)));
     VmLine {
         name: vm.name.clone(),

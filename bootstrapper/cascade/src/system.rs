@@ -116,11 +116,12 @@ fn stand(plan: &mut Plan, on: &OnOption) -> anyhow::Result<()> {
 fn check_layers(plan: &Plan, modules: &[Loaded]) -> anyhow::Result<()> {
     for vm in &plan.vms {
         for lower in vm.on.iter().filter_map(|lower| plan.vms.get(*lower as usize)) {
-            let (Some(wanted), own) = (executes(lower, modules), executes(vm, modules)) else {
+            let (wanted, own) = (executes(lower, modules), executes(vm, modules));
+            if wanted.is_empty() {
                 bail!("`{}` stands on `{}`, which executes no instructions for others", vm.name, lower.name);
-            };
-            let path = wanted.path();
-            if own.is_none_or(|own| own.path() != path) {
+            }
+            let missing = wanted.iter().map(|set| set.path()).find(|path| own.iter().all(|own| own.path() != *path));
+            if let Some(path) = missing {
                 bail!(
                     "`{}` stands on `{}`, but does not execute {path}: let its module have `provides {path}`, or take `on` away",
                     vm.name,
@@ -132,13 +133,14 @@ fn check_layers(plan: &Plan, modules: &[Loaded]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The set that a VM executes.
-pub fn executes<'a>(vm: &Vm, modules: &'a [Loaded]) -> Option<&'a InstructionSet> {
+/// The sets that a VM executes.
+pub fn executes<'a>(vm: &Vm, modules: &'a [Loaded]) -> Vec<&'a InstructionSet> {
     match vm.kind {
-        Kind::Device(device) => Some(device.instruction_set()),
+        Kind::Device(device) => vec![device.instruction_set()],
         Kind::Module(index) => {
-            let module = &modules.get(index as usize)?.module;
-            module.isas.get(module.provides.as_ref()?.isa.index())
+            let Some(loaded) = modules.get(index as usize) else { return Vec::new() };
+            let module = &loaded.module;
+            module.provides.iter().filter_map(|provides| module.isas.get(provides.isa.index())).collect()
         }
     }
 }
@@ -213,13 +215,22 @@ fn check_grant(plan: &Plan, modules: &[Loaded], grant: &Grant) -> anyhow::Result
     if grant.what == What::All && grant.limits.is_empty() {
         return Ok(());
     }
-    let Some(set) = executes(target, modules) else {
+    let sets = executes(target, modules);
+    if sets.is_empty() {
         bail!("`{}` executes no instructions for others: its module has no `provides`", target.name);
+    }
+    let check = |set: &InstructionSet| -> anyhow::Result<()> {
+        // What instructions touch is declared with the built-in sets, whoever executes them.
+        let declared = isa::ALL.iter().copied().find(|declared| declared.path() == set.path()).unwrap_or(set);
+        plan::check_grant_names(&target.name, set, &grant.what)?;
+        plan::check_grant_limits(&target.name, declared, &grant.limits)?;
+        Ok(())
     };
-    // What instructions touch is declared with the built-in sets, whoever executes them.
-    let declared = isa::ALL.iter().copied().find(|declared| declared.path() == set.path()).unwrap_or(set);
-    plan::check_grant_names(&target.name, set, &grant.what)?;
-    plan::check_grant_limits(&target.name, declared, &grant.limits)?;
+    // Of several sets, one that has all of it is enough.
+    let checked: anyhow::Result<Vec<()>> = sets.iter().copied().map(check).collect();
+    if checked.is_err() && !sets.iter().any(|set| check(set).is_ok()) {
+        checked?;
+    }
     Ok(())
 }
 

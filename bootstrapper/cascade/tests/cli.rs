@@ -87,6 +87,10 @@ fn pages_are_printed() {
         (&["run", "--system", "samples/systems/sector.toml"], "sector 510\n0000: 00 00"),
         (&["completions", "bash"], "_cascade"),
         (&["run", "--help"], "cascade run hello.il"),
+        (&["trace", "--help"], "cascade trace paint.rec"),
+        (&["graph", "--help"], "cascade graph paint.il"),
+        (&["top", "--help"], "cascade top life.il"),
+        (&["vms", "--help"], "cascade vms app.il --live"),
     ] {
         let (code, stdout, stderr) = run(arguments);
         assert_eq!(code, 0, "{arguments:?}: {stderr}");

@@ -14,9 +14,9 @@ use alloc::vec::Vec;
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
-use il::isa::{EVENT_BASE, Field, Instruction};
+use il::isa::{Field, Instruction, own_event};
 use il::packet::{Head, MAX_ATTACHMENTS};
-use il::{StrId, Type, TypeId, UseId};
+use il::{ProvidedId, StrId, Type, TypeId, UseId};
 
 use super::operand::{Hold, Operand};
 use super::{Lowering, Result};
@@ -141,13 +141,20 @@ impl<'m> Lowering<'m, '_> {
         Ok(())
     }
 
-    pub(super) fn emit_event(&mut self, number: u8) -> Result {
-        let provided = self.module.provides.as_ref().and_then(|p| self.module.isas.get(p.isa.index()));
-        let event =
-            provided.and_then(|set| set.event(number)).ok_or(self.unverified("an event of the provided set"))?;
+    /// Raises an event of a provided set: at all, or at the VM whose number lies above the operands.
+    pub(super) fn emit_event(&mut self, provided: ProvidedId, number: u8, directed: bool) -> Result {
+        let event = self.module.provided(provided).and_then(|set| set.event(number));
+        let event = event.ok_or(self.unverified("an event of the provided set"))?;
+        let to = match directed {
+            true => {
+                let to = self.pop()?;
+                Some(self.word(to.value, Type::I32))
+            }
+            false => None,
+        };
         let operands = self.pop_operands(&event.params)?;
         let slot = self.word_const(self.module.uses.len() as u64);
-        self.emit(slot, EVENT_BASE + u16::from(number), operands)?;
+        self.emit_tagged(slot, own_event(provided, number, directed), to, operands)?;
         Ok(())
     }
 
@@ -206,6 +213,11 @@ impl<'m> Lowering<'m, '_> {
 
     /// Encodes an instruction; returns its head's address.
     fn emit(&mut self, slot: Value, opcode: u16, operands: Vec<Operand>) -> Result<Value> {
+        self.emit_tagged(slot, opcode, None, operands)
+    }
+
+    /// The same under a tag, which is a word without upper bits.
+    fn emit_tagged(&mut self, slot: Value, opcode: u16, tag: Option<Value>, operands: Vec<Operand>) -> Result<Value> {
         let values: Vec<Value> = operands.iter().map(|operand| self.canonical(*operand)).collect();
         let length = self.length(&operands);
         let words = self.words(&length);
@@ -213,7 +225,11 @@ impl<'m> Lowering<'m, '_> {
         let (base, at) = self.slot_place(table, slot);
         let place = Slot { number: slot, base, at };
         let room = self.reserve(place, &length, words);
-        let head = self.head(opcode, &length, words);
+        let mut head = self.head(opcode, &length, words);
+        if let Some(tag) = tag {
+            let tag = self.b.ins().ishl_imm_u(tag, 32);
+            head = self.b.ins().bor(head, tag);
+        }
         self.b.ins().store(self.regions.packets, head, room.cursor, 0);
         self.operands(&operands, &values, &length, place, room);
         self.b.ins().store(self.regions.slots, room.next, base, at + abi::offset::SLOT_CURSOR);

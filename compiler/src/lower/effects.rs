@@ -161,7 +161,7 @@ impl Effects {
             Instr::StructNew(_) | Instr::ArrayNew(_) | Instr::ArrayOf(..) | Instr::Freeze => Effect::Collects,
             Instr::Attenuate(_) | Instr::Wait | Instr::WaitForever => Effect::Collects,
             // Some do not, but which these are stands in the set.
-            Instr::Emit(_) | Instr::Forward(..) | Instr::ForwardTo(..) => Effect::Collects,
+            Instr::Emit(..) | Instr::EmitTo(..) | Instr::Forward(..) | Instr::ForwardTo(..) => Effect::Collects,
             Instr::Send(..) | Instr::SendSet(..) | Instr::Try(..) | Instr::TrySet(..) => Effect::Collects,
             Instr::SendTo(..) | Instr::SendToSet(..) | Instr::TryTo(..) | Instr::TryToSet(..) => Effect::Collects,
             Instr::Own(opcode) | Instr::OwnSet(opcode, _) | Instr::OwnTry(opcode) | Instr::OwnTrySet(opcode, _) => {

@@ -400,7 +400,8 @@ impl<'m, 'b> Lowering<'m, 'b> {
                 self.assign_all(dests, results)?;
             }
             Instr::RunSend(target, program) => self.run_send(target, program)?,
-            Instr::Emit(number) => self.emit_event(number)?,
+            Instr::Emit(provided, number) => self.emit_event(provided, number, false)?,
+            Instr::EmitTo(provided, number) => self.emit_event(provided, number, true)?,
             Instr::Wait => self.wait(),
             Instr::WaitForever => self.wait_forever(),
             Instr::Flush(target) => self.flush(target),

@@ -248,7 +248,8 @@ fn cost(instr: Instr<'_>) -> u64 {
         Instr::Op(op, _) if takes_long(op) => MOST,
         Instr::ArrayNew(_) | Instr::Freeze => MOST,
         Instr::ArrayOf(_, count) => 1 + u64::from(count),
-        Instr::Send(..) | Instr::SendSet(..) | Instr::SendTo(..) | Instr::SendToSet(..) | Instr::Emit(_) => SENDING,
+        Instr::Send(..) | Instr::SendSet(..) | Instr::SendTo(..) | Instr::SendToSet(..) => SENDING,
+        Instr::Emit(..) | Instr::EmitTo(..) | Instr::Forward(..) | Instr::ForwardTo(..) => SENDING,
         _ => 1,
     }
 }

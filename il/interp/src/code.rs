@@ -127,8 +127,8 @@ impl<'m> Code<'m> {
             Instr::Freeze | Instr::FuncRef(..) | Instr::Op(..) | Instr::Shuffle(_) | Instr::Caller => {}
             Instr::Call(_) | Instr::CallSet(..) | Instr::CallRef(_) | Instr::CallRefSet(..) => {}
             Instr::Return | Instr::ReturnCall(_) | Instr::ReturnCallRef(_) | Instr::Trap(_) | Instr::Assert(_) => {}
-            Instr::Cap(..) | Instr::Attenuate(_) | Instr::Revoke | Instr::Emit(_) | Instr::Fail => {}
-            Instr::Forward(..) | Instr::ForwardTo(..) => {}
+            Instr::Cap(..) | Instr::Attenuate(_) | Instr::Revoke | Instr::Emit(..) | Instr::Fail => {}
+            Instr::Forward(..) | Instr::ForwardTo(..) | Instr::EmitTo(..) => {}
             Instr::Send(..) | Instr::SendSet(..) | Instr::Try(..) | Instr::TrySet(..) => {}
             Instr::SendTo(..) | Instr::SendToSet(..) | Instr::TryTo(..) | Instr::TryToSet(..) => {}
             Instr::Own(_) | Instr::OwnSet(..) | Instr::OwnTry(_) | Instr::OwnTrySet(..) => {}

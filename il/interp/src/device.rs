@@ -10,10 +10,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use il::instr::Dests;
-use il::isa::{EVENT_BASE, Field, Instruction, InstructionSet};
+use il::isa::{Field, Instruction, InstructionSet, own_event};
 use il::packet::{Builder, Head, MAX_ATTACHMENTS, MAX_WORDS, Value as Word};
 use il::trap::{Status, TrapKind};
-use il::{FuncId, IsaId, ProgramId, Type, TypeDef, TypeId, UseId};
+use il::{FuncId, IsaId, ProgramId, ProvidedId, Type, TypeDef, TypeId, UseId};
 
 use crate::graph::ObjectId;
 use crate::heap::{Handle, Object};
@@ -68,6 +68,7 @@ impl Deliver<'_> {
 pub(crate) struct Sending<'m> {
     slot: usize,
     opcode: u16,
+    tag: u32,
     operands: Vec<Value>,
     /// Of the operands.
     params: Vec<Type>,
@@ -209,18 +210,20 @@ impl<'m> Machine<'m> {
         let forwards = matches!(to, Deliver::Caller);
         let params = types(&instruction.params);
         let operands = self.share(operands, &params)?;
-        self.pack(Sending { slot, opcode: u16::from(instruction.opcode), operands, params, answer, forwards })
+        self.pack(Sending { slot, opcode: u16::from(instruction.opcode), tag: 0, operands, params, answer, forwards })
     }
 
-    pub(crate) fn emit(&mut self, number: u8) -> Stopped<'m> {
+    /// An event of a provided set, for all or for the VM whose number lies above its operands.
+    pub(crate) fn emit(&mut self, provided: ProvidedId, number: u8, directed: bool) -> Stopped<'m> {
         let module = self.module;
-        let set = module.provides.as_ref().and_then(|provided| module.isas.get(provided.isa.index()));
+        let set = module.provided(provided);
         let event = set.and_then(|set| set.event(number)).ok_or_else(|| Trap::broken("an event"))?;
+        let tag = if directed { self.pop::<i32>()? as u32 } else { 0 };
         let operands = self.pop_values(event.params.len())?;
-        let (slot, opcode) = (module.uses.len(), EVENT_BASE + u16::from(number));
+        let (slot, opcode) = (module.uses.len(), own_event(provided, number, directed));
         let params = types(&event.params);
         let operands = self.share(operands, &params)?;
-        self.pack(Sending { slot, opcode, operands, params, answer: None, forwards: false })
+        self.pack(Sending { slot, opcode, tag, operands, params, answer: None, forwards: false })
     }
 
     /// An instruction of the set on which the program under way runs.
@@ -281,11 +284,11 @@ impl<'m> Machine<'m> {
     }
 
     fn append(&mut self, sending: Sending<'m>) -> Stopped<'m> {
-        let Sending { slot: index, opcode, operands, params, answer, forwards } = sending;
+        let Sending { slot: index, opcode, tag, operands, params, answer, forwards } = sending;
         let slot = self.slots.get_mut(index).ok_or_else(|| Trap::broken("a capability"))?;
         let head = slot.words.len();
         let mut builder = Builder::default();
-        builder.begin(opcode, 0);
+        builder.begin(opcode, tag);
         for (operand, ty) in operands.into_iter().zip(params) {
             builder.push(match operand {
                 Value::Null if ty.is_attached() => Word::OptRef(None),

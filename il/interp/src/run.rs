@@ -143,7 +143,8 @@ impl<'m> Machine<'m> {
                 return self.run_program(target, program, Deliver::SetStatus(dests));
             }
             Instr::RunSend(target, program) => return self.run_program(target, program, Deliver::None),
-            Instr::Emit(number) => return self.emit(number),
+            Instr::Emit(provided, number) => return self.emit(provided, number, false),
+            Instr::EmitTo(provided, number) => return self.emit(provided, number, true),
             Instr::Fail => return Ok(Some(Stop::Fail(failure(self.pop()?)))),
             Instr::Forward(target, opcode) => return self.send(target, opcode, Deliver::Caller),
             Instr::ForwardTo(ty, opcode) => return self.send_to(ty, opcode, Deliver::Caller),

@@ -350,7 +350,7 @@ fn ops_answer_fail_and_know_their_caller() {
         }";
     let module = module(source);
     let mut machine = machine(&module);
-    let op = module.provides.as_ref().unwrap().ops[0];
+    let op = module.provides[0].ops[0];
     assert_eq!(machine.call(op, &[Datum::I32(8)]), Ok(Outcome::Done(vec![Datum::I32(4)])));
     machine.set_caller(5);
     assert_eq!(machine.call(op, &[Datum::I32(9)]), Ok(Outcome::Fail(5)));

@@ -88,7 +88,7 @@ fn payload(kind: u8, start: usize, c: &mut Cursor<'_>, module: &mut Module) -> R
             module.types = c.section("type definitions", limits::TYPES, |c| type_def(c, &mut fields_left))?;
         }
         section::USES => module.uses = c.section("capabilities", limits::USES, wanted)?,
-        section::PROVIDES => module.provides = Some(provides(c)?),
+        section::PROVIDES => module.provides = c.section("provided sets", limits::PROVIDES, provides)?,
         section::GLOBALS => module.globals = c.section("globals", limits::GLOBALS, global)?,
         section::MEMORY => module.memory = Some(memory(c)?),
         section::DATA => module.data = c.section("data segments", limits::DATA, data)?,

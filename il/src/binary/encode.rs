@@ -22,11 +22,7 @@ pub fn required(module: &Module) -> Vec<u8> {
         text(out, &wanted.name);
         index(out, wanted.isa.0);
     });
-    put(&mut out, section::PROVIDES, module.provides.is_some(), |out| {
-        if let Some(provided) = &module.provides {
-            provides(out, provided);
-        }
-    });
+    put_list(&mut out, section::PROVIDES, &module.provides, provides);
     put_list(&mut out, section::GLOBALS, &module.globals, |out, global| {
         out.push(u8::from(global.mutable));
         write_type(out, global.ty);

@@ -59,7 +59,7 @@ pub mod section {
         TYPES = 4, "types";
         /// Wanted capabilities.
         USES = 5, "uses";
-        /// The set that the module executes.
+        /// The sets that the module executes.
         PROVIDES = 6, "provides";
         /// Globals.
         GLOBALS = 7, "globals";

@@ -176,11 +176,13 @@ impl<'t, 'm> Builder<'t, 'm> {
                 let parts = self.take(3)?.try_into().ok()?;
                 self.block.push(Stmt::SetElement(ty, parts));
             }
-            Instr::Emit(number) => {
-                let set = self.module().isas.get(self.module().provides.as_ref()?.isa.index())?;
-                let count = set.event(number)?.params.len();
-                let args = self.take(count)?;
-                self.block.push(Stmt::Emit(number, args));
+            Instr::Emit(provided, number) => {
+                let args = self.take(self.module().provided(provided)?.event(number)?.params.len())?;
+                self.block.push(Stmt::Emit(provided, number, args));
+            }
+            Instr::EmitTo(provided, number) => {
+                let args = self.take(self.module().provided(provided)?.event(number)?.params.len() + 1)?;
+                self.block.push(Stmt::EmitTo(provided, number, args));
             }
             Instr::Fail => {
                 let status = self.pop()?;

@@ -195,14 +195,17 @@ impl<'m> Disassembler<'m> {
     fn funcs(&self, names: &mut Names) -> String {
         let module = self.module;
         let mut out = String::new();
-        let mut provided = module.provides.as_ref();
+        let mut shown = alloc::vec![false; module.provides.len()];
         for (at, func) in module.funcs.iter().enumerate() {
             let id = FuncId(at as u32);
             let results = names.results(&func.sig.results);
             let (head, results) = match self.duties.get(&id.0) {
                 Some(Duty::Op) => {
-                    if let Some(provides) = provided.take() {
-                        self.ops(names, provides, &mut out);
+                    let at = module.provides.iter().position(|provides| provides.ops.contains(&id));
+                    if let Some((at, shown)) = at.and_then(|at| Some((at, shown.get_mut(at)?)))
+                        && !core::mem::replace(shown, true)
+                    {
+                        self.ops(names, &module.provides[at], &mut out);
                     }
                     continue;
                 }
@@ -222,7 +225,7 @@ impl<'m> Disassembler<'m> {
             };
             self.function(names, (id, func), &head, Some(&results), &mut out);
         }
-        if let Some(provides) = provided {
+        for (provides, _) in module.provides.iter().zip(shown).filter(|(_, shown)| !shown) {
             self.ops(names, provides, &mut out);
         }
         out

@@ -11,7 +11,7 @@ use super::strmatch::StrMatches;
 use super::tree::{Block, Callee, Expr, Node, Stmt, Test, visit};
 use super::typing::Typing;
 use crate::op::Op;
-use crate::{LocalId, Type};
+use crate::{LocalId, ProvidedId, Provides, Type};
 
 pub(super) type Dests = [Option<LocalId>];
 
@@ -271,6 +271,7 @@ impl<'a, 'm> Writer<'a, 'm> {
             Stmt::Emit(..) | Stmt::Fail(_) | Stmt::Return(_) | Stmt::Tail(..) | Stmt::Trap(_) | Stmt::Assert(..) => {
                 self.simple_line(stmt, indent, value)
             }
+            Stmt::EmitTo(..) => self.simple_line(stmt, indent, value),
             Stmt::Wait | Stmt::WaitForever | Stmt::Flush(_) | Stmt::FlushCap(_) | Stmt::Revoke(_) => {
                 self.simple_line(stmt, indent, value)
             }
@@ -305,7 +306,14 @@ impl<'a, 'm> Writer<'a, 'm> {
                 args.iter().for_each(|arg| self.check(arg));
                 self.exprs.operator(*op, *immediate, args)
             }
-            Stmt::Emit(number, args) => self.emit(*number, args),
+            Stmt::Emit(provided, number, args) => self.emit(*provided, *number, args),
+            Stmt::EmitTo(provided, number, args) => match args.split_last() {
+                Some((to, args)) => {
+                    let event = self.emit(*provided, *number, args);
+                    format!("{event} to {}", self.text(to, Some(Type::I32)))
+                }
+                None => String::new(),
+            },
             Stmt::Fail(status) => format!("fail {}", self.text(status, Some(Type::I32))),
             Stmt::Return(values) => self.leave(values),
             Stmt::Tail(callee, args) => format!("return tail {}", self.call(*callee, args)),
@@ -339,14 +347,21 @@ impl<'a, 'm> Writer<'a, 'm> {
         }
     }
 
-    fn emit(&mut self, number: u8, args: &[Expr]) -> String {
+    fn emit(&mut self, provided: ProvidedId, number: u8, args: &[Expr]) -> String {
         args.iter().for_each(|arg| self.check(arg));
         let module = self.exprs.typing.module;
-        let set = module.provides.as_ref().and_then(|provided| module.isas.get(provided.isa.index()));
-        let event = set.and_then(|set| set.event(number));
+        let event = module.provided(provided).and_then(|set| set.event(number));
         let name = event.map_or_else(|| format!("e{number}"), |event| String::from(&*event.name));
         let types: Vec<Type> = event.map_or(Vec::new(), |event| event.params.iter().map(|field| field.ty).collect());
-        format!("emit {name}({})", self.exprs.args(args, &types))
+        let has =
+            |at: &usize| module.provided(ProvidedId(*at as u32)).is_some_and(|set| set.event_named(&name).is_some());
+        let alone = (0..module.provides.len()).filter(has).count() == 1;
+        let owner = match module.provides.get(provided.index()).filter(|_| !alone) {
+            Some(Provides { name: Some(name), .. }) => format!("{name}."),
+            Some(_) => module.provided(provided).map_or_else(String::new, |set| format!("{}.", set.name)),
+            None => String::new(),
+        };
+        format!("emit {owner}{name}({})", self.exprs.args(args, &types))
     }
 
     fn leave(&mut self, values: &[Expr]) -> String {

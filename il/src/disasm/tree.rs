@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::op::{Immediate, Op};
-use crate::{FieldId, FuncId, GlobalId, LocalId, ProgramId, StrId, Type, TypeId, UseId};
+use crate::{FieldId, FuncId, GlobalId, LocalId, ProgramId, ProvidedId, StrId, Type, TypeId, UseId};
 
 /// An expression.
 #[derive(Clone, Debug)]
@@ -101,7 +101,9 @@ pub(super) enum Stmt {
     SetElement(TypeId, [Expr; 3]),
     /// An operator without result.
     Op(Op, Immediate, Vec<Expr>),
-    Emit(u8, Vec<Expr>),
+    Emit(ProvidedId, u8, Vec<Expr>),
+    /// For one VM, which is the last value.
+    EmitTo(ProvidedId, u8, Vec<Expr>),
     Fail(Expr),
     Return(Vec<Expr>),
     /// A call in the place of this function, or an instruction in that of this `op`'s request.
@@ -148,8 +150,8 @@ impl Stmt {
             Stmt::FlushCap(value) | Stmt::Revoke(value) | Stmt::While(value, _) | Stmt::Switch(value, ..) => {
                 alloc::vec![value]
             }
-            Stmt::AssignMany(_, list) | Stmt::Op(_, _, list) | Stmt::Emit(_, list) => list.iter().collect(),
-            Stmt::Return(list) | Stmt::Tail(_, list) => list.iter().collect(),
+            Stmt::AssignMany(_, list) | Stmt::Op(_, _, list) | Stmt::Emit(_, _, list) => list.iter().collect(),
+            Stmt::Return(list) | Stmt::Tail(_, list) | Stmt::EmitTo(_, _, list) => list.iter().collect(),
             Stmt::SetField(_, _, list) => list.iter().collect(),
             Stmt::SetElement(_, list) => list.iter().collect(),
             Stmt::If(test, ..) => alloc::vec![test.subject()],
@@ -168,6 +170,7 @@ impl Stmt {
             Stmt::Assign(..) | Stmt::AssignMany(..) | Stmt::SetGlobal(..) | Stmt::SetField(..) => Vec::new(),
             Stmt::SetElement(..) | Stmt::Op(..) | Stmt::Emit(..) | Stmt::Fail(_) | Stmt::Return(_) => Vec::new(),
             Stmt::Tail(..) | Stmt::Trap(_) | Stmt::Assert(..) | Stmt::Wait | Stmt::WaitForever => Vec::new(),
+            Stmt::EmitTo(..) => Vec::new(),
             Stmt::Flush(_) | Stmt::FlushCap(_) | Stmt::Revoke(_) | Stmt::Break(_) | Stmt::Continue(_) => Vec::new(),
         }
     }
@@ -181,7 +184,7 @@ impl Stmt {
             Stmt::SetGlobal(..) | Stmt::SetField(..) | Stmt::SetElement(..) | Stmt::Op(..) => Vec::new(),
             Stmt::Emit(..) | Stmt::Fail(_) | Stmt::Return(_) | Stmt::Tail(..) | Stmt::Trap(_) => Vec::new(),
             Stmt::Assert(..) | Stmt::Wait | Stmt::WaitForever | Stmt::Flush(_) | Stmt::FlushCap(_) => Vec::new(),
-            Stmt::Revoke(_) | Stmt::Break(_) | Stmt::Continue(_) => Vec::new(),
+            Stmt::Revoke(_) | Stmt::Break(_) | Stmt::Continue(_) | Stmt::EmitTo(..) => Vec::new(),
         }
     }
 
@@ -199,7 +202,7 @@ impl Stmt {
             Stmt::Loop(_) | Stmt::While(..) | Stmt::For(..) => false,
             Stmt::Assign(..) | Stmt::AssignMany(..) | Stmt::SetGlobal(..) | Stmt::SetField(..) => false,
             Stmt::SetElement(..) | Stmt::Op(..) | Stmt::Emit(..) | Stmt::Assert(..) | Stmt::Wait => false,
-            Stmt::WaitForever | Stmt::Flush(_) | Stmt::FlushCap(_) | Stmt::Revoke(_) => false,
+            Stmt::WaitForever | Stmt::Flush(_) | Stmt::FlushCap(_) | Stmt::Revoke(_) | Stmt::EmitTo(..) => false,
         }
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{ArmValues, Dests, Instr};
 use crate::leb::{self, LebError};
 use crate::op::{EXTENDED, FIRST_EXTENDED, FIRST_OPERATOR, Immediate, LAST_SHORT, Op};
-use crate::types::{FieldId, FuncId, GlobalId, LocalId, ProgramId, StrId, Type, TypeId, UseId};
+use crate::types::{FieldId, FuncId, GlobalId, LocalId, ProgramId, ProvidedId, StrId, Type, TypeId, UseId};
 
 /// Why bytes are not an instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -188,7 +188,7 @@ macro_rules! encoded_index {
     )*};
 }
 
-encoded_index! { FieldId FuncId GlobalId LocalId ProgramId StrId TypeId UseId }
+encoded_index! { FieldId FuncId GlobalId LocalId ProgramId ProvidedId StrId TypeId UseId }
 
 impl<'a> Encoded<'a> for Dests<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {

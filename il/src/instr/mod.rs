@@ -16,7 +16,7 @@
 //!        | tree* call.set | tree tree* call.ref.set | tree* send.set | tree* try.set
 //!        | tree tree* send.to.set | tree tree* try.to.set | tree* own.set | tree* own.try.set
 //!        | tree* run.set | tree* run.try.set | tree* run.send
-//!        | tree* emit | tree fail | tree* forward | tree tree* forward.to
+//!        | tree* emit | tree* tree emit.to | tree fail | tree* forward | tree tree* forward.to
 //!        | tree* return | tree* return.call | tree tree* return.call.ref | trap | tree assert | wait | wait_forever | flush | tree flush.cap | tree revoke
 //!        | tree if stmt* [else stmt*] end
 //!        | tree if.as(T, local) stmt* [else stmt*] end   // the local is assigned in the first branch only
@@ -39,7 +39,7 @@ mod rule;
 
 use crate::leb;
 use crate::op::{Immediate, Op};
-use crate::types::{FieldId, FuncId, GlobalId, LocalId, ProgramId, StrId, Type, TypeId, UseId};
+use crate::types::{FieldId, FuncId, GlobalId, LocalId, ProgramId, ProvidedId, StrId, Type, TypeId, UseId};
 
 pub use codec::{DecodeError, Reader, Writer, write_type};
 pub use rule::Family;
@@ -135,6 +135,7 @@ macro_rules! instructions {
     (@type func) => { FuncId };
     (@type cap) => { UseId };
     (@type program) => { ProgramId };
+    (@type provided) => { ProvidedId };
     (@type def) => { TypeId };
     (@type field) => { FieldId };
     (@type type) => { Type };
@@ -190,8 +191,8 @@ instructions! {
     /// Executes a waiting device instruction; the status goes to the first destination, the results to the others:
     /// zero, false, empty or null if it failed.
     0x14 TrySet(cap: cap, opcode: opcode, dests: dests) "try.set" Statement "operands.. →";
-    /// Raises an event of the provided set.
-    0x15 Emit(event: event) "emit" Statement "operands.. →";
+    /// Raises an event of a provided set at all who handle it.
+    0x15 Emit(provided: provided, event: event) "emit" Statement "operands.. →";
     /// Answers the current request with a status, and returns from the `op`.
     0x16 Fail "fail" Terminator "status: i32 →";
     /// Returns the function's results.
@@ -320,6 +321,8 @@ instructions! {
     0xf4 Forward(cap: cap, opcode: opcode) "forward" Terminator "operands.. →";
     /// `forward` through a capability that is a value.
     0xf5 ForwardTo(ty: def, opcode: opcode) "forward.to" Terminator "capability, operands.. →";
+    /// Raises an event of a provided set at the one VM whose `caller` this is, if it handles the event.
+    0xf6 EmitTo(provided: provided, event: event) "emit.to" Statement "operands.., caller: i32 →";
 }
 
 /// Destination locals, still encoded; `None` discards a value.

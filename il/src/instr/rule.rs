@@ -53,7 +53,7 @@ impl Instr<'_> {
             Instr::TryTo(_, _) | Instr::TryToSet(_, _, _) => Family::Device,
             Instr::Cap(_, _) | Instr::Attenuate(_) | Instr::Revoke => Family::Device,
             Instr::Flush(_) | Instr::FlushCap | Instr::Wait | Instr::WaitForever => Family::Device,
-            Instr::Emit(_) | Instr::Fail | Instr::Caller => Family::Device,
+            Instr::Emit(_, _) | Instr::EmitTo(_, _) | Instr::Fail | Instr::Caller => Family::Device,
             Instr::Forward(_, _) | Instr::ForwardTo(_, _) => Family::Device,
             Instr::Own(_) | Instr::OwnTry(_) | Instr::OwnSet(_, _) | Instr::OwnTrySet(_, _) => Family::Program,
             Instr::RunSet(_, _, _) | Instr::RunTrySet(_, _, _) | Instr::RunSend(_, _) => Family::Program,
@@ -175,8 +175,8 @@ impl Instr<'_> {
                 "The operand has a capability type. Not in a pure function or a program."
             }
             Instr::Flush(_) => "The capability exists. Not in a pure function or a program.",
-            Instr::Emit(_) => {
-                "The module provides a set, which has the event, with these operands. Not in a pure function or a \
+            Instr::Emit(_, _) | Instr::EmitTo(_, _) => {
+                "The module provides that set, which has the event, with these operands. Not in a pure function or a \
                  program."
             }
             Instr::Fail | Instr::Caller => "In an `op` only, which is not pure.",

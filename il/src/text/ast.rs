@@ -256,6 +256,8 @@ pub(super) enum StmtKind<'s> {
     Emit {
         path: Path<'s>,
         args: Vec<Expr<'s>>,
+        /// The one VM that is meant.
+        to: Option<Expr<'s>>,
     },
     Fail(Expr<'s>),
     Assign {

@@ -203,7 +203,8 @@ impl<'m> Body<'m> {
             Instr::RunSet(target, program, dests) => self.run_set(target, program, dests),
             Instr::RunTrySet(target, program, dests) => self.run_try_set(target, program, dests),
             Instr::RunSend(target, program) => self.run_send(target, program),
-            Instr::Emit(number) => self.emit(number),
+            Instr::Emit(provided, number) => self.emit(provided, number),
+            Instr::EmitTo(provided, number) => self.emit_to(provided, number),
             Instr::Fail => self.fail(),
             Instr::Forward(target, opcode) => self.forward(target, opcode),
             Instr::ForwardTo(ty, opcode) => self.forward_to(ty, opcode),
@@ -261,10 +262,12 @@ impl<'m> Body<'m> {
             Instr::Own(_) | Instr::OwnTry(_) | Instr::OwnSet(..) | Instr::OwnTrySet(..) => {
                 refuse!(Violation::NotConstant)
             }
-            Instr::RunSet(..) | Instr::RunTrySet(..) | Instr::RunSend(..) | Instr::Emit(_) | Instr::Fail => {
+            Instr::RunSet(..) | Instr::RunTrySet(..) | Instr::RunSend(..) | Instr::Fail => {
                 refuse!(Violation::NotConstant)
             }
-            Instr::Forward(..) | Instr::ForwardTo(..) => refuse!(Violation::NotConstant),
+            Instr::Forward(..) | Instr::ForwardTo(..) | Instr::Emit(..) | Instr::EmitTo(..) => {
+                refuse!(Violation::NotConstant)
+            }
             Instr::Trap(_) | Instr::Assert(_) | Instr::Wait | Instr::WaitForever => refuse!(Violation::NotConstant),
             Instr::Cond(_) | Instr::Test | Instr::If | Instr::IfAs(..) | Instr::Else | Instr::End => {
                 refuse!(Violation::NotConstant)

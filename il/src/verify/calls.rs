@@ -8,7 +8,7 @@ use super::error::Violation;
 use super::rule::{Result, ensure, some};
 use crate::instr::Dests;
 use crate::isa::{Field, Instruction, InstructionSet};
-use crate::{CapDef, Func, FuncId, IsaId, Program, ProgramId, Signature, Type, TypeId, UseId, limits};
+use crate::{CapDef, Func, FuncId, IsaId, Program, ProgramId, ProvidedId, Signature, Type, TypeId, UseId, limits};
 
 fn types(fields: &[Field]) -> impl DoubleEndedIterator<Item = Type> + ExactSizeIterator + '_ {
     fields.iter().map(|field| field.ty)
@@ -436,14 +436,27 @@ impl<'m> Body<'m> {
         self.terminate()
     }
 
-    pub fn emit(&mut self, number: u8) -> Result {
+    /// The operands of an event of a provided set are popped.
+    #[cfg_attr(test, track_caller)]
+    fn pop_event(&mut self, provided: ProvidedId, number: u8) -> Result {
         self.impure("emit")?;
-        let provided = some!(self.context.module.provides.as_ref(), Violation::EmitWithoutSet);
-        let set = self.set_of(provided.isa);
+        let all = &self.context.module.provides;
+        let missing = Violation::NoSuch { what: "provided set", index: provided.0, count: all.len() };
+        let set = self.set_of(some!(all.get(provided.index()), missing).isa);
         let count = set.map_or(0, |set| set.events.len());
         let missing = Violation::NoSuch { what: "event", index: u32::from(number), count };
         let event = some!(set.and_then(|set| set.event(number)), missing);
-        self.pop_all(types(&event.params))?;
+        self.pop_all(types(&event.params)).map(|_| ())
+    }
+
+    pub fn emit(&mut self, provided: ProvidedId, number: u8) -> Result {
+        self.pop_event(provided, number)?;
+        self.end_statement()
+    }
+
+    pub fn emit_to(&mut self, provided: ProvidedId, number: u8) -> Result {
+        self.pop(Type::I32)?;
+        self.pop_event(provided, number)?;
         self.end_statement()
     }
 

@@ -341,8 +341,6 @@ violations! {
     },
     /// A request handed on as an instruction with other results than the op's.
     ForwardResults(String),
-    /// `emit` in a module that provides no instruction set.
-    EmitWithoutSet,
     /// A memory operator in a module without memory.
     NoMemory,
 }

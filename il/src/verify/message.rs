@@ -250,7 +250,6 @@ impl Violation {
             Violation::ForwardResults(name) => {
                 format!("`{name}` has other results than this `op`; call it, and return what the `op` answers")
             }
-            Violation::EmitWithoutSet => "`emit` needs an instruction set that the module `provides`".to_string(),
             Violation::NoMemory => "the module has no memory; declare one: `memory 1..1`".to_string(),
         }
     }

@@ -11,7 +11,7 @@ use super::rule::{Result, ensure, some};
 use super::{Role, names, types};
 use crate::isa::{Field, InstructionSet};
 use crate::shape::Shapes;
-use crate::{Func, FuncId, Hierarchy, IsaId, Module, Names, Signature, Type, limits};
+use crate::{Func, FuncId, Hierarchy, IsaId, Module, Names, Provides, Signature, Type, limits};
 
 /// Checks all tables; returns what bodies are checked against: the types' hierarchy and every function's role.
 pub(super) fn check(module: &Module) -> Result<(Hierarchy, Vec<Role>)> {
@@ -217,11 +217,21 @@ fn function(module: &Module, id: FuncId) -> Result<&Func> {
 }
 
 fn provides(module: &Module, roles: &mut [Role]) -> Result {
-    let Some(provided) = &module.provides else { return Ok(()) };
+    limit("provided instruction sets", module.provides.len(), limits::PROVIDES)?;
+    let mut seen = BTreeSet::new();
+    for provided in &module.provides {
+        let set = set(module, provided.isa)?;
+        let first = seen.insert((&*set.name, set.version));
+        ensure!(first, Violation::Duplicate { what: "provided set", name: set.path() });
+        provides_one(module, provided, set, roles)?;
+    }
+    Ok(())
+}
+
+fn provides_one(module: &Module, provided: &Provides, set: &InstructionSet, roles: &mut [Role]) -> Result {
     if let Some(name) = &provided.name {
         named("an announced VM", name, names::is_identifier)?;
     }
-    let set = set(module, provided.isa)?;
     let (expected, found) = (set.instructions.len(), provided.ops.len());
     ensure!(expected == found, Violation::OpCount { expected, found });
     for (instruction, op) in set.instructions.iter().zip(&provided.ops) {

@@ -3,8 +3,8 @@
 use il::instr::Instr;
 use il::isa::InstructionSet;
 use il::{
-    Data, Export, Func, FuncId, Handler, IsaId, Memory, Module, Names, Program, StructDef, Test, Type, TypeDef, TypeId,
-    Use, UseId, limits,
+    Data, Export, Func, FuncId, Handler, IsaId, Memory, Module, Names, Program, Provides, StructDef, Test, Type,
+    TypeDef, TypeId, Use, UseId, limits,
 };
 
 use super::corpus::world::{array, structure};
@@ -142,6 +142,20 @@ pub const BUILDS: &[(&str, Build)] = &[
             func: FuncId(at as u32),
         };
         Module { isas: vec![set], uses: uses(5), handlers: (0..count).map(handler).collect(), ..many(count) }
+    }),
+    ("PROVIDES", |count| {
+        let set = |at: usize| InstructionSet {
+            name: format!("s{at}").into(),
+            instructions: vec![].into(),
+            events: vec![].into(),
+            ..device_set()
+        };
+        let provides = |at: usize| Provides { isa: IsaId(at as u32), name: None, ops: Vec::new() };
+        Module {
+            isas: (0..count).map(set).collect(),
+            provides: (0..count).map(provides).collect(),
+            ..Module::default()
+        }
     }),
     ("PARAMS", |count| Module { funcs: vec![func(&vec![I32; count], &[], &[], code())], ..Module::default() }),
     ("RESULTS", |count| {

@@ -12,8 +12,8 @@ use il::isa::{Event, Field, Instruction, InstructionSet};
 use il::op::{Immediate, Op};
 use il::verify::Violation;
 use il::{
-    Data, Export, Func, FuncId, Global, Handler, IsaId, LocalId, Memory, Module, ProgramId, Provides, Signature, StrId,
-    Type, TypeId, Use, UseId,
+    Data, Export, Func, FuncId, Global, Handler, IsaId, LocalId, Memory, Module, ProgramId, ProvidedId, Provides,
+    Signature, StrId, Type, TypeId, Use, UseId,
 };
 
 /// A body under construction; every method appends one instruction.
@@ -211,7 +211,7 @@ pub fn service() -> Module {
     let op = module.funcs.len() as u32;
     module.funcs.extend([
         func(&[Type::I32], &[], &[], code().i32(2).put(Instr::Fail)),
-        func(&[], &[Type::I32], &[], code().i64(1).put(Instr::Emit(1)).i32(1).ret()),
+        func(&[], &[Type::I32], &[], code().i64(1).put(Instr::Emit(ProvidedId(0), 1)).i32(1).ret()),
         func(&[], &[Type::I32, Type::I64], &[], code().i32(1).i64(1).ret()),
         func(&[], &[], &[], code()),
         func(&[Type::Buf], &[Type::Buf], &[], code().take(0).ret()),
@@ -219,7 +219,7 @@ pub fn service() -> Module {
         func(&[], &[], &[], code()),
     ]);
     let ops = (op..op + 5).map(FuncId).collect();
-    module.provides = Some(Provides { isa: IsaId(0), name: Some("thing".into()), ops });
+    module.provides = vec![Provides { isa: IsaId(0), name: Some("thing".into()), ops }];
     module.handlers = vec![Handler { source: UseId(0), event: 1, func: FuncId(op + 5) }];
     module.exports = vec![Export { name: "main".into(), func: FuncId(op + 6) }];
     module.data = vec![Data { offset: 8, bytes: vec![1, 2, 3] }];

@@ -67,7 +67,7 @@ fn fails(random: &mut Random, opcode: u8) -> bool {
 impl Host<'_> {
     fn all(&mut self) {
         let main = self.module.export("main");
-        let ops = self.module.provides.as_ref().map(|provided| provided.ops.clone()).unwrap_or_default();
+        let ops = self.module.provides.iter().flat_map(|provided| provided.ops.clone()).collect::<Vec<_>>();
         let exports = self.module.exports.iter().map(|export| export.func).filter(|func| Some(*func) != main);
         let observe = self.module.export(OBSERVE);
         let others: Vec<FuncId> = exports.filter(|func| Some(*func) != observe).chain(ops).collect();

@@ -105,7 +105,7 @@ fn announce(world: &mut World) {
         }
     }
     if !ops.is_empty() {
-        module.provides = Some(Provides { isa: IsaId(1), name: None, ops });
+        module.provides.push(Provides { isa: IsaId(1), name: None, ops });
     }
     world.module = module;
 }

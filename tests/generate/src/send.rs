@@ -2,7 +2,7 @@
 
 use il::instr::Instr;
 use il::isa::Instruction;
-use il::{ProgramId, Type, TypeDef, TypeId, UseId};
+use il::{ProgramId, ProvidedId, Type, TypeDef, TypeId, UseId};
 
 use crate::body::Body;
 use crate::world::Role;
@@ -173,7 +173,7 @@ impl Body<'_> {
 
     /// An event of the provided set.
     pub fn emit(&mut self, depth: usize) -> bool {
-        if self.world.module.provides.is_none() || self.is_pure() {
+        if self.world.module.provides.is_empty() || self.is_pure() {
             return false;
         }
         let events: Vec<u8> = self.world.provided().events.iter().map(|event| event.number).collect();
@@ -182,7 +182,12 @@ impl Body<'_> {
         for field in event.params.iter() {
             self.expr(field.ty, depth);
         }
-        self.push(Instr::Emit(number));
+        if self.random.percent(30) {
+            self.expr(Type::I32, 1);
+            self.push(Instr::EmitTo(ProvidedId(0), number));
+        } else {
+            self.push(Instr::Emit(ProvidedId(0), number));
+        }
         true
     }
 

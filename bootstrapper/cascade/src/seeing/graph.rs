@@ -62,18 +62,18 @@ pub struct Right {
 
 /// The graph of a system that could be run: what its programs want of which VM.
 pub fn of_plan(plan: &Plan, modules: &[Loaded]) -> Graph {
-    let set_of = |at: usize| match plan.vms[at].kind {
-        PlanKind::Device(device) => Some(device.instruction_set().path()),
+    let sets_of = |at: usize| match plan.vms[at].kind {
+        PlanKind::Device(device) => vec![device.instruction_set().path()],
         PlanKind::Module(index) => {
-            let module = &modules.get(index as usize)?.module;
-            let provides = module.provides.as_ref()?;
-            Some(module.isas.get(provides.isa.index())?.path())
+            let Some(Loaded { module, .. }) = modules.get(index as usize) else { return Vec::new() };
+            let sets = module.provides.iter().filter_map(|provides| module.isas.get(provides.isa.index()));
+            sets.map(|set| set.path()).collect()
         }
     };
-    let sets: Vec<Option<String>> = (0..plan.vms.len()).map(set_of).collect();
+    let sets: Vec<Vec<String>> = (0..plan.vms.len()).map(sets_of).collect();
     let node = |(at, vm): (usize, &bootstrapper::plan::Vm)| {
         let is_il = matches!(vm.kind, PlanKind::Module(_));
-        let mut lines: Vec<String> = sets[at].iter().cloned().collect();
+        let mut lines = sets[at].clone();
         lines.push(format!("{} at most", bytes(vm.memory_bytes)));
         Node { name: vm.name.clone(), kind: if is_il { "IL" } else { "Rust" }, lines, failed: false }
     };
@@ -85,7 +85,7 @@ pub fn of_plan(plan: &Plan, modules: &[Loaded]) -> Graph {
         for wanted in &loaded.module.uses {
             let Some(set) = loaded.module.isas.get(wanted.isa.index()) else { continue };
             let path = set.path();
-            let fits = |at: &usize| *at != from && sets[*at].as_deref() == Some(&path);
+            let fits = |at: &usize| *at != from && sets[*at].contains(&path);
             let named = (0..plan.vms.len()).filter(fits).find(|at| plan.vms[*at].name == wanted.name);
             let Some(to) = named.or_else(|| (0..plan.vms.len()).find(fits)) else { continue };
             let rights = set.instructions.iter().map(|one| one.name.to_string());

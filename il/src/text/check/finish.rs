@@ -148,8 +148,8 @@ impl<'f> Context<'_, 'f, '_> {
             };
             module.uses.push(Use { name: info.name.into(), isa });
         }
-        if let Some(provides) = &self.provides {
-            module.provides = Some(Provides {
+        for provides in &self.provides {
+            module.provides.push(Provides {
                 isa: embed(&mut module.isas, part(&provides.set, |_| true, |_| true)),
                 name: provides.name.map(|name| name.text.into()),
                 ops: provides.ops.clone(),

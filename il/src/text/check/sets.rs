@@ -315,10 +315,11 @@ impl<'f> Context<'_, 'f, '_> {
         span: Span,
     ) {
         let set = self.set(isa);
-        if self.provides.is_some() {
-            return self.error(Code::Duplicate, span, "a module provides at most one instruction set");
-        }
         let Some(set) = set else { return };
+        if self.provides.iter().any(|other| (&other.set.name, other.set.version) == (&set.name, set.version)) {
+            return self.error(Code::Duplicate, span, format!("`{}` is provided already", set.path()));
+        }
+        self.limit(self.provides.len() + 1, limits::PROVIDES, "provided instruction sets", span);
         let mut by_opcode: Vec<Option<FuncId>> = alloc::vec![None; set.instructions.len()];
         for op in ops {
             let Some(id) = self.func_at.get(&op.name.span.start).copied() else { continue };
@@ -346,7 +347,7 @@ impl<'f> Context<'_, 'f, '_> {
             self.report(report.hint("a set is provided whole; an `op` may answer `fail 11` (not supported)"));
         }
         let ops = by_opcode.into_iter().flatten().collect();
-        self.provides = Some(ProvidesInfo { set, name, ops });
+        self.provides.push(ProvidesInfo { set, name, ops });
     }
 }
 

@@ -3,17 +3,17 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::super::ast::{Block, Expr, ExprKind, Stmt, StmtKind};
+use super::super::ast::{Block, Expr, ExprKind, Name, Path, Stmt, StmtKind};
 use super::super::diag::{Code, Report, Span, counted};
-use super::FuncKind;
 use super::body::Body;
 use super::flow::State;
 use super::sets::unknown_member;
 use super::target::Target;
 use super::typed::{Callee, Kind, Ty, Typed, Value};
+use super::{FuncKind, ProvidesInfo};
 use crate::instr::Instr;
 use crate::limits::STRING_BYTES;
-use crate::types::Type;
+use crate::types::{ProvidedId, Type};
 
 impl<'f> Body<'_, '_, 'f, '_> {
     /// A block's statements in a scope of their own; with a target, its last expression goes there.
@@ -75,7 +75,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             StmtKind::Trap { text, span } => self.trap(text, *span),
             StmtKind::ReturnTail(call) => self.return_tail(call, span),
             StmtKind::Assert(condition, says) => self.assert(condition, says.as_ref()),
-            StmtKind::Emit { path, args } => self.emit_event(path, args, span),
+            StmtKind::Emit { path, args, to } => self.emit_event(path, args, to.as_ref(), span),
             StmtKind::Fail(status) => self.fail(status, span),
             StmtKind::Assign { place, op, value } => self.assign(place, *op, value),
             StmtKind::Expr(expr) => self.expr_stmt(expr),
@@ -125,28 +125,47 @@ impl<'f> Body<'_, '_, 'f, '_> {
         self.state = State::DEAD;
     }
 
-    fn emit_event(&mut self, path: &super::super::ast::Path<'f>, args: &'f [Expr<'f>], span: Span) {
-        self.impure(span, "raises an event");
-        let Some(provides) = &self.cx.provides else {
-            let report = Report::new(
-                Code::Misplaced,
-                span,
-                "`emit` raises an event of the set that this module provides, and it provides none",
-            );
-            self.cx.report(report.hint("add `provides SET@VERSION { .. }`"));
-            return;
+    /// The provided set that has the event, and the event's name.
+    fn provided_event(&mut self, path: &Path<'f>, span: Span) -> Option<(ProvidedId, Name<'f>)> {
+        let (name, owner) = path.parts.split_last()?;
+        let owner: Vec<&str> = owner.iter().map(|part| part.text).collect();
+        let owner = owner.join(".");
+        let of_set =
+            |info: &ProvidesInfo<'f>| *info.set.name == *owner || info.set.name.rsplit('.').next() == Some(&owner);
+        let is_named = |info: &ProvidesInfo<'f>| info.name.is_some_and(|own| own.text == owner);
+        let all = &self.cx.provides;
+        let is_meant = |info: &&ProvidesInfo<'f>| match owner.is_empty() {
+            true => all.len() == 1 || info.set.event_named(name.text).is_some(),
+            false if all.iter().any(is_named) => is_named(info),
+            false => of_set(info),
         };
-        let set = provides.set.clone();
-        let own_name = provides.name.map(|name| name.text);
-        let name = match &path.parts[..] {
-            [name] => *name,
-            [owner, name] if Some(owner.text) == own_name => *name,
-            _ => {
-                let report = Report::new(Code::UnknownName, path.span, "only events of the provided set can be raised");
-                self.cx.report(report.hint("write `emit event(..)`"));
-                return;
+        let mut meant = all.iter().enumerate().filter(|(_, info)| is_meant(info)).map(|(at, _)| ProvidedId(at as u32));
+        let report = match (meant.next(), meant.next()) {
+            (Some(id), None) => return Some((id, *name)),
+            (None, _) if all.is_empty() => {
+                let message = "`emit` raises an event of a set that this module provides, and it provides none";
+                Report::new(Code::Misplaced, span, message).hint("add `provides SET@VERSION { .. }`")
+            }
+            (None, _) if owner.is_empty() => {
+                let message = format!("no provided set has an event `{}`", name.text);
+                Report::new(Code::UnknownSet, name.span, message)
+            }
+            (None, _) => Report::new(Code::UnknownName, path.span, "only events of provided sets can be raised")
+                .hint("write `emit event(..)`, or put the set's name in front"),
+            (Some(_), Some(_)) => {
+                let message = format!("several provided sets have an event `{}`", name.text);
+                let hint = "put the name in front that follows `as`, or the set's: `emit name.event(..)`";
+                Report::new(Code::UnknownName, path.span, message).hint(hint)
             }
         };
+        self.cx.report(report);
+        None
+    }
+
+    fn emit_event(&mut self, path: &Path<'f>, args: &'f [Expr<'f>], to: Option<&'f Expr<'f>>, span: Span) {
+        self.impure(span, "raises an event");
+        let Some((provided, name)) = self.provided_event(path, span) else { return };
+        let set = self.cx.provides[provided.index()].set.clone();
         let Some(event) = set.event_named(name.text) else {
             let report = unknown_member(&set, name.text, name.span, "event");
             self.cx.report(report);
@@ -163,11 +182,15 @@ impl<'f> Body<'_, '_, 'f, '_> {
             return;
         }
         let args: Vec<Typed> = self.with_borrows(|body| {
-            args.iter().zip(&*event.params).map(|(arg, field)| body.value(arg, field.ty)).collect()
+            let values = args.iter().zip(&*event.params).map(|(arg, field)| (arg, field.ty));
+            values.chain(to.map(|to| (to, Type::I32))).map(|(arg, ty)| body.value(arg, ty)).collect()
         });
         self.emit_roots(args);
         self.mark(span);
-        self.writer.push(Instr::Emit(event.number));
+        self.writer.push(match to {
+            Some(_) => Instr::EmitTo(provided, event.number),
+            None => Instr::Emit(provided, event.number),
+        });
     }
 
     fn expr_stmt(&mut self, expr: &'f Expr<'f>) {

@@ -162,7 +162,13 @@ impl<'s> Parser<'_, 's> {
         let path = self.path()?;
         let open = self.expect(&Kind::Open)?;
         let args = self.list(&Kind::Close, open, Self::expr)?;
-        Ok(StmtKind::Emit { path, args })
+        // A variable of this name may be assigned next.
+        let directed = self.is_word("to") && assignment(self.kind_ahead(1)).is_none();
+        let to = match directed && self.eat_word("to") {
+            true => Some(self.expr()?),
+            false => None,
+        };
+        Ok(StmtKind::Emit { path, args, to })
     }
 
     fn expr_stmt(&mut self) -> Parse<StmtKind<'s>> {

@@ -6,7 +6,8 @@ use il::instr::{DecodeError, Instr};
 use il::op::Op;
 use il::verify::Violation;
 use il::{
-    Data, Export, FuncId, GlobalId, Handler, IsaId, LocalId, Memory, Module, Names, StrId, Type, Use, UseId, limits,
+    Data, Export, FuncId, GlobalId, Handler, IsaId, LocalId, Memory, Module, Names, ProvidedId, StrId, Type, Use,
+    UseId, limits,
 };
 
 const I32: Type = Type::I32;
@@ -370,9 +371,9 @@ macro_rules! is {
 
 pub fn entries_have_the_types_of_what_they_answer(c: &mut Corpus) {
     c.changed(|m| m.funcs[2].sig.params[0] = I64, is!(Violation::Signature { .. }));
-    c.changed(|m| _ = m.provides.as_mut().unwrap().ops.pop(), is!(Violation::OpCount { expected: 5, found: 4 }));
-    c.changed(|m| m.provides.as_mut().unwrap().ops[0] = FuncId(99), is!(Violation::NoSuch { what: "function", .. }));
-    c.changed(|m| m.provides.as_mut().unwrap().isa = IsaId(1), is!(Violation::NoSuch { what: "instruction set", .. }));
+    c.changed(|m| _ = m.provides[0].ops.pop(), is!(Violation::OpCount { expected: 5, found: 4 }));
+    c.changed(|m| m.provides[0].ops[0] = FuncId(99), is!(Violation::NoSuch { what: "function", .. }));
+    c.changed(|m| m.provides[0].isa = IsaId(1), is!(Violation::NoSuch { what: "instruction set", .. }));
     c.changed(|m| m.handlers[0].event = 2, is!(Violation::NoSuch { what: "event", index: 2, .. }));
     c.changed(|m| m.handlers[0].source = UseId(1), is!(Violation::NoSuch { what: "capability", .. }));
     c.changed(|m| m.handlers[0].func = FuncId(8), is!(Violation::Signature { .. }));
@@ -396,11 +397,17 @@ pub fn only_the_base_enters_ops_and_handlers(c: &mut Corpus) {
 
 pub fn events_are_the_provided_sets(c: &mut Corpus) {
     c.changed(
-        |m| m.funcs[8].body = code().i64(1).put(Instr::Emit(2)).bytes(),
+        |m| m.funcs[8].body = code().i64(1).put(Instr::Emit(ProvidedId(0), 2)).bytes(),
         is!(Violation::NoSuch { what: "event", .. }),
     );
-    c.changed(|m| m.funcs[8].body = code().i32(1).put(Instr::Emit(1)).bytes(), is!(Violation::Mismatch { .. }));
-    c.shape(&[], &[], &[]).refuses(code().i64(1).put(Instr::Emit(1)), Violation::EmitWithoutSet);
+    c.changed(
+        |m| m.funcs[8].body = code().i32(1).put(Instr::Emit(ProvidedId(0), 1)).bytes(),
+        is!(Violation::Mismatch { .. }),
+    );
+    c.shape(&[], &[], &[]).refuses(
+        code().i64(1).put(Instr::Emit(ProvidedId(0), 1)),
+        Violation::NoSuch { what: "provided set", index: 0, count: 0 },
+    );
 }
 
 pub fn instruction_sets_are_well_formed(c: &mut Corpus) {

@@ -3,7 +3,7 @@
 use il::instr::Instr;
 use il::op::Op;
 use il::verify::Violation;
-use il::{FuncId, GlobalId, IsaId, LocalId, ProgramId, StrId, Type, TypeId, UseId};
+use il::{FuncId, GlobalId, IsaId, LocalId, ProgramId, ProvidedId, StrId, Type, TypeId, UseId};
 
 use super::super::{Code, code};
 use super::world::*;
@@ -456,14 +456,21 @@ fn ops(c: &mut Corpus) {
             .refuses(code().put(Instr::Caller).ret(), outside("caller"))
             .refuses(code().i32(1).put(Instr::Fail), outside("fail"));
     }
-    let emit = || code().put(Instr::Emit(1));
+    let emit = |set, event| code().put(Instr::Emit(ProvidedId(set), event));
+    let emit_to = |set, event| code().put(Instr::EmitTo(ProvidedId(set), event));
+    let operand = || (I64, code().i64(1));
     c.world(&[], &[], &[])
         .role(Role::Op)
-        .statement(&[(I64, code().i64(1))], emit())
-        .refuses(code().put(Instr::Emit(2)), missing("event", 2, 1))
+        .statement(&[operand()], emit(0, 1))
+        .statement(&[operand(), int()], emit_to(0, 1))
+        .refuses(emit(0, 2), missing("event", 2, 1))
+        .refuses(append(code().i32(1), emit_to(0, 2)), missing("event", 2, 1))
+        .refuses(emit(1, 1), missing("provided set", 1, 1))
+        .refuses(append(code().i32(1), emit_to(1, 1)), missing("provided set", 1, 1))
         .pure()
-        .refuses(append(code().i64(1), emit()), Violation::Impure("emit"));
-    c.world(&[], &[], &[]).refuses(append(code().i64(1), emit()), Violation::EmitWithoutSet);
+        .refuses(append(code().i64(1), emit(0, 1)), Violation::Impure("emit"))
+        .refuses(append(code().i64(1).i32(1), emit_to(0, 1)), Violation::Impure("emit"));
+    c.world(&[], &[], &[]).refuses(append(code().i64(1), emit(0, 1)), missing("provided set", 0, 0));
 }
 
 /// Instructions that take the place of a request.

@@ -153,7 +153,7 @@ impl Shape<'_> {
                 let tested = instruction(1, "tested", &self.shape.sig.params, results);
                 let set = InstructionSet { instructions: vec![tested].into(), name: "test.op".into(), ..device_set() };
                 module.isas.push(set);
-                module.provides = Some(Provides { isa, name: None, ops: vec![id] });
+                module.provides.push(Provides { isa, name: None, ops: vec![id] });
             }
             Role::Program => module.programs.push(Program { name: "tested".into(), isa: IsaId(0), func: id }),
         }

@@ -183,22 +183,26 @@ fn entries(c: &mut Corpus) {
         matches!(kind, Violation::BadName { what: "an export", .. })
     });
     c.changed(
-        |m| m.provides.as_mut().unwrap().name = Some("a b".into()),
+        |m| m.provides[0].name = Some("a b".into()),
         |kind| matches!(kind, Violation::BadName { what: "an announced VM", .. }),
     );
     c.changed(
-        |m| m.provides.as_mut().unwrap().ops[3] = FuncId(8),
+        |m| m.provides[0].ops[3] = FuncId(8),
         |kind| {
             // It is `main` as well.
             matches!(kind, Violation::SharedEntry { .. })
         },
     );
-    c.changed(|m| m.provides.as_mut().unwrap().ops.swap(0, 1), |kind| matches!(kind, Violation::Signature { .. }));
+    c.changed(
+        |m| m.provides.push(m.provides[0].clone()),
+        |kind| matches!(kind, Violation::Duplicate { what: "provided set", .. }),
+    );
+    c.changed(|m| m.provides[0].ops.swap(0, 1), |kind| matches!(kind, Violation::Signature { .. }));
     c.changed(
         |m| {
             let swap = m.isas[0].instructions.to_mut();
             swap.push(instruction(6, "sync2", &[], Some(&[])));
-            let ops = &mut m.provides.as_mut().unwrap().ops;
+            let ops = &mut m.provides[0].ops;
             ops.push(ops[3]);
         },
         |kind| matches!(kind, Violation::SharedEntry { .. }),
@@ -386,5 +390,5 @@ fn long_names(c: &mut Corpus) {
         change(&mut module, long());
         c.refuses(module, over());
     }
-    c.changed(|m| m.provides.as_mut().unwrap().name = Some(long()), |kind| matches!(kind, Violation::Limit { .. }));
+    c.changed(|m| m.provides[0].name = Some(long()), |kind| matches!(kind, Violation::Limit { .. }));
 }
