@@ -778,8 +778,7 @@ fn written(lab: &mut Lab, source: &str) -> String {
     lab.system.add_service(Box::new(Paper(paper.clone())), VmOptions::default()).unwrap();
     lab.main(source);
     lab.ends(EndReason::Returned);
-    let text = paper.lock().unwrap().clone();
-    text
+    paper.lock().unwrap().clone()
 }
 
 #[test]
@@ -816,8 +815,7 @@ fn the_shader_draws_the_same_with_stores_and_with_instructions() {
         let shared = screen(&mut lab, width, height);
         let text = sample("shader").replace("FRAMES = 60", &format!("FRAMES = {frames}"));
         assert_eq!(written(&mut lab, &text), format!("{frames} frames\n"));
-        let cells = shared.lock().unwrap().cells.clone();
-        cells
+        shared.lock().unwrap().cells.clone()
     };
     let [stored, sent] = ENGINES.map(|engine| picture(engine, 16, 8, 2));
     assert_eq!(stored, sent);
