@@ -7,6 +7,7 @@ mod boot;
 mod channels;
 mod code;
 mod collector;
+mod device_programs;
 mod eight;
 mod emission;
 mod engines;
@@ -30,12 +31,13 @@ use table::Table;
 type Part = (&'static str, fn(&mut Table, &Path) -> Result<()>);
 
 /// What can be measured by itself; the folder is for what the peers' tools build.
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     ("emission", emission),
     ("calls", |table, _| channels::measure(table)),
     ("passing", |table, _| passing::measure(table)),
     ("jit", |table, _| code::measure(table)),
     ("vms", vms::measure),
+    ("programs", |table, _| device_programs::measure(table)),
     ("code", eight::measure),
     ("compiling", throughput::measure),
     ("collector", collector::measure),
@@ -43,7 +45,7 @@ const PARTS: [Part; 9] = [
 ];
 const USAGE: &str = "usage: cargo xtask bench [--write] [PART..]
   --write  also renew docs/benchmarks.md; then all is measured
-  PART     emission, calls, passing, jit, vms, code, compiling, collector, boot; without any, all";
+  PART     emission, calls, passing, jit, vms, programs, code, compiling, collector, boot; without any, all";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
