@@ -192,6 +192,18 @@ fn paint_is_traced() {
 }
 
 #[test]
+fn ten_panes_of_glass_before_a_display_are_not_noticed() {
+    let (direct, _) = both("pixel.il", &blank(), &[]);
+    let panes: Vec<(String, String)> =
+        (0..10).map(|at| (format!("glass{at}=samples/vms/glass.il"), format!("glass{at}=display"))).collect();
+    for count in [1, 10] {
+        let options = panes[..count].iter().flat_map(|(plug, on)| ["--plug", plug, "--on", on]);
+        let (seen, _) = both("pixel.il", &blank(), &options.collect::<Vec<&str>>());
+        assert_eq!((seen.console, seen.frame_hash), (direct.console.clone(), direct.frame_hash.clone()));
+    }
+}
+
+#[test]
 fn paint_lives_with_a_disk_that_fails() {
     let (summary, disk) = cascade("faulty", &blank(), &[]);
     assert_eq!(&disk[..4], b"CPNT");
@@ -203,4 +215,17 @@ fn paint_and_mandelbrot_have_a_window_each() {
     let (summary, _) = cascade("windows", &blank(), &[]);
     assert!(summary.console.ends_with("pixels lie inside the set\n"), "{}", summary.console);
     assert!(summary.frames > 1);
+}
+
+#[test]
+fn a_part_of_the_disk_is_enough_for_sector_and_less_is_refused_before_the_run() {
+    let (summary, _) = both("sector.il", &blank(), &["--system", "samples/systems/sector.toml"]);
+    assert!(summary.console.starts_with("sector 510\n"), "{}", summary.console);
+    for place in Where::BOTH {
+        let options = ["--clock", "virtual", "--grant", "console", "--grant", "disk=read,sectors:0..510"];
+        let summary = run(place, &root().join("samples/sector.il"), &options).unwrap();
+        assert_eq!((summary.exit, summary.console.as_str()), (2, ""), "{place:?}");
+        let why = "disk.read(510, 1) touches `sectors` 510, but granted is sectors:0..510";
+        assert!(summary.faults.iter().any(|fault| fault.contains(why)), "{place:?}: {:?}", summary.faults);
+    }
 }
