@@ -121,14 +121,12 @@ fn a_vm_can_stand_on_one_that_stands_on_another() {
 
 #[test]
 fn others_of_the_same_set_are_left_alone() {
-    let client = format!(
-        "module client PROBE use other: test.probe@1
-        export func main() {{ probe.say(\"x\")  probe.note(len(other.say(\"x\"))) }}"
-    );
+    let client = "module client PROBE use other: test.probe@1
+        export func main() { probe.say(\"x\")  probe.note(len(other.say(\"x\"))) }";
     let mut lab = Lab::with(
         options(),
         VmOptions { is_main: true, ..VmOptions::named("", Grants::none().allow("probe").allow("other")) },
-        &[&client],
+        &[client],
     );
     lab.system.add_program(program(lab.platform, &layer("a", "+", 0)), on("a", "other")).unwrap();
     lab.ends(EndReason::Returned);
