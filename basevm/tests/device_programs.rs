@@ -528,6 +528,33 @@ fn vms_in_il_are_programmed_too_and_see_the_sender() {
 }
 
 #[test]
+fn a_channel_runs_programs_of_the_set_that_it_speaks() {
+    let sets = "isa demo.low@1 { 1 get() -> i32 }  isa demo.high@1 { 1 get() -> i32 }";
+    let both = format!(
+        "{sets} provides demo.low@1 as both {{ op get() -> i32 {{ return 1 }} }}
+         provides demo.high@1 {{ op get() -> i32 {{ return 2 }} }}"
+    );
+    let program = |set: &str| closed(&format!("{sets} program p on demo.{set}@1 () -> i32 {{ return get() }}"));
+    for engine in ENGINES {
+        let mut lab = Lab::new(engine);
+        lab.add(&both, VmOptions::named("both", Grants::all()));
+        let mut wants = driver("driver");
+        let set = verified(&both).isas[0].clone();
+        assert_eq!(set.name, "demo.low");
+        wants.wants = vec![Wanted { name: "both".into(), set }];
+        let id = lab.system.add_external(wants).unwrap();
+        lab.system.settle();
+        for (name, expected) in [("low", Ok(vec![1])), ("high", Err(Status::NoSuchInstruction))] {
+            let program = program(name);
+            let brought = answer(&mut lab, id, upload(1, &program), Some(&program)).map(drop);
+            assert_eq!(brought, expected.clone().map(drop), "{name}");
+            let result = answer(&mut lab, id, run(1, &program, &[]), None).map(|reply| reply.words);
+            assert_eq!(result, expected, "{name}");
+        }
+    }
+}
+
+#[test]
 fn the_least_recently_used_program_makes_room() {
     let count = MAX_PROGRAMS + 3;
     let mut source = String::from("PROBE\n");
@@ -629,4 +656,184 @@ fn without_a_loader_programs_are_not_supported() {
     let code = load(platform, Engine::Jit, Arc::new(verified(source)), &[]);
     system.add_program(code, VmOptions { is_main: true, ..VmOptions::named("main", Grants::all()) }).unwrap();
     assert_eq!(system.run().reason, EndReason::Returned, "{}", platform.text());
+}
+
+#[test]
+fn limits_of_a_grant_hold_inside_a_program() {
+    let source = "use slate: cascade.display@1
+    program dot on cascade.display@1 (x: i32, y: i32) -> (w: i32) {
+      let (w, _) = size()
+      set_pixel(x, y, 0x55)
+      return w
+    }
+    export func main() {
+      let (a, w) = try slate.run(dot, 1, 1)
+      assert a == 0 && w == 4
+      let (b, _) = try slate.run(dot, 2, 1)
+      assert b == 2
+      let (c, _) = try slate.run(dot, 1, -1)
+      assert c == 2
+      slate.present()
+    }";
+    for engine in ENGINES {
+        let mut lab = Lab::new(engine);
+        let grants = Grants::none().allow_text("slate=size,set_pixel,present,within:2x2").unwrap();
+        lab.add(source, VmOptions { is_main: true, ..VmOptions::named("main", grants) });
+        lab.ends(EndReason::Returned);
+        let shared = lab.slate.lock().unwrap();
+        assert_eq!(shared.cells.iter().filter(|cell| **cell != 0).count(), 1);
+        assert_eq!(shared.cells[5], 0x55);
+        if engine == Engine::Jit {
+            assert_eq!(shared.instructions, 1 + 1, "a limited instruction stays one: the choke point is passed");
+        }
+    }
+}
+
+/// A slate as large as a screen.
+fn screen(lab: &mut Lab, width: u32, height: u32) -> Arc<Mutex<Shared>> {
+    let shared = Arc::new(Mutex::new(Shared { cells: Vec::new(), width, instructions: 0 }));
+    let slate = Slate(shared.clone(), vec![0; (width * height) as usize]);
+    lab.system.add_service(Box::new(slate), VmOptions::named("display", Grants::none())).unwrap();
+    shared
+}
+
+/// Keeps what is written.
+struct Paper(Arc<Mutex<String>>);
+
+impl Service for Paper {
+    fn hello(&self) -> Hello {
+        Hello { name: "console".into(), provides: &isa::console::SET }
+    }
+
+    fn execute(&mut self, _: &mut dyn Host, request: Request<'_>) -> Outcome {
+        match isa::console::Op::decode(request.opcode, request.words) {
+            Ok(isa::console::Op::Write { text }) => {
+                self.0.lock().unwrap().push_str(text);
+                Outcome::Done(Reply::none())
+            }
+            _ => Outcome::Fail(Status::NotSupported),
+        }
+    }
+}
+
+/// Sectors in memory; `read` takes its time.
+struct Sectors(Vec<u8>, Vec<(basevm::service::ReplyRight, basevm::buf::Buf)>, Arc<AtomicUsize>);
+
+impl Service for Sectors {
+    fn hello(&self) -> Hello {
+        Hello { name: "disk".into(), provides: &isa::disk::SET }
+    }
+
+    fn execute(&mut self, host: &mut dyn Host, request: Request<'_>) -> Outcome {
+        use isa::disk::{Op, reply};
+        match Op::decode(request.opcode, request.words).unwrap() {
+            Op::Info => Outcome::Done(Reply::new(&reply::info(512, self.0.len() as i64 / 512), vec![])),
+            Op::Read { lba, sectors } => {
+                let (start, bytes) = (lba as usize * 512, sectors as usize * 512);
+                let mut data = host.buf(bytes).unwrap();
+                data.copy_from_slice(&self.0[start..start + bytes]);
+                self.2.fetch_add(1, Ordering::Relaxed);
+                self.1.push((host.reply_right(), data));
+                let soon = host.now() + 1000;
+                host.wake_at(Some(soon));
+                Outcome::Later
+            }
+            Op::Write { lba, data } => {
+                let data = data.take(request.attachments).unwrap().buf().unwrap();
+                self.0[lba as usize * 512..][..data.len()].copy_from_slice(&data);
+                Outcome::Done(Reply::none())
+            }
+            _ => Outcome::Fail(Status::NotSupported),
+        }
+    }
+
+    fn wake(&mut self, host: &mut dyn Host) {
+        for (right, data) in self.1.drain(..) {
+            host.complete(right, Ok(Reply::new(&[Value::Buf(0)], vec![data.into()])));
+        }
+    }
+}
+
+/// Keys that come one by one.
+struct Keys(Vec<(i32, bool, char)>);
+
+impl Service for Keys {
+    fn hello(&self) -> Hello {
+        Hello { name: "keyboard".into(), provides: &isa::keyboard::SET }
+    }
+
+    fn execute(&mut self, _: &mut dyn Host, _: Request<'_>) -> Outcome {
+        let (code, down, char) = self.0.remove(0);
+        Outcome::Done(Reply::new(&isa::keyboard::reply::read(code, down, char as i32), vec![]))
+    }
+}
+
+fn sample(name: &str) -> String {
+    std::fs::read_to_string(format!("{}/../samples/{name}.il", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// Runs a program to its end; what it has written.
+fn written(lab: &mut Lab, source: &str) -> String {
+    let paper = Arc::new(Mutex::new(String::new()));
+    lab.system.add_service(Box::new(Paper(paper.clone())), VmOptions::default()).unwrap();
+    lab.main(source);
+    lab.ends(EndReason::Returned);
+    paper.lock().unwrap().clone()
+}
+
+#[test]
+fn the_scan_reads_where_the_sectors_are() {
+    for engine in ENGINES {
+        let mut lab = Lab::new(engine);
+        let reads = Arc::new(AtomicUsize::new(0));
+        let disk = Sectors(vec![0; 2048 * 512], Vec::new(), reads.clone());
+        lab.system.add_service(Box::new(disk), VmOptions::default()).unwrap();
+        let expected = "no records yet: some are written\nrecord: here\nrecord: and far away\n\
+                        record: and almost at the end\n3 of 2048 sectors crossed\n";
+        assert_eq!(written(&mut lab, &sample("scan")), expected);
+        assert_eq!(reads.load(Ordering::Relaxed), 2 * 2048 / 64);
+        assert_eq!(lab.loads(), 1);
+    }
+}
+
+#[test]
+fn the_remapper_maps_before_keys_cross() {
+    for engine in ENGINES {
+        let mut lab = Lab::new(engine);
+        let mut keys: Vec<_> = "jdpps".chars().flat_map(|char| [(1, true, char), (1, false, '\0')]).collect();
+        keys.extend([(0xe1, true, '\0'), (1, true, 'x'), (0x29, true, '\0')]);
+        lab.system.add_service(Box::new(Keys(keys)), VmOptions::default()).unwrap();
+        assert_eq!(written(&mut lab, &sample("remap")), "type: helloq\n");
+    }
+}
+
+/// The shader on both engines, small; and, where `CASCADE_PICTURE` names a file, large, as a portable pixmap.
+#[test]
+fn the_shader_draws_the_same_with_stores_and_with_instructions() {
+    let picture = |engine, width, height, frames| {
+        let mut lab = Lab::new(engine);
+        let shared = screen(&mut lab, width, height);
+        let text = sample("shader").replace("FRAMES = 60", &format!("FRAMES = {frames}"));
+        assert_eq!(written(&mut lab, &text), format!("{frames} frames\n"));
+        shared.lock().unwrap().cells.clone()
+    };
+    let [stored, sent] = ENGINES.map(|engine| picture(engine, 16, 8, 2));
+    assert_eq!(stored, sent);
+    assert!(stored.iter().collect::<std::collections::BTreeSet<_>>().len() > 50, "it is a picture");
+    if let Ok(file) = std::env::var("CASCADE_PICTURE") {
+        for frames in [1, 11] {
+            let before = cpu();
+            let cells = picture(Engine::Jit, 1280, 720, frames);
+            println!("{frames} frames: {} ms", (cpu() - before) / 1_000_000);
+            let mut out = b"P6 1280 720 255\n".to_vec();
+            out.extend(cells.iter().flat_map(|cell| [(cell >> 16) as u8, (cell >> 8) as u8, *cell as u8]));
+            std::fs::write(&file, out).unwrap();
+        }
+    }
+}
+
+/// Nanoseconds that this thread has used the processor.
+fn cpu() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse().unwrap()
 }
