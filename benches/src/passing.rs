@@ -17,11 +17,16 @@ const CALLS: u64 = 50_000;
 const SMALL: usize = 64;
 const LARGE: usize = 16 << 20;
 
-/// Time of one turn of a loop whose body this is, beside a peer that executes the set.
+/// Time of one turn of a loop whose body this is, beside a peer that executes the set; what comes before it does not count.
 fn turn_ns(before: &str, body: &str) -> Result<f64> {
+    Ok(run_ns(before, body, CALLS)? - run_ns(before, body, 0)?)
+}
+
+/// Time of a run with so many turns, a turn of [`CALLS`].
+fn run_ns(before: &str, body: &str, turns: u64) -> Result<f64> {
     let peer = program(&format!("module peer\n{SET}{PEER}"))?;
     let caller = program(&format!(
-        "module caller\n{SET}use peer: bench.pass@1\nexport func main() {{\n  {before}\n  for i in 0..{CALLS} {{ {body} }}\n}}"
+        "module caller\n{SET}use peer: bench.pass@1\nexport func main() {{\n  {before}\n  for i in 0..{turns} {{ {body} }}\n}}"
     ))?;
     let mut result = Ok(());
     let ns = median_ns(5, CALLS, || result = run_system(vec![("peer", peer.clone())], None, caller.clone()));

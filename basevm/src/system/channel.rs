@@ -419,7 +419,7 @@ mod tests {
         assert_eq!(refused(|channel| channel.generation = 2), Some(Status::Revoked));
         assert_eq!(refused(|channel| channel.ops = Mask::NONE.with(2)), Some(Status::NotPermitted));
         let head = Head { opcode: 1, words: 1, tag: 7 };
-        let fill = |channel: &mut Channel, count| (0..count).for_each(|_| drop(channel.begin(head)));
+        let fill = |channel: &mut Channel, count| (0..count).for_each(|_| _ = channel.begin(head));
         assert_eq!(refused(|channel| fill(channel, MAX_UNANSWERED - 1)), None);
         assert_eq!(refused(|channel| fill(channel, MAX_UNANSWERED)), Some(Status::Busy));
     }
