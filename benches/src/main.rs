@@ -7,6 +7,7 @@ mod boot;
 mod channels;
 mod code;
 mod collector;
+mod deadlines;
 mod eight;
 mod emission;
 mod engines;
@@ -29,19 +30,20 @@ use table::Table;
 type Part = (&'static str, fn(&mut Table, &Path) -> Result<()>);
 
 /// What can be measured by itself; the folder is for what the peers' tools build.
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     ("emission", emission),
     ("calls", |table, _| channels::measure(table)),
     ("jit", |table, _| code::measure(table)),
     ("vms", vms::measure),
     ("code", eight::measure),
+    ("deadlines", |table, _| deadlines::measure(table)),
     ("compiling", throughput::measure),
     ("collector", collector::measure),
     ("boot", |table, _| boot::measure(table)),
 ];
 const USAGE: &str = "usage: cargo xtask bench [--write] [PART..]
   --write  also renew docs/benchmarks.md; then all is measured
-  PART     emission, calls, jit, vms, code, compiling, collector, boot; without any, all";
+  PART     emission, calls, jit, vms, code, deadlines, compiling, collector, boot; without any, all";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
