@@ -144,7 +144,7 @@ impl<S: Sink> Recorder<S> {
     }
 
     fn vm(&mut self, seen: &VmSeen<'_>) {
-        let sets = seen.executes.into_iter().map(|set| self.set(set, seen.module)).collect();
+        let sets = seen.executes.iter().map(|set| self.set(set, seen.module)).collect();
         let kind = match seen.kind {
             None => wire::Kind::Base,
             Some(_) if seen.is_program => wire::Kind::Program,

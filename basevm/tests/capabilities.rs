@@ -460,3 +460,41 @@ fn slots_that_nothing_names_are_used_again() {
         assert!(sizes.rights < 10 && sizes.channels < 10, "{sizes:?}");
     }
 }
+
+/// A copy of 16 MiB would take hundreds of times as long as a call.
+#[test]
+fn passing_costs_the_same_whatever_the_size() {
+    const SET: &str = "isa bench.pass@1 {
+      1 back(data: buf) -> buf 2 look(all: [i64]) -> i32 3 lend(to: bench.pass@1(look)) -> ()
+    }\n";
+    const CALLS: u32 = 500;
+    let peer = format!(
+        "module peer\n{SET}provides bench.pass@1 {{
+           op back(data: buf) -> buf {{ return data }}
+           op look(all: [i64]) -> i32 {{ return len(all) }}
+           op lend(to: bench.pass@1(look)) -> () {{}}
+         }}"
+    );
+    let turn = |before: &str, body: &str| {
+        let caller = format!(
+            "module caller PROBE\n{SET}use peer: bench.pass@1\nexport func main() {{\n  {before}
+             probe.note(1)\n  for i in 0..{CALLS} {{ {body} }} probe.say(\"done\")\n}}"
+        );
+        let mut lab = Lab::new(Engine::Jit, &[&caller, &peer]);
+        let start = std::time::Instant::now();
+        lab.system.run();
+        assert_eq!(lab.said(), ["done"], "{}", lab.platform.text());
+        start.elapsed() / CALLS
+    };
+    let buf = |bytes: usize| turn(&format!("var data = buf({bytes})"), "data = peer.back(data)");
+    let graph =
+        |bytes: usize| turn(&format!("let all = freeze(new [i64]({}, 1))", bytes / 8), "assert peer.look(all) > 0");
+    let [small, large] = [64, 16 << 20].map(buf);
+    assert!(large < small * 20 + std::time::Duration::from_micros(500), "{small:?} {large:?}");
+    let [small_graph, large_graph] = [64, 16 << 20].map(graph);
+    assert!(large_graph < small_graph * 20 + std::time::Duration::from_micros(500), "{small_graph:?} {large_graph:?}");
+    let made = "let lent: bench.pass@1(look) = attenuate(peer as bench.pass@1(look))";
+    let revoked = turn("", &format!("{made} revoke(lent)"));
+    let lent = turn("", &format!("{made} peer.lend(lent) revoke(lent)"));
+    println!("buf {small:?} {large:?}, graph {small_graph:?} {large_graph:?}, revoke {revoked:?}, lent {lent:?}");
+}

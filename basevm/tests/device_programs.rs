@@ -528,6 +528,33 @@ fn vms_in_il_are_programmed_too_and_see_the_sender() {
 }
 
 #[test]
+fn a_channel_runs_programs_of_the_set_that_it_speaks() {
+    let sets = "isa demo.low@1 { 1 get() -> i32 }  isa demo.high@1 { 1 get() -> i32 }";
+    let both = format!(
+        "{sets} provides demo.low@1 as both {{ op get() -> i32 {{ return 1 }} }}
+         provides demo.high@1 {{ op get() -> i32 {{ return 2 }} }}"
+    );
+    let program = |set: &str| closed(&format!("{sets} program p on demo.{set}@1 () -> i32 {{ return get() }}"));
+    for engine in ENGINES {
+        let mut lab = Lab::new(engine);
+        lab.add(&both, VmOptions::named("both", Grants::all()));
+        let mut wants = driver("driver");
+        let set = verified(&both).isas[0].clone();
+        assert_eq!(set.name, "demo.low");
+        wants.wants = vec![Wanted { name: "both".into(), set }];
+        let id = lab.system.add_external(wants).unwrap();
+        lab.system.settle();
+        for (name, expected) in [("low", Ok(vec![1])), ("high", Err(Status::NoSuchInstruction))] {
+            let program = program(name);
+            let brought = answer(&mut lab, id, upload(1, &program), Some(&program)).map(drop);
+            assert_eq!(brought, expected.clone().map(drop), "{name}");
+            let result = answer(&mut lab, id, run(1, &program, &[]), None).map(|reply| reply.words);
+            assert_eq!(result, expected, "{name}");
+        }
+    }
+}
+
+#[test]
 fn the_least_recently_used_program_makes_room() {
     let count = MAX_PROGRAMS + 3;
     let mut source = String::from("PROBE\n");
@@ -751,8 +778,7 @@ fn written(lab: &mut Lab, source: &str) -> String {
     lab.system.add_service(Box::new(Paper(paper.clone())), VmOptions::default()).unwrap();
     lab.main(source);
     lab.ends(EndReason::Returned);
-    let text = paper.lock().unwrap().clone();
-    text
+    paper.lock().unwrap().clone()
 }
 
 #[test]
@@ -789,8 +815,7 @@ fn the_shader_draws_the_same_with_stores_and_with_instructions() {
         let shared = screen(&mut lab, width, height);
         let text = sample("shader").replace("FRAMES = 60", &format!("FRAMES = {frames}"));
         assert_eq!(written(&mut lab, &text), format!("{frames} frames\n"));
-        let cells = shared.lock().unwrap().cells.clone();
-        cells
+        shared.lock().unwrap().cells.clone()
     };
     let [stored, sent] = ENGINES.map(|engine| picture(engine, 16, 8, 2));
     assert_eq!(stored, sent);

@@ -201,3 +201,39 @@ fn one_vm_executes_several_sets_and_raises_events_at_one() {
         ["probe -> probe/0 {say, note, after}", "pad -> pad/0 {join, on pressed}", "wall -> pad/0 {name, on pressed}"];
     assert_eq!(first.capabilities, rights);
 }
+
+/// `ring.N@1 { go }`: each VM asks the next one, or hands the request on to it.
+fn ring(sizes: usize, hands_on: &[usize]) -> Vec<String> {
+    let sets: String = (0..sizes).map(|at| format!("isa ring.s{at}@1 {{ 1 go() -> i32 }} ")).collect();
+    let member = |at: usize| {
+        let next = (at + 1) % sizes;
+        let word = if hands_on.contains(&at) { "return tail" } else { "return" };
+        format!(
+            "module r{at} {sets} use next: ring.s{next}@1
+            provides ring.s{at}@1 as r{at} {{ op go() -> i32 {{ {word} next.go() }} }}"
+        )
+    };
+    (0..sizes).map(member).collect()
+}
+
+#[test]
+fn circles_of_waiting_vms_fail_and_are_named() {
+    for (size, hands_on, circle) in [
+        (2, &[][..], "deadlock: r1/0 -> r0/0 -> r1/0"),
+        (3, &[][..], "deadlock: r2/0 -> r0/0 -> r1/0 -> r2/0"),
+        (3, &[1][..], "deadlock: r2/0 -> r0/0 -> r2/0"),
+        (3, &[2][..], "deadlock: r1/0 -> r0/0 -> r1/0"),
+    ] {
+        let sets: String = (0..size).map(|at| format!("isa ring.s{at}@1 {{ 1 go() -> i32 }} ")).collect();
+        let client = format!(
+            "module client PROBE {sets} use r0: ring.s0@1
+            export func main() {{ let (status, n) = try r0.go() probe.note(status) }}"
+        );
+        let members = ring(size, hands_on);
+        let sources: Vec<&str> = [client.as_str()].into_iter().chain(members.iter().map(String::as_str)).collect();
+        let mut lab = Lab::new(&sources);
+        lab.ends(EndReason::Returned);
+        let text = lab.platform.text();
+        assert!(text.contains(circle), "{size} {hands_on:?}: {text}");
+    }
+}

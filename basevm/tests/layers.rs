@@ -121,14 +121,12 @@ fn a_vm_can_stand_on_one_that_stands_on_another() {
 
 #[test]
 fn others_of_the_same_set_are_left_alone() {
-    let client = format!(
-        "module client PROBE use other: test.probe@1
-        export func main() {{ probe.say(\"x\")  probe.note(len(other.say(\"x\"))) }}"
-    );
+    let client = "module client PROBE use other: test.probe@1
+        export func main() { probe.say(\"x\")  probe.note(len(other.say(\"x\"))) }";
     let mut lab = Lab::with(
         options(),
         VmOptions { is_main: true, ..VmOptions::named("", Grants::none().allow("probe").allow("other")) },
-        &[&client],
+        &[client],
     );
     lab.system.add_program(program(lab.platform, &layer("a", "+", 0)), on("a", "other")).unwrap();
     lab.ends(EndReason::Returned);
@@ -220,4 +218,36 @@ fn an_external_vm_reaches_the_uppermost_and_not_what_is_below() {
     lab.system.send(driver, 0, common::one(3, 0, &[Value::I32(1)]), Vec::new()).unwrap();
     lab.system.settle();
     assert_eq!(lab.notes(), [6]);
+}
+
+const TWO_SETS: &str = "
+isa test.one@1 { 1 set(level: i32) -> () }
+isa test.two@1 { 1 put(depth: i32) -> () }
+";
+
+#[test]
+fn limits_are_those_of_the_set_that_is_meant_where_a_vm_has_several() {
+    let both = format!(
+        "module both {TWO_SETS}
+        provides test.one@1 {{ op set(level: i32) -> () {{ }} }}
+        provides test.two@1 {{ op put(depth: i32) -> () {{ }} }}"
+    );
+    let client = format!(
+        "module client PROBE {TWO_SETS}
+        use one: test.one@1
+        use two: test.two@1
+        export func main() {{
+          var n = 9
+          probe.note(try two.put(n))
+          probe.note(try one.set(n))
+          n += 1
+          probe.note(try two.put(n))
+          probe.note(try one.set(n))
+        }}"
+    );
+    let grants = Grants::none().allow("probe").allow_text("both=depth:0..10").unwrap();
+    let mut lab = Lab::with(options(), VmOptions { is_main: true, ..VmOptions::named("", grants) }, &[&client]);
+    lab.system.add_program(program(lab.platform, &both), VmOptions::named("both", Grants::none())).unwrap();
+    lab.ends(EndReason::Returned);
+    assert_eq!(lab.notes(), [0, 0, i32::from(Status::OutOfRange as u16), 0]);
 }

@@ -8,11 +8,13 @@ mod channels;
 mod code;
 mod collector;
 mod deadlines;
+mod device_programs;
 mod eight;
 mod emission;
 mod engines;
 mod harness;
 mod ours;
+mod passing;
 mod peers;
 mod table;
 mod throughput;
@@ -30,11 +32,13 @@ use table::Table;
 type Part = (&'static str, fn(&mut Table, &Path) -> Result<()>);
 
 /// What can be measured by itself; the folder is for what the peers' tools build.
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 11] = [
     ("emission", emission),
     ("calls", |table, _| channels::measure(table)),
+    ("passing", |table, _| passing::measure(table)),
     ("jit", |table, _| code::measure(table)),
     ("vms", vms::measure),
+    ("programs", |table, _| device_programs::measure(table)),
     ("code", eight::measure),
     ("deadlines", |table, _| deadlines::measure(table)),
     ("compiling", throughput::measure),
@@ -43,7 +47,8 @@ const PARTS: [Part; 9] = [
 ];
 const USAGE: &str = "usage: cargo xtask bench [--write] [PART..]
   --write  also renew docs/benchmarks.md; then all is measured
-  PART     emission, calls, jit, vms, code, deadlines, compiling, collector, boot; without any, all";
+  PART     emission, calls, passing, jit, vms, programs, code, deadlines, compiling, collector, boot; without any,
+           all";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -14,6 +14,7 @@ fn closed(source: &str) -> Module {
 }
 
 /// It, compiled with every set of options.
+#[allow(clippy::vec_box)] // code knows where a `Vm` lies
 fn machines(source: &str) -> Vec<Box<Vm>> {
     all_options().iter().map(|options| Vm::on_grid(closed(source), options, isa::display::GRID)).collect()
 }

@@ -161,3 +161,71 @@ fn remap_maps_keys_inside_the_keyboard() {
     let (summary, _) = both("remap.il", &blank(), &["--keys", keys.to_str().unwrap()]);
     assert_eq!(summary.console, "type: hello world\n");
 }
+
+/// Programs that know of nothing, on devices on which VMs stand: `samples/systems/NAME.toml`, in both places.
+fn cascade(name: &str, disk: &[u8], options: &[&str]) -> (Summary, Vec<u8>) {
+    let manifest = root().join(format!("samples/systems/{name}.toml"));
+    let keys = root().join("samples/keys/paint.keys");
+    let mut all = vec!["--system", manifest.to_str().unwrap(), "--keys", keys.to_str().unwrap()];
+    all.extend_from_slice(options);
+    both("paint.il", disk, &all)
+}
+
+#[test]
+fn paint_saves_to_an_encrypted_disk_over_a_cached_one() {
+    let (plain, plain_disk) =
+        both("paint.il", &blank(), &["--keys", root().join("samples/keys/paint.keys").to_str().unwrap()]);
+    let (first, disk) = cascade("vault", &blank(), &[]);
+    assert_eq!(first.frame_hash, plain.frame_hash, "the program cannot tell");
+    assert_ne!(disk[..3072], plain_disk[..3072]);
+    assert!(disk[..3072].iter().any(|byte| *byte != 0), "it was flushed through the cache");
+    let (_, again) = cascade("vault", &disk, &[]);
+    assert_eq!(again, disk, "what was saved is read back, and saved the same");
+}
+
+#[test]
+fn paint_is_traced() {
+    let (summary, _) = cascade("traced", &blank(), &[]);
+    for line in ["disk.read 0 6", "display.fill_rect 0 0", "disk.write 0 3072", "disk.flush", "display.present"] {
+        assert!(summary.console.lines().any(|found| found == line), "{line}");
+    }
+}
+
+#[test]
+fn ten_panes_of_glass_before_a_display_are_not_noticed() {
+    let (direct, _) = both("pixel.il", &blank(), &[]);
+    let panes: Vec<(String, String)> =
+        (0..10).map(|at| (format!("glass{at}=samples/vms/glass.il"), format!("glass{at}=display"))).collect();
+    for count in [1, 10] {
+        let options = panes[..count].iter().flat_map(|(plug, on)| ["--plug", plug, "--on", on]);
+        let (seen, _) = both("pixel.il", &blank(), &options.collect::<Vec<&str>>());
+        assert_eq!((seen.console, seen.frame_hash), (direct.console.clone(), direct.frame_hash.clone()));
+    }
+}
+
+#[test]
+fn paint_lives_with_a_disk_that_fails() {
+    let (summary, disk) = cascade("faulty", &blank(), &[]);
+    assert_eq!(&disk[..4], b"CPNT");
+    assert!(summary.frames > 0);
+}
+
+#[test]
+fn paint_and_mandelbrot_have_a_window_each() {
+    let (summary, _) = cascade("windows", &blank(), &[]);
+    assert!(summary.console.ends_with("pixels lie inside the set\n"), "{}", summary.console);
+    assert!(summary.frames > 1);
+}
+
+#[test]
+fn a_part_of_the_disk_is_enough_for_sector_and_less_is_refused_before_the_run() {
+    let (summary, _) = both("sector.il", &blank(), &["--system", "samples/systems/sector.toml"]);
+    assert!(summary.console.starts_with("sector 510\n"), "{}", summary.console);
+    for place in Where::BOTH {
+        let options = ["--clock", "virtual", "--grant", "console", "--grant", "disk=read,sectors:0..510"];
+        let summary = run(place, &root().join("samples/sector.il"), &options).unwrap();
+        assert_eq!((summary.exit, summary.console.as_str()), (2, ""), "{place:?}");
+        let why = "disk.read(510, 1) touches `sectors` 510, but granted is sectors:0..510";
+        assert!(summary.faults.iter().any(|fault| fault.contains(why)), "{place:?}: {:?}", summary.faults);
+    }
+}

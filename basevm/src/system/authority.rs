@@ -96,7 +96,8 @@ impl System {
 
     /// The limits with which `asker` is granted these instructions of the VM that is meant, executed by `provider`.
     pub(super) fn limits(&self, asker: VmId, meant: &Entry, provider: VmId, ops: Mask) -> Option<Arc<Ranges>> {
-        let executes = self.vm_ref(provider).executes.as_ref()?;
+        let provider = self.vm_ref(provider);
+        let executes = provider.executes_set(provider.place_of_set(meant.set()))?;
         let declared = self.declared.iter().copied().find(|set| set.path() == meant.set()).unwrap_or(&executes.set);
         let grants = &self.vm_ref(asker).options.grants;
         let mut ranges = Ranges::default();

@@ -383,3 +383,44 @@ pub(crate) struct EventDelivery {
     pub words: Vec<u64>,
     pub attachments: Vec<Option<Attachment>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use il::isa::Instruction;
+
+    use super::*;
+
+    /// Why an instruction is refused that differs in one thing from one that is admitted.
+    fn refused(change: impl FnOnce(&mut Channel)) -> Option<Status> {
+        let instruction = Instruction {
+            opcode: 1,
+            name: "do".into(),
+            params: alloc::vec![].into(),
+            results: None,
+            touches: alloc::vec![].into(),
+            doc: "".into(),
+        };
+        let executes = Executes::new(InstructionSet {
+            name: "test.one".into(),
+            version: 1,
+            instructions: alloc::vec![instruction].into(),
+            events: alloc::vec![].into(),
+            doc: "".into(),
+        });
+        let mut channel = Channel::new(VmId(1), 0, VmId(2), Mask::ALL, Mask::NONE);
+        change(&mut channel);
+        channel.admit(&executes, 1, Head { opcode: 1, words: 1, tag: 0 }, &[], &[]).err()
+    }
+
+    #[test]
+    fn each_state_of_a_channel_refuses_by_itself() {
+        assert_eq!(refused(|_| {}), None);
+        assert_eq!(refused(|channel| channel.closed = Some(Status::PeerGone)), Some(Status::PeerGone));
+        assert_eq!(refused(|channel| channel.generation = 2), Some(Status::Revoked));
+        assert_eq!(refused(|channel| channel.ops = Mask::NONE.with(2)), Some(Status::NotPermitted));
+        let head = Head { opcode: 1, words: 1, tag: 7 };
+        let fill = |channel: &mut Channel, count| (0..count).for_each(|_| _ = channel.begin(head));
+        assert_eq!(refused(|channel| fill(channel, MAX_UNANSWERED - 1)), None);
+        assert_eq!(refused(|channel| fill(channel, MAX_UNANSWERED)), Some(Status::Busy));
+    }
+}

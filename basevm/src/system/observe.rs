@@ -149,9 +149,9 @@ pub struct VmSeen<'a> {
     pub is_program: bool,
     /// Memory quota in bytes.
     pub memory_limit: u64,
-    /// The set that it executes.
-    pub executes: Option<&'a InstructionSet>,
-    /// Where the types are defined that the set's operands name.
+    /// The sets that it executes.
+    pub executes: Vec<&'a InstructionSet>,
+    /// Where the types are defined that the sets' operands name.
     pub module: Option<&'a Module>,
 }
 
@@ -322,7 +322,7 @@ impl System {
                 Body::External(_) => Some(VmKind::External),
                 Body::Gone => return None,
             };
-            let executes = vm.executes.as_ref().map(|executes| &executes.set);
+            let executes = vm.executes.iter().chain(&vm.further).map(|executes| &executes.set).collect();
             let memory_limit = vm.account.limit();
             let module = match &vm.body {
                 Body::Il(il) => Some(il.instance.program().module()),
@@ -472,27 +472,30 @@ impl System {
     fn il_turn(&self, id: VmId) -> (TurnKind, String) {
         let vm = self.vm_ref(id);
         let Body::Il(il) = &vm.body else { return (TurnKind::Main, String::new()) };
-        let op = |opcode: u16| {
-            let instruction = vm.executes.as_ref().and_then(|executes| executes.instruction(opcode));
+        let op = |channel: ChannelId, opcode: u16| {
+            let instruction =
+                vm.executes_set(self.channel_ref(channel).set).and_then(|executes| executes.instruction(opcode));
             (TurnKind::Op, instruction.map_or_else(String::new, |instruction| instruction.name.to_string()))
         };
         if !matches!(il.next, Next::Dispatch) {
             return match &il.turn {
                 Some(turn) => match turn.request {
-                    Some((_, open)) => op(open.opcode.into()),
+                    Some((channel, open)) => op(channel, open.opcode.into()),
                     None => (TurnKind::Handler, String::new()),
                 },
                 None => (TurnKind::Main, String::new()),
             };
         }
         if let Some(work) = &vm.work {
-            return op(work.words.get(work.at).map_or(0, |word| Head::unpack(*word).opcode));
+            return op(work.link.channel, work.words.get(work.at).map_or(0, |word| Head::unpack(*word).opcode));
         }
         match vm.inbox.front() {
-            Some(Delivery::Packet(work)) => op(work.words.first().map_or(0, |word| Head::unpack(*word).opcode)),
+            Some(Delivery::Packet(work)) => {
+                op(work.link.channel, work.words.first().map_or(0, |word| Head::unpack(*word).opcode))
+            }
             Some(Delivery::Event(event)) => {
-                let source = vm.link(event.slot as usize).map(|link| self.channel_ref(link.channel).receiver);
-                let executes = source.and_then(|source| self.vm_ref(source).executes.as_ref());
+                let source = vm.link(event.slot as usize).map(|link| self.channel_ref(link.channel));
+                let executes = source.and_then(|source| self.vm_ref(source.receiver).executes_set(source.set));
                 let name = executes.and_then(|executes| executes.set.event(event.number));
                 (TurnKind::Handler, name.map_or_else(String::new, |event| event.name.to_string()))
             }

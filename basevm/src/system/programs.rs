@@ -390,7 +390,7 @@ impl System {
         let opcodes = il::program::wants(&module, &program);
         let wants: Mask = opcodes.iter().copied().collect();
         let receiver = self.channel_ref(link.channel).receiver;
-        self.compare_program(receiver, &module, &program, &opcodes)?;
+        self.compare_program(link.channel, &module, &program, &opcodes)?;
         if !self.channel_ref(link.channel).ops.covers(wants) {
             return Err(Status::NotPermitted);
         }
@@ -410,16 +410,22 @@ impl System {
         Ok(Prepared { program: code, func: program.func, wants, inlined, idle: None })
     }
 
-    /// Compares the signatures of the instructions that a program uses with those that its receiver executes.
+    /// Compares the signatures of the instructions that a program uses with those that its receiver executes, of the set
+    /// that the channel speaks.
     fn compare_program(
         &self,
-        receiver: VmId,
+        channel: ChannelId,
         module: &VerifiedModule,
         program: &il::Program,
         opcodes: &[u8],
     ) -> Result<(), Status> {
         let set = module.isas.get(program.isa.index()).ok_or(Status::BadOperand)?;
         let path = set.path();
+        let Channel { receiver, set: spoken, .. } = *self.channel_ref(channel);
+        let spoken = self.vm_ref(receiver).executes_set(spoken).map(|executes| executes.set.path());
+        if spoken.as_ref() != Some(&path) {
+            return Err(Status::NoSuchInstruction);
+        }
         let mut entries = self.directory.entries();
         let entry = entries.find(|entry| entry.vm == receiver && entry.set.as_deref() == Some(&path));
         let entry = entry.ok_or(Status::NoSuchInstruction)?;
