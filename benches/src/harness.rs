@@ -30,8 +30,13 @@ pub fn verified(text: &str) -> Result<VerifiedModule> {
 
 /// Compiles text to machine code, ready to run.
 pub fn program(text: &str) -> Result<Arc<Program>> {
+    program_with(text, &Options::detect())
+}
+
+/// The same with these options.
+pub fn program_with(text: &str, options: &Options) -> Result<Arc<Program>> {
     let module = verified(text)?;
-    let compiled = compiler::compile(&module, &Options::detect()).map_err(|error| anyhow!("{error}"))?;
+    let compiled = compiler::compile(&module, options).map_err(|error| anyhow!("{error}"))?;
     Program::load(platform(), module, compiled).map_err(|error| anyhow!("{error}"))
 }
 

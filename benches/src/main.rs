@@ -7,6 +7,7 @@ mod boot;
 mod channels;
 mod code;
 mod collector;
+mod deadlines;
 mod device_programs;
 mod eight;
 mod emission;
@@ -31,7 +32,7 @@ use table::Table;
 type Part = (&'static str, fn(&mut Table, &Path) -> Result<()>);
 
 /// What can be measured by itself; the folder is for what the peers' tools build.
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     ("emission", emission),
     ("calls", |table, _| channels::measure(table)),
     ("passing", |table, _| passing::measure(table)),
@@ -39,13 +40,15 @@ const PARTS: [Part; 10] = [
     ("vms", vms::measure),
     ("programs", |table, _| device_programs::measure(table)),
     ("code", eight::measure),
+    ("deadlines", |table, _| deadlines::measure(table)),
     ("compiling", throughput::measure),
     ("collector", collector::measure),
     ("boot", |table, _| boot::measure(table)),
 ];
 const USAGE: &str = "usage: cargo xtask bench [--write] [PART..]
   --write  also renew docs/benchmarks.md; then all is measured
-  PART     emission, calls, passing, jit, vms, programs, code, compiling, collector, boot; without any, all";
+  PART     emission, calls, passing, jit, vms, programs, code, deadlines, compiling, collector, boot; without any,
+           all";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -5,11 +5,13 @@ use std::time::Instant;
 /// Runs `work` `runs` times and returns the median processor time that this thread takes for one of its `units`, in
 /// nanoseconds: what else the machine does counts little.
 pub fn median_ns(runs: usize, units: u64, work: impl FnMut()) -> f64 {
-    let now = || {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
-    };
-    median_by(runs, units, now, work)
+    median_by(runs, units, processor_ns, work)
+}
+
+/// The processor time of this thread so far, in nanoseconds.
+pub fn processor_ns() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
 
 /// The same in real time, for work of several threads or processes.

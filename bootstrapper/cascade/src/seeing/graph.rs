@@ -135,7 +135,8 @@ pub fn of_recording<R: Read>(mut recording: Recording<R>) -> anyhow::Result<Grap
         let end = ends.get(&vm.vm).copied();
         let mut lines: Vec<String> =
             vm.sets.iter().filter_map(|set| names.set(*set)).map(|set| set.path.clone()).collect();
-        if let Some(time) = processor.get(&vm.vm) {
+        // One that ended before it was looked at has none.
+        if let Some(time) = processor.get(&vm.vm).filter(|time| **time > 0) {
             lines.push(format!("{} of processor time", duration(*time)));
         }
         if let Some(end) = end {
