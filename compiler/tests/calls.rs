@@ -219,7 +219,7 @@ fn programs_use_their_own_set_and_are_run_elsewhere() {
         let text = vm.new_str("abc");
         let slot = compiler::abi::OWN_SLOT;
         assert_eq!(vm.enter(plot, &[8, text]), End::Device { slot, opcode: 1, status: 4 });
-        assert_eq!(vm.run("run", &[5]), End::Device { slot: 1, opcode: 0, status: 4 });
+        assert_eq!(vm.run("run", &[5]), End::Device { slot: 1, opcode: compiler::abi::RUN_OPCODE, status: 4 });
     }
 }
 
