@@ -13,6 +13,7 @@ mod eight;
 mod emission;
 mod engines;
 mod harness;
+mod metal;
 mod ours;
 mod passing;
 mod peers;
@@ -32,7 +33,7 @@ use table::Table;
 type Part = (&'static str, fn(&mut Table, &Path) -> Result<()>);
 
 /// What can be measured by itself; the folder is for what the peers' tools build.
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 12] = [
     ("emission", emission),
     ("calls", |table, _| channels::measure(table)),
     ("passing", |table, _| passing::measure(table)),
@@ -44,11 +45,12 @@ const PARTS: [Part; 11] = [
     ("compiling", throughput::measure),
     ("collector", collector::measure),
     ("boot", |table, _| boot::measure(table)),
+    ("metal", metal::measure),
 ];
 const USAGE: &str = "usage: cargo xtask bench [--write] [PART..]
   --write  also renew docs/benchmarks.md; then all is measured
-  PART     emission, calls, passing, jit, vms, programs, code, deadlines, compiling, collector, boot; without any,
-           all";
+  PART     emission, calls, passing, jit, vms, programs, code, deadlines, compiling, collector, boot, metal;
+           without any, all";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

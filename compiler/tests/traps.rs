@@ -123,6 +123,31 @@ fn a_load_that_becomes_part_of_another_instruction_keeps_its_place() {
     }
 }
 
+#[test]
+fn a_load_beside_a_constant_on_the_left_keeps_its_place() {
+    let ops = [Op::I64Add, Op::I64Mul, Op::I64And, Op::I64Or, Op::I64Xor, Op::I64LtS, Op::I64GeU, Op::I64Eq];
+    for which in ops {
+        // constant `which` memory[at]
+        let mut build = base();
+        let compares = which.info().result == Some(Type::Bool);
+        let mut body = vec![Instr::I64Const(-929_292_687_205_483_486), get(0), op(Op::Load64), op(which)];
+        if compares {
+            body.push(op(Op::I32FromBool));
+        }
+        body.push(Instr::Return);
+        let behind = if compares { 3 } else { 2 };
+        let result = if compares { Type::I32 } else { Type::I64 };
+        let id = build.func("f", &[Type::I32], &[result], &[], &body);
+        let body_offset = offset_from_end(&build.module.funcs[id.index()].body, behind);
+        for options in all_options() {
+            let mut vm = Vm::with(build.module.clone(), &options);
+            assert_eq!(vm.eval("f", &[65533]), Err(MemoryOutOfBounds));
+            assert_eq!(vm.frames, [Location { func: id, body_offset }], "{which:?} {options:?}");
+            assert!(vm.eval("f", &[8]).is_ok());
+        }
+    }
+}
+
 fn trapping(
     build: &mut Build,
     name: &str,

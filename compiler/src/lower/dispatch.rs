@@ -14,16 +14,16 @@ impl Lowering<'_, '_> {
     pub(super) fn op(&mut self, op: Op, immediate: Immediate) -> Result {
         let Immediate { offset, lane } = immediate;
         match op {
-            Op::I32Add | Op::I64Add => self.binary(op, |i, a, b| i.iadd(a, b)),
+            Op::I32Add | Op::I64Add => self.commutative(op, |i, a, b| i.iadd(a, b)),
             Op::I32Sub | Op::I64Sub => self.binary(op, |i, a, b| i.isub(a, b)),
-            Op::I32Mul | Op::I64Mul => self.binary(op, |i, a, b| i.imul(a, b)),
+            Op::I32Mul | Op::I64Mul => self.commutative(op, |i, a, b| i.imul(a, b)),
             Op::I32DivS | Op::I64DivS => self.binary(op, |i, a, b| i.sdiv(a, b)),
             Op::I32RemS | Op::I64RemS => self.binary(op, |i, a, b| i.srem(a, b)),
             Op::I32DivU | Op::I64DivU => self.binary(op, |i, a, b| i.udiv(a, b)),
             Op::I32RemU | Op::I64RemU => self.binary(op, |i, a, b| i.urem(a, b)),
-            Op::I32And | Op::I64And | Op::BoolAnd => self.binary(op, |i, a, b| i.band(a, b)),
-            Op::I32Or | Op::I64Or | Op::BoolOr => self.binary(op, |i, a, b| i.bor(a, b)),
-            Op::I32Xor | Op::I64Xor | Op::BoolXor => self.binary(op, |i, a, b| i.bxor(a, b)),
+            Op::I32And | Op::I64And | Op::BoolAnd => self.commutative(op, |i, a, b| i.band(a, b)),
+            Op::I32Or | Op::I64Or | Op::BoolOr => self.commutative(op, |i, a, b| i.bor(a, b)),
+            Op::I32Xor | Op::I64Xor | Op::BoolXor => self.commutative(op, |i, a, b| i.bxor(a, b)),
             Op::I32Shl | Op::I64Shl => self.binary(op, |i, a, b| i.ishl(a, b)),
             Op::I32ShrS | Op::I64ShrS => self.binary(op, |i, a, b| i.sshr(a, b)),
             Op::I32ShrU | Op::I64ShrU => self.binary(op, |i, a, b| i.ushr(a, b)),

@@ -3,7 +3,7 @@
 //! Numbers follow WebAssembly 3.0: wrapping, shift counts modulo the width, trapping conversions
 //! and division, `min`/`max` that propagate NaN and order -0 below 0, `nearest` ties to even.
 
-use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::FuncInstBuilder;
 use il::Type;
@@ -46,8 +46,30 @@ impl Lowering<'_, '_> {
         Ok(())
     }
 
+    /// A constant goes to the right, where Cranelift would put it in an instruction of its own: that one would have no
+    /// place in the source, and a load that becomes a part of it would trap nowhere.
+    pub(super) fn commutative(
+        &mut self,
+        op: Op,
+        make: impl FnOnce(FuncInstBuilder<'_, '_>, Value, Value) -> Value,
+    ) -> Result {
+        let b = self.pop_number()?;
+        let a = self.pop_number()?;
+        let (a, b) = if self.constant(a).is_some() { (b, a) } else { (a, b) };
+        let value = make(self.b.ins(), a, b);
+        self.push_result(op, value);
+        Ok(())
+    }
+
+    /// With a constant on the right, as for [`Lowering::commutative`] operators.
     pub(super) fn compare(&mut self, op: Op, condition: IntCC) -> Result {
-        self.binary(op, |i, a, b| i.icmp(condition, a, b))
+        let b = self.pop_number()?;
+        let a = self.pop_number()?;
+        let (condition, a, b) =
+            if self.constant(a).is_some() { (condition.swap_args(), b, a) } else { (condition, a, b) };
+        let value = self.b.ins().icmp(condition, a, b);
+        self.push_result(op, value);
+        Ok(())
     }
 
     pub(super) fn compare_floats(&mut self, op: Op, condition: FloatCC) -> Result {

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use basevm::engine::TrapReport;
 use compiler::{Bounds, Opt, Options};
+use generate::Config;
 use il::instr::Reader;
 use il::trap::TrapKind;
 use il::verify::VerifiedModule;
@@ -28,6 +29,11 @@ pub enum Ended {
     Trapped,
     /// At a limit that engines need not meet at the same point; what came before agreed.
     Limited,
+}
+
+/// Modules that compile fast, so that there can be many.
+pub fn small() -> Config {
+    Config { functions: 1, statements: 4, depth: 3, nodes: 26, ..Config::default() }
 }
 
 /// Runs a module everywhere.

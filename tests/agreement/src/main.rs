@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use agreement::compare::{Ended, compare, listing};
+use agreement::compare::{self, Ended, compare, listing};
 use agreement::platform::{HostedOptions, HostedPlatform};
 use agreement::shrink::shrink;
 use clap::Parser;
@@ -24,14 +24,18 @@ struct Options {
     /// Make the first module that differs small, and print it.
     #[arg(long)]
     shrink: bool,
+    /// The small modules that `cargo xtask test` takes: a seed means another module then.
+    #[arg(long)]
+    small: bool,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
     let platform = HostedPlatform::leaked(HostedOptions::default());
+    let config = if options.small { compare::small() } else { Config::default() };
     let (mut whole, mut trapped, mut limited, mut differ) = (0, 0, 0, 0);
     for seed in options.seed..options.seed + options.count {
-        let module = generate::module(seed, &Config::default());
+        let module = generate::module(seed, &config);
         match compare(platform, module, seed) {
             Ok(Ended::Whole) => whole += 1,
             Ok(Ended::Trapped) => trapped += 1,
@@ -42,7 +46,7 @@ fn main() -> ExitCode {
                 let text = if options.all { text.lines().take(3).collect::<Vec<_>>().join(" ") } else { text };
                 println!("seed {seed}: {text}");
                 if options.shrink {
-                    print_small(platform, seed);
+                    print_small(platform, seed, &config);
                 }
                 if !options.all {
                     break;
@@ -55,9 +59,9 @@ fn main() -> ExitCode {
 }
 
 /// The module of the seed, made as small as the difference allows, and how that one differs.
-fn print_small(platform: &'static HostedPlatform, seed: u64) {
+fn print_small(platform: &'static HostedPlatform, seed: u64, config: &Config) {
     let differs = |module: &Module| matches!(compare(platform, module.clone(), seed), Err(why) if !refused(&why));
-    let small = shrink(generate::module(seed, &Config::default()), differs);
+    let small = shrink(generate::module(seed, config), differs);
     for (at, ty) in small.types.iter().enumerate() {
         println!("type {at} {ty:?}");
     }

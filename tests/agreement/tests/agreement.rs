@@ -5,7 +5,7 @@
 
 use std::thread;
 
-use agreement::compare::{Ended, compare};
+use agreement::compare::{Ended, compare, small};
 use agreement::platform::{HostedOptions, HostedPlatform};
 use generate::Config;
 
@@ -15,11 +15,6 @@ const MODULES: u64 = 200;
 const THREADS: u64 = 2;
 /// Seeds at which there once was a difference.
 const SEEDS: &str = include_str!("../../seeds/agreement.txt");
-
-/// Modules that compile fast, so that there can be many.
-fn small() -> Config {
-    Config { functions: 1, statements: 4, depth: 3, nodes: 26, ..Config::default() }
-}
 
 fn check(platform: &'static HostedPlatform, seed: u64, config: &Config) -> Ended {
     compare(platform, generate::module(seed, config), seed).unwrap_or_else(|why| panic!("seed {seed}: {why:#}"))
