@@ -807,7 +807,7 @@ fn the_remapper_maps_before_keys_cross() {
     }
 }
 
-/// The shader on both engines, small; and, where `CASCADE_PICTURE` names a file, large, as a portable pixmap.
+/// The shader on both engines, small.
 #[test]
 fn the_shader_draws_the_same_with_stores_and_with_instructions() {
     let picture = |engine, width, height, frames| {
@@ -820,20 +820,4 @@ fn the_shader_draws_the_same_with_stores_and_with_instructions() {
     let [stored, sent] = ENGINES.map(|engine| picture(engine, 16, 8, 2));
     assert_eq!(stored, sent);
     assert!(stored.iter().collect::<std::collections::BTreeSet<_>>().len() > 50, "it is a picture");
-    if let Ok(file) = std::env::var("CASCADE_PICTURE") {
-        for frames in [1, 11] {
-            let before = cpu();
-            let cells = picture(Engine::Jit, 1280, 720, frames);
-            println!("{frames} frames: {} ms", (cpu() - before) / 1_000_000);
-            let mut out = b"P6 1280 720 255\n".to_vec();
-            out.extend(cells.iter().flat_map(|cell| [(cell >> 16) as u8, (cell >> 8) as u8, *cell as u8]));
-            std::fs::write(&file, out).unwrap();
-        }
-    }
-}
-
-/// Nanoseconds that this thread has used the processor.
-fn cpu() -> u64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    text.split(' ').next().unwrap().parse().unwrap()
 }

@@ -53,23 +53,25 @@ impl Lowering<'_, '_> {
         op: Op,
         make: impl FnOnce(FuncInstBuilder<'_, '_>, Value, Value) -> Value,
     ) -> Result {
-        let b = self.pop_number()?;
-        let a = self.pop_number()?;
-        let (a, b) = if self.constant(a).is_some() { (b, a) } else { (a, b) };
-        let value = make(self.b.ins(), a, b);
-        self.push_result(op, value);
-        Ok(())
+        self.constant_to_the_right()?;
+        self.binary(op, make)
+    }
+
+    /// Exchanges the two operands on top if only the left one is a constant; whether it did.
+    fn constant_to_the_right(&mut self) -> Result<bool> {
+        let b = self.pop()?;
+        let a = self.pop()?;
+        let exchanged = self.constant(a.value).is_some() && self.constant(b.value).is_none();
+        let (a, b) = if exchanged { (b, a) } else { (a, b) };
+        self.push(a);
+        self.push(b);
+        Ok(exchanged)
     }
 
     /// With a constant on the right, as for [`Lowering::commutative`] operators.
     pub(super) fn compare(&mut self, op: Op, condition: IntCC) -> Result {
-        let b = self.pop_number()?;
-        let a = self.pop_number()?;
-        let (condition, a, b) =
-            if self.constant(a).is_some() { (condition.swap_args(), b, a) } else { (condition, a, b) };
-        let value = self.b.ins().icmp(condition, a, b);
-        self.push_result(op, value);
-        Ok(())
+        let condition = if self.constant_to_the_right()? { condition.swap_args() } else { condition };
+        self.binary(op, |i, a, b| i.icmp(condition, a, b))
     }
 
     pub(super) fn compare_floats(&mut self, op: Op, condition: FloatCC) -> Result {
