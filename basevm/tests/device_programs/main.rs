@@ -1,7 +1,9 @@
 //! Device programs: what is sent, who may, in which order, what it may use, and how it ends.
 #![allow(missing_docs)]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod devices;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,6 +14,7 @@ use basevm::system::{
     EndReason, Grants, Incoming, Loader, Loading, MAX_PROGRAMS, ProgramBounds, System, SystemOptions, VmOptions, Wanted,
 };
 use common::{PROBE_IL, Probe, Seen, TestPlatform, driver, one, probe_set};
+use devices::{Keys, Paper, Sectors};
 use il::isa::GridInstruction;
 use il::packet::{Builder, Value};
 use il::trap::Status;
@@ -695,77 +698,6 @@ fn screen(lab: &mut Lab, width: u32, height: u32) -> Arc<Mutex<Shared>> {
     let slate = Slate(shared.clone(), vec![0; (width * height) as usize]);
     lab.system.add_service(Box::new(slate), VmOptions::named("display", Grants::none())).unwrap();
     shared
-}
-
-/// Keeps what is written.
-struct Paper(Arc<Mutex<String>>);
-
-impl Service for Paper {
-    fn hello(&self) -> Hello {
-        Hello { name: "console".into(), provides: &isa::console::SET }
-    }
-
-    fn execute(&mut self, _: &mut dyn Host, request: Request<'_>) -> Outcome {
-        match isa::console::Op::decode(request.opcode, request.words) {
-            Ok(isa::console::Op::Write { text }) => {
-                self.0.lock().unwrap().push_str(text);
-                Outcome::Done(Reply::none())
-            }
-            _ => Outcome::Fail(Status::NotSupported),
-        }
-    }
-}
-
-/// Sectors in memory; `read` takes its time.
-struct Sectors(Vec<u8>, Vec<(basevm::service::ReplyRight, basevm::buf::Buf)>, Arc<AtomicUsize>);
-
-impl Service for Sectors {
-    fn hello(&self) -> Hello {
-        Hello { name: "disk".into(), provides: &isa::disk::SET }
-    }
-
-    fn execute(&mut self, host: &mut dyn Host, request: Request<'_>) -> Outcome {
-        use isa::disk::{Op, reply};
-        match Op::decode(request.opcode, request.words).unwrap() {
-            Op::Info => Outcome::Done(Reply::new(&reply::info(512, self.0.len() as i64 / 512), vec![])),
-            Op::Read { lba, sectors } => {
-                let (start, bytes) = (lba as usize * 512, sectors as usize * 512);
-                let mut data = host.buf(bytes).unwrap();
-                data.copy_from_slice(&self.0[start..start + bytes]);
-                self.2.fetch_add(1, Ordering::Relaxed);
-                self.1.push((host.reply_right(), data));
-                let soon = host.now() + 1000;
-                host.wake_at(Some(soon));
-                Outcome::Later
-            }
-            Op::Write { lba, data } => {
-                let data = data.take(request.attachments).unwrap().buf().unwrap();
-                self.0[lba as usize * 512..][..data.len()].copy_from_slice(&data);
-                Outcome::Done(Reply::none())
-            }
-            _ => Outcome::Fail(Status::NotSupported),
-        }
-    }
-
-    fn wake(&mut self, host: &mut dyn Host) {
-        for (right, data) in self.1.drain(..) {
-            host.complete(right, Ok(Reply::new(&[Value::Buf(0)], vec![data.into()])));
-        }
-    }
-}
-
-/// Keys that come one by one.
-struct Keys(Vec<(i32, bool, char)>);
-
-impl Service for Keys {
-    fn hello(&self) -> Hello {
-        Hello { name: "keyboard".into(), provides: &isa::keyboard::SET }
-    }
-
-    fn execute(&mut self, _: &mut dyn Host, _: Request<'_>) -> Outcome {
-        let (code, down, char) = self.0.remove(0);
-        Outcome::Done(Reply::new(&isa::keyboard::reply::read(code, down, char as i32), vec![]))
-    }
 }
 
 fn sample(name: &str) -> String {
