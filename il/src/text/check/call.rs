@@ -335,7 +335,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             return;
         }
         self.impure(span, "touches memory");
-        if self.cx.memory.is_none() {
+        if self.cx.memories.is_empty() {
             let report = Report::new(Code::Memory, span, "this module declares no memory");
             self.cx.report(
                 report.hint("declare it, outside functions: `memory 1..1` (pages of 64 KiB at start, and at most)"),

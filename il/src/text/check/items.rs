@@ -13,8 +13,8 @@ use super::{
     ConstInfo, ConstSource, ConstState, Context, Entry, EnumInfo, FuncInfo, FuncKind, GlobalInfo, ProgramInfo,
 };
 use crate::limits;
-use crate::types::{FuncId, IsaId, Type};
-use crate::{Data, Memory};
+use crate::types::{FuncId, IsaId, MemoryId, Type};
+use crate::{Data, DataPlace, Memory};
 
 impl<'f> Context<'_, 'f, '_> {
     /// Declares everything that bodies refer to.
@@ -291,10 +291,7 @@ impl<'f> Context<'_, 'f, '_> {
     }
 
     fn declare_memory(&mut self, min: (u64, Span), max: (u64, Span), span: Span) {
-        if self.memory.is_some() {
-            self.error(Code::Duplicate, span, "`memory` is declared twice");
-            return;
-        }
+        self.limit(self.memories.len() + 1, limits::MEMORIES, "memories", span);
         let page_limit = limits::MEMORY_PAGES as u64;
         if max.0 > page_limit {
             let message = format!("at most {page_limit} pages of 64 KiB, which are 4 GiB");
@@ -303,26 +300,31 @@ impl<'f> Context<'_, 'f, '_> {
         if min.0 > max.0 {
             self.error(Code::Memory, span, "the memory starts larger than it may become");
         }
-        self.memory = Some(Memory { min: min.0.min(page_limit) as u32, max: max.0.min(page_limit) as u32 });
+        self.memories.push(Memory { min: min.0.min(page_limit) as u32, max: max.0.min(page_limit) as u32 });
     }
 
     fn declare_segment(&mut self, offset: &'f Expr<'f>, bytes: &[u8], span: Span) {
         let Some(Value::I32(offset)) = Body::constant(self, offset, Some(Ty::Of(Type::I32))) else { return };
         let offset = offset as u32;
-        self.data.push(Data { offset, bytes: bytes.into() });
+        let place = Some(DataPlace { memory: MemoryId(0), offset });
+        self.data.push(Data { place, bytes: bytes.into() });
         self.limit(self.data.len(), limits::DATA, "data segments", span);
     }
 
     /// Checks data against the memory, once both are known.
     pub(super) fn check_data(&mut self) {
-        let pages = self.memory.map(|memory| u64::from(memory.min));
+        let pages = self.memories.first().map(|memory| u64::from(memory.min));
         let spans = self.build.units[0]
             .file
             .items
             .iter()
             .filter_map(|item| if let Item::Data { span, .. } = item { Some(*span) } else { None });
-        let placed: alloc::vec::Vec<_> =
-            self.data.iter().map(|data| u64::from(data.offset) + data.bytes.len() as u64).zip(spans).collect();
+        let placed: alloc::vec::Vec<_> = self
+            .data
+            .iter()
+            .filter_map(|data| Some(u64::from(data.place?.offset) + data.bytes.len() as u64))
+            .zip(spans)
+            .collect();
         for (end, span) in placed {
             let report = match pages {
                 None => Report::new(Code::Memory, span, "`data` without memory").hint("declare it: `memory 1..1`"),
