@@ -296,13 +296,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         typed
     }
 
-    fn plain_operator(
-        &mut self,
-        text: &'static str,
-        args: &'f [Arg<'f>],
-        span: Span,
-        hint: Option<Type>,
-    ) -> Typed {
+    fn plain_operator(&mut self, text: &'static str, args: &'f [Arg<'f>], span: Span, hint: Option<Type>) -> Typed {
         self.no_names(args);
         self.with_borrows(|body| {
             let args: Vec<Typed> = args.iter().map(|arg| body.operand(&arg.value, None)).collect();

@@ -286,9 +286,10 @@ impl<'f> Body<'_, '_, 'f, '_> {
             Entry::Program(_) => {
                 (format!("`{name}` is a device program, not a value"), format!("run it: `cap.run({name}, ..)`"))
             }
-            Entry::Memory(_) => {
-                (format!("`{name}` is a memory, not a value"), format!("name it behind operands: `load32(a, memory: {name})`"))
-            }
+            Entry::Memory(_) => (
+                format!("`{name}` is a memory, not a value"),
+                format!("name it behind operands: `load32(a, memory: {name})`"),
+            ),
             Entry::Data(_) => (
                 format!("`{name}` is a data segment, not a value"),
                 format!("put it into a memory: `memory_init({name}, to, from, length)`"),
