@@ -61,6 +61,7 @@ impl Translator<'_, '_, '_> {
                 self.nullary(Instr::Null(ty), ty, Effect::Pure)?;
             }
             Operator::RefIsNull => {
+                self.reach(1)?;
                 self.emit(Instr::Null(Type::OptAny));
                 self.emit(Instr::RefEq);
                 self.merge(1, Type::Bool, Effect::Pure)?;

@@ -5,7 +5,7 @@
 //! the temporaries of their places on the stack.
 
 use il::instr::Instr;
-use il::{LocalId, Type};
+use il::{LocalId, Type, limits};
 use wasmparser::{BlockType, BrTable, Operator};
 
 use super::Translator;
@@ -78,6 +78,11 @@ impl Translator<'_, '_, '_> {
         let (params, results) = self.note_types(ty)?;
         let opening = if kind == Kind::Loop { Instr::Loop } else { Instr::Block };
         let values = usize::from(kind == Kind::If);
+        if self.depth + 2 > limits::NESTING {
+            return Err(self.unsupported("a construct inside so many others", "split the function"));
+        }
+        self.depth += 1 + values;
+        self.reach(values + params)?;
         let waiting = self.entries.len() - values;
         let height = waiting.checked_sub(params).ok_or_else(|| self.internal("parameters of a construct"))?;
         // The head of a loop is come to again, and an `if` has two branches: both want parameters where they are.
@@ -162,8 +167,9 @@ impl Translator<'_, '_, '_> {
 
     /// What follows is not reached.
     pub(super) fn unreached(&mut self) {
-        let base = self.base();
+        let base = self.frames.last().map_or(0, |frame| frame.base);
         self.entries.truncate(base);
+        self.floor = base;
         self.dead = Some(0);
     }
 
@@ -244,8 +250,8 @@ impl Translator<'_, '_, '_> {
 
     fn forget_assignments(&mut self, down_to: usize) {
         for local in self.assignments.drain(down_to..) {
-            if let Some(assigned) = self.assigned.get_mut(local as usize) {
-                *assigned = false;
+            if let Some(state) = self.states.get_mut(local.index()) {
+                state.assigned = false;
             }
         }
     }
@@ -262,6 +268,7 @@ impl Translator<'_, '_, '_> {
         }
         self.dead = None;
         self.entries.truncate(frame.height);
+        self.floor = frame.height;
         self.push_places(frame, frame.kinds, frame.params);
         Ok(())
     }
@@ -309,6 +316,7 @@ impl Translator<'_, '_, '_> {
                 frame.left
             }
         };
+        self.depth -= if matches!(frame.kind, Kind::If | Kind::Else) { 2 } else { 1 };
         self.frames.pop();
         self.entries.truncate(frame.height);
         if reached || left {

@@ -17,7 +17,6 @@ impl Translator<'_, '_, '_> {
         let ty = self.build.devices.get(device).map_or(u32::MAX, |device| device.ty);
         let sig = self.unit.types.sig(ty).cloned().unwrap_or_default();
         self.start(&sig);
-        self.zeroed.resize(self.declared, false);
         self.open_function(&sig.results);
         for (at, ty) in sig.params.iter().enumerate() {
             self.push_leaf(Leaf::Local(LocalId(at as u32)), *ty);
@@ -51,9 +50,9 @@ impl Translator<'_, '_, '_> {
 
     /// Takes values off the stack that are read later: where each is to be found.
     fn take_leaves(&mut self, count: usize) -> Result<Vec<Leaf>> {
+        self.reach(count)?;
         let len = self.entries.len();
-        let first = len.checked_sub(count).filter(|first| *first >= self.base());
-        let first = first.ok_or_else(|| self.internal("operands"))?;
+        let first = len - count;
         let all = self.entries.get(first..).unwrap_or_default().iter().all(|entry| entry.leaf.is_some());
         if !all {
             self.compute_to(len)?;

@@ -17,7 +17,7 @@ mod vectors;
 use alloc::vec::Vec;
 
 use il::instr::{Instr, Writer};
-use il::{Func, LocalId, Signature, Type};
+use il::{Func, LocalId, Signature, Type, limits};
 use wasmparser::{FuncValidatorAllocations, Operator, OperatorsReader, OperatorsReaderAllocations, ValType};
 
 use crate::decode;
@@ -37,20 +37,26 @@ pub(crate) struct Translator<'b, 'o, 'a> {
     /// The values of a construct while they are taken off the code.
     scratch: Vec<u8>,
     entries: Vec<Entry>,
+    /// Values below this place are not in the code: they are leaves that wait for what comes above them.
+    floor: usize,
     frames: Vec<Frame>,
+    /// How many of the IL's constructs are open.
+    depth: usize,
     /// Types of the parameters and results of all open constructs.
     kinds: Vec<Type>,
-    /// Types of all locals: parameters, the function's own, temporaries.
+    /// Types of all locals: parameters, then those that the function uses of its own, and temporaries.
     locals: Vec<Type>,
-    /// How many of them WebAssembly knows.
-    declared: usize,
+    /// Of the locals that WebAssembly knows: what is known of each.
+    states: Vec<State>,
+    param_count: usize,
+    /// The function's own locals as declared: where each run of one type ends, and one more than the local of each that
+    /// is used.
+    runs: Vec<(usize, Type)>,
+    own: Vec<u32>,
     temps: Vec<Temps>,
     rare_temps: Vec<(usize, Type, LocalId)>,
-    /// Of the locals that WebAssembly knows: whether each is assigned here, and whether it is read where it may not be.
-    assigned: Vec<bool>,
-    zeroed: Vec<bool>,
     /// Locals in the order in which they were found assigned, to be forgotten at the end of a construct.
-    assignments: Vec<u32>,
+    assignments: Vec<LocalId>,
     /// How many constructs are open in dead code; `None` in code that is reached.
     dead: Option<u32>,
     /// Lists that are made again and again.
@@ -62,6 +68,17 @@ pub(crate) struct Translator<'b, 'o, 'a> {
     nesting: OperatorsReaderAllocations,
 }
 
+/// What is known of a local.
+#[derive(Clone, Copy, Default)]
+struct State {
+    /// Whether WebAssembly knows it; else it is a temporary.
+    declared: bool,
+    /// Whether it is assigned on every way here.
+    assigned: bool,
+    /// Whether it is read where it may not be, so that it must be zero from the start.
+    zeroed: bool,
+}
+
 impl<'b, 'o, 'a> Translator<'b, 'o, 'a> {
     pub fn new(build: &'b mut Build<'o>, unit: &'b Linked<'a>) -> Self {
         Translator {
@@ -70,14 +87,17 @@ impl<'b, 'o, 'a> Translator<'b, 'o, 'a> {
             code: Writer::default(),
             scratch: Vec::new(),
             entries: Vec::new(),
+            floor: 0,
             frames: Vec::new(),
+            depth: 0,
             kinds: Vec::new(),
             locals: Vec::new(),
-            declared: 0,
+            states: Vec::new(),
+            param_count: 0,
+            runs: Vec::new(),
+            own: Vec::new(),
             temps: Vec::new(),
             rare_temps: Vec::new(),
-            assigned: Vec::new(),
-            zeroed: Vec::new(),
             assignments: Vec::new(),
             dead: None,
             dests: Vec::new(),
@@ -120,6 +140,9 @@ impl<'b, 'o, 'a> Translator<'b, 'o, 'a> {
             let operator = reader.read().map_err(|error| self.invalid(&error))?;
             validator.op(self.offset, &operator).map_err(|error| self.invalid(&error))?;
             self.operator(&operator)?;
+            if self.code.bytes.len() > limits::BODY_BYTES || self.locals.len() > limits::LOCALS {
+                return Err(self.unsupported("a function as large as this one", "split it"));
+            }
         }
         let end = reader.original_position();
         let finished = reader.get_binary_reader().finish_expression(&validator.visitor(end));
@@ -137,12 +160,15 @@ impl<'b, 'o, 'a> Translator<'b, 'o, 'a> {
         self.kinds.clear();
         self.locals.clear();
         self.locals.extend_from_slice(&sig.params);
-        self.declared = sig.params.len();
+        self.param_count = sig.params.len();
+        self.states.clear();
+        self.states.resize(sig.params.len(), State { declared: true, assigned: true, zeroed: false });
+        self.runs.clear();
+        self.own.clear();
+        self.floor = 0;
+        self.depth = 0;
         self.temps.clear();
         self.rare_temps.clear();
-        self.assigned.clear();
-        self.assigned.resize(sig.params.len(), true);
-        self.zeroed.clear();
         self.assignments.clear();
         self.dead = None;
     }
@@ -159,18 +185,17 @@ impl<'b, 'o, 'a> Translator<'b, 'o, 'a> {
             // It also bounds their number.
             validator.define_locals(offset, count, ty).map_err(|error| self.invalid(&error))?;
             let ty = self.value_type(ty);
-            self.locals.resize(self.locals.len() + count as usize, ty);
+            let end = self.own.len() + count as usize;
+            self.runs.push((end, ty));
+            self.own.resize(end, 0);
         }
-        self.declared = self.locals.len();
-        self.assigned.resize(self.declared, false);
-        self.zeroed.resize(self.declared, false);
         Ok(())
     }
 
     /// The function, with its locals that need it set to zero first.
     fn finish(&mut self, sig: Signature) -> Func {
         let mut body = Writer::default();
-        for (at, _) in self.zeroed.iter().enumerate().filter(|(_, zeroed)| **zeroed) {
+        for (at, _) in self.states.iter().enumerate().filter(|(_, state)| state.zeroed) {
             let zero = match self.locals.get(at) {
                 Some(Type::I64) => Instr::I64Const(0),
                 Some(Type::F32) => Instr::F32Const(0),

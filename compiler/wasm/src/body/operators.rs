@@ -285,6 +285,7 @@ impl Translator<'_, '_, '_> {
 
     fn select(&mut self, ty: Type) -> Result {
         self.condition()?;
+        self.reach(3)?;
         self.emit(Instr::Select(ty));
         self.merge(3, ty, Effect::Pure)
     }

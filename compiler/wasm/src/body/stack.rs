@@ -14,13 +14,15 @@ use il::instr::Instr;
 use il::op::{Immediate, Op};
 use il::{LocalId, Type};
 
-use super::Translator;
+use super::{State, Translator};
 use crate::error::Result;
 
 /// Trees are not made higher than this.
 const TREE_HEIGHT: u16 = 200;
 /// Where on the stack of a construct trees are computed at once: so few operands wait at run time.
 const WAITING: usize = 300;
+/// How many leaves are put back on the code after a statement; the others when they are wanted.
+const BACK: usize = 16;
 
 /// What a tree may do besides yielding its value.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -120,12 +122,16 @@ impl Translator<'_, '_, '_> {
 
     pub(super) fn new_local(&mut self, ty: Type) -> LocalId {
         self.locals.push(ty);
+        self.states.push(State::default());
         LocalId(self.locals.len() as u32 - 1)
     }
 
-    /// Where the values of the innermost construct start.
-    pub(super) fn base(&self) -> usize {
-        self.frames.last().map_or(0, |frame| frame.base)
+    /// What is known of a local.
+    pub(super) fn state(&mut self, local: LocalId) -> &mut State {
+        if self.states.len() <= local.index() {
+            self.states.resize(local.index() + 1, State::default());
+        }
+        &mut self.states[local.index()]
     }
 
     pub(super) fn emit(&mut self, instr: Instr<'_>) {
@@ -140,8 +146,7 @@ impl Translator<'_, '_, '_> {
 
     /// A `bool` on top becomes a number.
     pub(super) fn settle(&mut self) {
-        let base = self.base();
-        let Some(top) = self.entries.get_mut(base..).and_then(<[Entry]>::last_mut) else { return };
+        let Some(top) = self.entries.last_mut() else { return };
         if top.ty == Type::Bool {
             top.ty = Type::I32;
             top.height += 1;
@@ -176,13 +181,14 @@ impl Translator<'_, '_, '_> {
         }
     }
 
-    pub(super) fn top(&self) -> Result<Entry> {
+    pub(super) fn top(&mut self) -> Result<Entry> {
         self.entry(0)
     }
 
     /// The value so many below the top.
-    pub(super) fn entry(&self, below: usize) -> Result<Entry> {
-        let at = self.entries.len().checked_sub(below + 1).filter(|at| *at >= self.base());
+    pub(super) fn entry(&mut self, below: usize) -> Result<Entry> {
+        self.reach(below + 1)?;
+        let at = self.entries.len().checked_sub(below + 1);
         at.and_then(|at| self.entries.get(at)).copied().ok_or_else(|| self.internal("an operand"))
     }
 
@@ -200,6 +206,7 @@ impl Translator<'_, '_, '_> {
             return self.nullary(instr, ty, effect);
         }
         self.settle();
+        self.reach(count)?;
         self.emit(instr);
         self.merge(count, ty, effect)
     }
@@ -207,7 +214,7 @@ impl Translator<'_, '_, '_> {
     /// What was appended takes the `count` topmost values, one at least, and yields one.
     pub(super) fn merge(&mut self, count: usize, ty: Type, effect: Effect) -> Result {
         let len = self.entries.len();
-        let first = len.checked_sub(count).filter(|first| *first >= self.base());
+        let first = len.checked_sub(count).filter(|first| *first >= self.floor);
         let first = first.ok_or_else(|| self.internal("operands"))?;
         let mut merged = Entry { start: self.code.bytes.len(), ty, leaf: None, effect, height: 0 };
         for entry in self.entries.get(first..).unwrap_or_default() {
@@ -218,7 +225,7 @@ impl Translator<'_, '_, '_> {
         merged.height += 1;
         self.entries.truncate(first);
         self.entries.push(merged);
-        if merged.height > TREE_HEIGHT || first > self.base() + WAITING { self.spill() } else { Ok(()) }
+        if merged.height > TREE_HEIGHT || first > self.floor + WAITING { self.spill() } else { Ok(()) }
     }
 
     /// Appends an instruction that takes no values and yields one.
@@ -227,7 +234,7 @@ impl Translator<'_, '_, '_> {
         let start = self.code.bytes.len();
         self.emit(instr);
         self.entries.push(Entry { start, ty, leaf: None, effect, height: 0 });
-        if self.entries.len() > self.base() + WAITING { self.spill() } else { Ok(()) }
+        if self.entries.len() > self.floor + WAITING { self.spill() } else { Ok(()) }
     }
 
     /// Computes the value on top now.
@@ -251,10 +258,9 @@ impl Translator<'_, '_, '_> {
         if count == 0 {
             self.settle();
         }
-        let (base, len) = (self.base(), self.entries.len());
-        let first = len.checked_sub(count).filter(|first| *first >= base);
-        let first = first.ok_or_else(|| self.internal("operands"))?;
-        if first > base {
+        self.reach(count)?;
+        let first = self.entries.len() - count;
+        if first > self.floor {
             let tail = self.compute(first, keep);
             let from = self.entries.get(first).map_or(self.scratch.len(), |entry| entry.start - tail);
             self.code.bytes.extend_from_slice(self.scratch.get(from..).unwrap_or_default());
@@ -270,7 +276,7 @@ impl Translator<'_, '_, '_> {
     /// Takes all values of the construct off the code, to `scratch`, and computes those before the index `end` that are
     /// not leaves. Returns where the values started.
     fn compute(&mut self, end: usize, keep: Keep) -> usize {
-        let base = self.base();
+        let base = self.floor;
         let Some(tail) = self.entries.get(base).map(|entry| entry.start) else { return self.code.bytes.len() };
         let mut scratch = core::mem::take(&mut self.scratch);
         scratch.clear();
@@ -280,7 +286,7 @@ impl Translator<'_, '_, '_> {
             let Some(entry) = self.entries.get(at).copied() else { break };
             let (waits, temp) = match entry.leaf {
                 Some(Leaf::Local(local)) => {
-                    let overwritten = Some(local) == keep.assigned || keep.constructs && local.index() < self.declared;
+                    let overwritten = Some(local) == keep.assigned || keep.constructs && self.state(local).declared;
                     (!overwritten, Some(local))
                 }
                 Some(_) => (true, None),
@@ -301,10 +307,55 @@ impl Translator<'_, '_, '_> {
         tail
     }
 
-    /// After a statement: puts the leaves that it left waiting back on the code.
+    /// Sees to it that the `count` topmost values are in the code.
+    pub(super) fn reach(&mut self, count: usize) -> Result {
+        let Some(first) = self.entries.len().checked_sub(count) else { return Err(self.internal("operands")) };
+        if first < self.floor { self.lower_floor(first) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn lower_floor(&mut self, first: usize) -> Result {
+        let base = self.frames.last().map_or(0, |frame| frame.base);
+        if first < base {
+            return Err(self.internal("operands"));
+        }
+        let (old, new) = (self.floor, first.saturating_sub(BACK).max(base));
+        let end = self.code.bytes.len();
+        let tail = self.entries.get(old).map_or(end, |entry| entry.start);
+        self.put_back(new, old);
+        let added = self.code.bytes.len() - end;
+        self.code.bytes.get_mut(tail..).unwrap_or_default().rotate_right(added);
+        for entry in self.entries.get_mut(new..old).unwrap_or_default() {
+            entry.start = entry.start - end + tail;
+        }
+        for entry in self.entries.get_mut(old..).unwrap_or_default() {
+            entry.start += added;
+        }
+        self.floor = new;
+        Ok(())
+    }
+
+    /// After a statement: puts the leaves that it left waiting back on the code, as far as they may soon be wanted.
     pub(super) fn restore(&mut self) {
-        let (base, len) = (self.base(), self.entries.len());
-        self.put_back(base, len);
+        let len = self.entries.len();
+        let base = self.frames.last().map_or(0, |frame| frame.base);
+        let floor = len.saturating_sub(BACK).max(base);
+        // Statements that assign locals look only at what is in the code.
+        for at in self.floor..floor {
+            let Some(entry) = self.entries.get(at).copied() else { break };
+            if let Some(Leaf::Local(local)) = entry.leaf
+                && self.state(local).declared
+            {
+                let temp = self.temp(at, entry.ty);
+                self.emit(Instr::Get(local));
+                self.code.set_one(temp);
+                if let Some(entry) = self.entries.get_mut(at) {
+                    entry.leaf = Some(Leaf::Local(temp));
+                }
+            }
+        }
+        self.floor = floor;
+        self.put_back(floor, len);
     }
 
     fn put_back(&mut self, from: usize, to: usize) {
@@ -322,9 +373,9 @@ impl Translator<'_, '_, '_> {
     /// `most`.
     pub(super) fn steady(&mut self, above: usize, count: usize, most: Effect) -> Result {
         self.settle();
-        let end = self.entries.len().checked_sub(above).ok_or_else(|| self.internal("operands"))?;
-        let first = end.checked_sub(count).filter(|first| *first >= self.base());
-        let first = first.ok_or_else(|| self.internal("operands"))?;
+        self.reach(above + count)?;
+        let end = self.entries.len() - above;
+        let first = end - count;
         let restless = self.entries.get(first..end).unwrap_or_default().iter().rposition(|entry| entry.effect > most);
         restless.map_or(Ok(()), |last| self.compute_to(first + last + 1))
     }
@@ -332,7 +383,7 @@ impl Translator<'_, '_, '_> {
     /// Makes leaves of all values before this place on the stack.
     pub(super) fn compute_to(&mut self, end: usize) -> Result {
         let tail = self.compute(end, Keep::ALL);
-        self.put_back(self.base(), end);
+        self.put_back(self.floor, end);
         let moved = self.entries.get(end).map_or(self.scratch.len(), |entry| entry.start - tail);
         let start = self.code.bytes.len();
         self.code.bytes.extend_from_slice(self.scratch.get(moved..).unwrap_or_default());

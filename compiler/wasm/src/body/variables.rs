@@ -29,33 +29,42 @@ impl Translator<'_, '_, '_> {
         Ok(true)
     }
 
-    fn local_type(&self, index: u32) -> Result<Type> {
-        let declared = (index as usize) < self.declared;
-        let ty = self.locals.get(index as usize).filter(|_| declared);
-        ty.copied().ok_or_else(|| self.internal("a local index"))
+    /// The local of this index; one of the function's own gets its place when it is used first.
+    fn local(&mut self, index: u32) -> Result<LocalId> {
+        let Some(own) = (index as usize).checked_sub(self.param_count) else { return Ok(LocalId(index)) };
+        match self.own.get(own).map(|known| known.checked_sub(1)) {
+            Some(Some(known)) => Ok(LocalId(known)),
+            Some(None) => {
+                let run = self.runs.partition_point(|(end, _)| *end <= own);
+                let ty = self.runs.get(run).map_or(Type::I32, |(_, ty)| *ty);
+                let local = self.new_local(ty);
+                self.state(local).declared = true;
+                if let Some(known) = self.own.get_mut(own) {
+                    *known = local.0 + 1;
+                }
+                Ok(local)
+            }
+            None => Err(self.internal("a local index")),
+        }
     }
 
     fn local_get(&mut self, index: u32) -> Result {
-        let ty = self.local_type(index)?;
-        if self.assigned.get(index as usize) == Some(&false)
-            && let Some(zeroed) = self.zeroed.get_mut(index as usize)
-        {
-            *zeroed = true;
-        }
-        self.push_leaf(Leaf::Local(LocalId(index)), ty);
+        let local = self.local(index)?;
+        let state = self.state(local);
+        state.zeroed |= !state.assigned;
+        let ty = self.locals.get(local.index()).copied().ok_or_else(|| self.internal("a local index"))?;
+        self.push_leaf(Leaf::Local(local), ty);
         Ok(())
     }
 
     fn local_set(&mut self, index: u32) -> Result {
-        self.local_type(index)?;
+        let local = self.local(index)?;
         self.settle();
-        self.begin(1, Keep::assigning(LocalId(index)))?;
-        self.code.set_one(LocalId(index));
+        self.begin(1, Keep::assigning(local))?;
+        self.code.set_one(local);
         self.restore();
-        if let Some(assigned) = self.assigned.get_mut(index as usize)
-            && !core::mem::replace(assigned, true)
-        {
-            self.assignments.push(index);
+        if !core::mem::replace(&mut self.state(local).assigned, true) {
+            self.assignments.push(local);
         }
         Ok(())
     }

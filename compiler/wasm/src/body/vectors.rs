@@ -46,6 +46,7 @@ impl Translator<'_, '_, '_> {
 
     /// `a * b + c`, rounded twice; or `-(a * b) + c`.
     fn multiply_add(&mut self, mul: Op, neg: Option<Op>, add: Op) -> Result {
+        self.reach(3)?;
         // The product only computes, so it may come before what `c` does.
         self.insert(0, |translator| {
             translator.emit_op(mul);
@@ -57,7 +58,8 @@ impl Translator<'_, '_, '_> {
 
     /// Stores the value on top in a local of its own.
     fn take_into_local(&mut self) -> Result<LocalId> {
-        let local = self.new_local(self.top()?.ty);
+        let ty = self.top()?.ty;
+        let local = self.new_local(ty);
         self.begin(1, Keep::ALL)?;
         self.code.set_one(local);
         self.restore();

@@ -59,12 +59,17 @@ impl Build<'_> {
     }
 
     fn script(&mut self, linked: &[Linked<'_>], plans: &[Plan]) -> Result {
+        let mut taken = BTreeSet::new();
         for (at, (unit, plan)) in linked.iter().zip(plans).enumerate() {
             let name = format!("instantiate_{at}");
             let func = self.instantiation(unit, plan, &name)?;
+            taken.insert(name.clone());
             self.export(name, func);
             for export in &unit.decoded.exports {
                 let name = format!("{}_{}", unit.name(), export.name);
+                if !is_shown(&name) || !taken.insert(name.clone()) {
+                    continue;
+                }
                 match export.kind {
                     ExternalKind::Func => {
                         let func = self.func_of(unit, export.index)?;

@@ -9,7 +9,7 @@ use wasmparser::{DataKind, Element, ElementItems, ElementKind};
 
 use super::{Build, Linked, Table};
 use crate::constant::{self, Const};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// What instantiating a unit has to do, in order.
 #[derive(Default)]
@@ -88,6 +88,15 @@ impl Build<'_> {
     /// The values of an element segment.
     fn values(&mut self, unit: &Linked<'_>, element: &Element<'_>) -> Result<Vec<Const>> {
         let mut values = Vec::new();
+        let count = match &element.items {
+            ElementItems::Functions(funcs) => funcs.count(),
+            ElementItems::Expressions(_, exprs) => exprs.count(),
+        };
+        if count as usize >= limits::INIT_OPERANDS {
+            let what = "an element segment as long as this one".into();
+            let kind = ErrorKind::Unsupported { what, hint: "split it, or fill the table at run time" };
+            return Err(Error::new(unit.name(), element.range.start, kind));
+        }
         match &element.items {
             ElementItems::Functions(funcs) => {
                 for func in funcs.clone() {
