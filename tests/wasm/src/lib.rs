@@ -5,7 +5,12 @@
 //! Totals and skips are kept by [`report`].
 #![deny(unsafe_code)]
 
+pub mod border;
 pub mod files;
+pub mod group;
+pub mod play;
 pub mod rename;
+pub mod report;
 pub mod script;
 pub mod value;
+pub mod vm;
