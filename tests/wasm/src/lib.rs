@@ -8,9 +8,12 @@
 pub mod border;
 pub mod files;
 pub mod group;
+pub mod peer;
 pub mod play;
+pub mod random;
 pub mod rename;
 pub mod report;
 pub mod script;
+pub mod trace;
 pub mod value;
 pub mod vm;
