@@ -7,8 +7,30 @@ use il::instr::{Instr, Writer};
 use il::op::{Immediate, Op};
 use il::{Func, FuncId, LocalId, Module, Signature, Storage, StructDef, StructField, Type, TypeDef, TypeId};
 
+use crate::value::{Reference, Value};
+
 /// Passes for a reference that is neither null nor the script's.
 pub const OTHER: i32 = -1;
+
+/// A value as it crosses the border.
+pub fn passed(value: Value) -> Value {
+    match value {
+        Value::Ref(Reference::Null) => Value::I32(0),
+        Value::Ref(Reference::Host(number)) => Value::I32(number as i32 + 1),
+        Value::Ref(Reference::Other) => Value::I32(OTHER),
+        number => number,
+    }
+}
+
+/// A reference that crossed the border.
+pub fn reference(value: Value) -> Value {
+    match value {
+        Value::I32(0) => Value::Ref(Reference::Null),
+        Value::I32(OTHER) => Value::Ref(Reference::Other),
+        Value::I32(number) => Value::Ref(Reference::Host(number as u32 - 1)),
+        other => other,
+    }
+}
 
 const NUMBER: il::FieldId = il::FieldId(0);
 

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
+use il::FuncId;
 use il::verify::VerifiedModule;
-use il::{FuncId, Type};
 use wasm::{ErrorKind, Options};
 
 use crate::border;
 use crate::script::{Script, Unit};
+use crate::value::{Value, listed};
+use crate::vm::{self, Trap, Vm};
 
 /// One exported function.
 #[derive(Clone, Debug)]
@@ -74,9 +76,18 @@ impl Group {
         self.entries.get(&name).with_context(|| format!("the translation lacks `{name}`"))
     }
 
-    /// Types of an entry's parameters.
-    pub fn params(&self, entry: &Entry) -> &[Type] {
-        self.module.sig(entry.func).map_or(&[], |sig| &sig.params)
+    /// Calls an entry on an instance of this group's.
+    ///
+    /// # Errors
+    /// If the arguments are not its parameters', or it stops in what no suite does.
+    pub fn call(&self, vm: &mut dyn Vm, entry: &Entry, args: &[Value]) -> Result<Result<Vec<Value>, Trap>> {
+        let args: Vec<Value> = args.iter().map(|arg| border::passed(*arg)).collect();
+        let params = self.module.sig(entry.func).map_or(&[][..], |sig| &sig.params);
+        let fit = args.len() == params.len() && args.iter().zip(params).all(|(arg, ty)| vm::fits(*arg, *ty));
+        ensure!(fit, "arguments {} for {params:?}", listed(&args));
+        let given = |(value, is): (Value, &bool)| if *is { border::reference(value) } else { value };
+        let results = vm.call(entry.func, &args)?;
+        Ok(results.map(|values| values.into_iter().zip(&entry.references).map(given).collect()))
     }
 }
 

@@ -14,6 +14,7 @@ pub mod random;
 pub mod rename;
 pub mod report;
 pub mod script;
+pub mod subject;
 pub mod trace;
 pub mod value;
 pub mod vm;

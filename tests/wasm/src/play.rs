@@ -5,12 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use il::trap::TrapKind;
 
-use crate::border::OTHER;
 use crate::group::{self, Entry, Group};
 use crate::rename;
 use crate::script::{Access, Action, SPECTEST, Script, Unit};
-use crate::value::{Pattern, Reference, Value, listed};
-use crate::vm::{self, Interpreted, Trap, Vm};
+use crate::value::{Pattern, Value, listed};
+use crate::vm::{Interpreted, Trap, Vm};
 
 /// What traps a message of the suite stands for, by how it starts. Both of its engines have one kind for what the suite
 /// calls `integer overflow` and `invalid conversion`, where a float is converted.
@@ -45,6 +44,16 @@ impl Engine {
         match self {
             Engine::Interpreter => "interpreter",
         }
+    }
+
+    /// A new instance of a group's module, which has run nothing.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn instance(self, group: &Group) -> Result<Box<dyn Vm + '_>> {
+        Ok(match self {
+            Engine::Interpreter => Box::new(Interpreted::new(&group.module)?),
+        })
     }
 }
 
@@ -223,13 +232,7 @@ impl<'p> Stage<'p, '_> {
 
     fn call(&mut self, unit: usize, entry: &Entry, args: &[Value]) -> Result<Result<Vec<Value>, Trap>> {
         let group = self.group(unit)?;
-        let args: Vec<Value> = args.iter().map(|arg| passed(*arg)).collect();
-        let params = group.params(entry);
-        let fit = args.len() == params.len() && args.iter().zip(params).all(|(arg, ty)| vm::fits(*arg, *ty));
-        ensure!(fit, "arguments {} for {params:?}", listed(&args));
-        let results = self.vm(unit)?.call(entry.func, &args)?;
-        let given = |(value, reference): (Value, &bool)| if *reference { reference_of(value) } else { value };
-        Ok(results.map(|values| values.into_iter().zip(&entry.references).map(given).collect()))
+        group.call(self.vm(unit)?.as_mut(), entry, args)
     }
 
     /// The instance of a unit's group, made when it is first wanted.
@@ -237,35 +240,13 @@ impl<'p> Stage<'p, '_> {
         let at = *self.play.group_of.get(&unit).context("a group")?;
         if !self.vms.contains_key(&at) {
             let group = self.group(unit)?;
-            let mut vm: Box<dyn Vm + 'p> = match self.engine {
-                Engine::Interpreter => Box::new(Interpreted::new(&group.module)?),
-            };
+            let mut vm = self.engine.instance(group)?;
             if group.units.contains(&SPECTEST) {
                 vm.call(group.instantiation(SPECTEST)?.func, &[])?.map_err(|trap| anyhow!("spectest: {trap}"))?;
             }
             self.vms.insert(at, vm);
         }
         self.vms.get_mut(&at).context("just made")
-    }
-}
-
-/// A value as it crosses the border.
-fn passed(value: Value) -> Value {
-    match value {
-        Value::Ref(Reference::Null) => Value::I32(0),
-        Value::Ref(Reference::Host(number)) => Value::I32(number as i32 + 1),
-        Value::Ref(Reference::Other) => Value::I32(OTHER),
-        number => number,
-    }
-}
-
-/// A reference that crossed the border.
-fn reference_of(value: Value) -> Value {
-    match value {
-        Value::I32(0) => Value::Ref(Reference::Null),
-        Value::I32(OTHER) => Value::Ref(Reference::Other),
-        Value::I32(number) => Value::Ref(Reference::Host(number as u32 - 1)),
-        other => other,
     }
 }
 

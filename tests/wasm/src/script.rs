@@ -122,6 +122,18 @@ impl Script {
     }
 }
 
+impl Script {
+    /// One module, without imports, that is instantiated.
+    ///
+    /// # Errors
+    /// If it is malformed.
+    pub fn of_module(bytes: &[u8]) -> Result<Script> {
+        let renamed = rename::renamed(bytes, |module, name| (module.into(), name.into()))?;
+        let unit = Unit { line: 0, bytes: renamed, imports: BTreeSet::new(), exports: rename::exports(bytes)? };
+        Ok(Script { units: vec![unit], steps: vec![Step { line: 0, action: Action::Instantiate(0) }] })
+    }
+}
+
 struct Reader {
     /// Offsets at which lines start.
     lines: Vec<usize>,

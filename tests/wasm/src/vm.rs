@@ -36,6 +36,9 @@ pub trait Vm {
     /// # Errors
     /// If it cannot be entered with these arguments, or stops in what no suite does.
     fn call(&mut self, func: FuncId, args: &[Value]) -> Result<Result<Vec<Value>, Trap>>;
+
+    /// The contents of all its memories.
+    fn memories(&self) -> Vec<&[u8]>;
 }
 
 /// An instance that is interpreted.
@@ -67,6 +70,10 @@ impl Vm for Interpreted<'_> {
             }
             other => bail!("it stops in {other:?}"),
         }
+    }
+
+    fn memories(&self) -> Vec<&[u8]> {
+        self.machine.memories().collect()
     }
 }
 
