@@ -157,6 +157,7 @@ pub(crate) fn options(plan: &Plan, index: usize, vm: &Vm) -> VmOptions {
             memory_bytes: vm.programs.memory_bytes,
         },
         is_main: index == plan.main as usize,
+        mark: Some(index as u32),
         ..VmOptions::default()
     }
 }

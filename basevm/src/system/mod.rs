@@ -130,6 +130,9 @@ pub struct VmOptions {
     pub programs: ProgramBounds,
     /// Whether the run ends with it.
     pub is_main: bool,
+    /// By which device VMs know what it was granted of theirs beside instructions; its incarnations keep it, what it
+    /// spawns has none.
+    pub mark: Option<u32>,
 }
 
 impl Default for VmOptions {
@@ -147,6 +150,7 @@ impl Default for VmOptions {
             restart: RestartPolicy::default(),
             programs: ProgramBounds::default(),
             is_main: false,
+            mark: None,
         }
     }
 }
