@@ -5,7 +5,17 @@
 //! Totals and skips are kept by [`report`].
 #![deny(unsafe_code)]
 
+pub mod border;
 pub mod files;
+pub mod group;
+pub mod hostile;
+pub mod peer;
+pub mod play;
+pub mod random;
 pub mod rename;
+pub mod report;
 pub mod script;
+pub mod subject;
+pub mod trace;
 pub mod value;
+pub mod vm;

@@ -16,6 +16,8 @@ pub struct Export {
     pub name: String,
     /// What it is.
     pub kind: ExternalKind,
+    /// Which of these.
+    pub index: u32,
 }
 
 /// What a module exports, in order.
@@ -28,7 +30,7 @@ pub fn exports(bytes: &[u8]) -> Result<Vec<Export>> {
         if let Payload::ExportSection(section) = payload? {
             for export in section {
                 let export = export?;
-                exports.push(Export { name: export.name.into(), kind: export.kind });
+                exports.push(Export { name: export.name.into(), kind: export.kind, index: export.index });
             }
         }
     }

@@ -40,11 +40,13 @@ impl Unit {
 
 /// What is looked at in an instance.
 #[derive(Debug)]
-pub enum Access {
-    /// A function is called.
-    Call { unit: usize, export: usize, args: Vec<Value> },
-    /// A global is read.
-    Global { unit: usize, export: usize },
+pub struct Access {
+    /// In which.
+    pub unit: usize,
+    /// Which of its exports: a function, or a global.
+    pub export: usize,
+    /// What the function is called with.
+    pub args: Vec<Value>,
 }
 
 /// One thing that the script does, or asserts. What cannot even be attempted says why.
@@ -117,6 +119,18 @@ impl Script {
             reader.directive(directive, line).with_context(|| format!("line {line}"))?;
         }
         Ok(Script { units: reader.units, steps: reader.steps })
+    }
+}
+
+impl Script {
+    /// One module, without imports, that is instantiated.
+    ///
+    /// # Errors
+    /// If it is malformed.
+    pub fn of_module(bytes: &[u8]) -> Result<Script> {
+        let renamed = rename::renamed(bytes, |module, name| (module.into(), name.into()))?;
+        let unit = Unit { line: 0, bytes: renamed, imports: BTreeSet::new(), exports: rename::exports(bytes)? };
+        Ok(Script { units: vec![unit], steps: vec![Step { line: 0, action: Action::Instantiate(0) }] })
     }
 }
 
@@ -262,7 +276,7 @@ impl Reader {
     fn call(&self, invoke: &WastInvoke<'_>) -> Result<Access> {
         let (unit, export) = self.export(invoke.module, invoke.name)?;
         let args = invoke.args.iter().map(|arg| value::argument(arg).context("an argument of a core module"));
-        Ok(Access::Call { unit, export, args: args.collect::<Result<_>>()? })
+        Ok(Access { unit, export, args: args.collect::<Result<_>>()? })
     }
 
     fn access(&self, exec: &WastExecute<'_>) -> Result<Access> {
@@ -270,7 +284,7 @@ impl Reader {
             WastExecute::Invoke(invoke) => self.call(invoke),
             WastExecute::Get { module, global, .. } => {
                 let (unit, export) = self.export(*module, global)?;
-                Ok(Access::Global { unit, export })
+                Ok(Access { unit, export, args: Vec::new() })
             }
             WastExecute::Wat(_) => Err(anyhow!("a module where a value is expected")),
         }

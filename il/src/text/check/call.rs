@@ -16,7 +16,7 @@ use crate::op::{Form, Op};
 use crate::types::{FuncId, Type};
 
 /// Built-in functions that are no operators.
-const BASE: &[&str] = &[
+pub(super) const BASE: &[&str] = &[
     "wait",
     "wait_forever",
     "flush",

@@ -301,7 +301,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
     }
 
     pub(super) fn unknown_name(&mut self, name: &str, span: Span) {
-        if named(Form::Call, name).next().is_some() {
+        if named(Form::Call, name).next().is_some() || super::call::BASE.contains(&name) {
             let report = Report::new(Code::WrongKind, span, format!("`{name}` is a built-in function, not a value"));
             return self.cx.report(report.hint(format!("call it: `{name}(..)`")));
         }
