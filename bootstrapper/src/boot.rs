@@ -212,7 +212,7 @@ fn add_programs(
 /// Why VMs ended before their time, as the base has logged it.
 fn fates(system: &System) -> Vec<String> {
     let fate = |info: VmInfo| match system.fate(info.id)? {
-        Fate::Returned => None,
+        Fate::Returned | Fate::Exited(_) => None,
         Fate::Fault(report) => Some(format!("VM '{}': {report}", info.address)),
         Fate::Refused(refused) => Some(refused.to_string()),
     };

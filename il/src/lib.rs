@@ -29,6 +29,7 @@ mod types;
 pub mod verify;
 
 pub use hierarchy::*;
+pub use link::prune;
 pub use module::*;
 pub use types::*;
 pub use verify::{VerifiedModule, VerifyError, verify};

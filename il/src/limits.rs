@@ -14,7 +14,7 @@ macro_rules! limits {
 
 limits! {
     /// An encoded module.
-    MODULE_BYTES = 16 << 20, "bytes of a module";
+    MODULE_BYTES = 64 << 20, "bytes of a module";
     /// A name: of the module, an instruction, a function, a local.
     NAME_BYTES = 255, "bytes of a name";
     /// Literals of `str`, `trap` and `assert`.
@@ -36,9 +36,11 @@ limits! {
     /// Structs that extend one another.
     STRUCT_DEPTH = 64, "structs that extend one another in a chain";
     /// Bytes of a global's initial value, encoded.
-    INIT_BYTES = 64 << 10, "bytes of a global's initial value";
-    /// Elements of an array literal.
-    ARRAY_LITERAL = 1000, "elements of an array literal";
+    INIT_BYTES = 4 << 20, "bytes of a global's initial value";
+    /// Elements of an array literal in a body.
+    ARRAY_LITERAL = 1000, "elements of an array literal in a body";
+    /// Values of a global's initial value: elements of its arrays, fields of its structs.
+    INIT_OPERANDS = 1 << 17, "values in a global's initial value";
     /// Elements of an array at run time.
     ARRAY_ELEMENTS = (1 << 31) - 1, "elements of an array";
     /// Device programs.
@@ -54,39 +56,43 @@ limits! {
     /// Wanted capabilities.
     USES = 64, "wanted capabilities";
     /// Globals.
-    GLOBALS = 4096, "globals";
-    /// Linear memory: 4 GiB.
+    GLOBALS = 1 << 14, "globals";
+    /// Linear memories.
+    MEMORIES = 256, "memories";
+    /// A linear memory: 4 GiB.
     MEMORY_PAGES = 1 << 16, "64 KiB pages of memory";
     /// Data segments.
-    DATA = 4096, "data segments";
+    DATA = 1 << 16, "data segments";
     /// Functions of all kinds.
-    FUNCS = 1 << 14, "functions";
+    FUNCS = 1 << 17, "functions";
     /// Exported functions.
-    EXPORTS = 1024, "exports";
+    EXPORTS = 1 << 14, "exports";
     /// Event handlers.
     HANDLERS = 1024, "handlers";
     /// Instruction sets that a module provides.
     PROVIDES = 16, "provided instruction sets";
-    /// Parameters of a function, instruction or event.
-    PARAMS = crate::packet::MAX_OPERANDS, "parameters";
-    /// Results of a function or instruction.
-    RESULTS = crate::packet::MAX_OPERANDS, "results";
-    /// Values that cross an entry (arguments in, or a status and results out).
+    /// Parameters of a function.
+    PARAMS = 1000, "parameters of a function";
+    /// Results of a function.
+    RESULTS = 1000, "results of a function";
+    /// Operands of an instruction, event or program; also its results.
+    ISA_OPERANDS = crate::packet::MAX_OPERANDS, "operands, and results, of an instruction, event or program";
+    /// Values that cross an entry (arguments in, or a status and results out): of an exported function too.
     MAX_VALUES = 31, "values that enter or leave an entry";
     /// Locals of a function, parameters included.
-    LOCALS = 4096, "locals of a function, parameters included";
+    LOCALS = 1 << 14, "locals of a function, parameters included";
     /// Locals of type `buf` in a function, parameters included.
     BUFS = 64, "`buf` locals of a function, parameters included";
     /// A function's encoded body.
-    BODY_BYTES = 1 << 20, "bytes of a function's body";
-    /// Constructs (`if`, loops, `switch`, `cond`) inside one another.
-    NESTING = 256, "nested constructs";
+    BODY_BYTES = 4 << 20, "bytes of a function's body";
+    /// Constructs (`if`, blocks, loops, `switch`, `cond`) inside one another.
+    NESTING = 4096, "nested constructs";
     /// Operands on the stack at once.
     OPERANDS = 1024, "operands on the stack";
     /// Height of an expression tree.
     EXPRESSION_DEPTH = 1000, "operators inside one another";
     /// Destinations of one assignment.
-    DESTS = 64, "destinations of one assignment";
+    DESTS = 1000, "destinations of one assignment";
     /// Names of locals in the names section, over all functions.
     LOCAL_NAMES = 1 << 18, "names of locals in a module";
     /// A module's text.

@@ -34,6 +34,19 @@ pub(crate) fn link(module: Module, kept: &Kept) -> Module {
     Linker::new(&module, &reached).module(&module)
 }
 
+/// The module with only those exports, and what they reach; its memories and data segments stay.
+#[must_use]
+pub fn prune(mut module: Module, keep: impl Fn(&str) -> bool) -> Module {
+    module.exports.retain(|export| keep(&export.name));
+    let mut funcs = alloc::vec![false; module.funcs.len()];
+    for export in &module.exports {
+        if let Some(kept) = funcs.get_mut(export.func.index()) {
+            *kept = true;
+        }
+    }
+    link(module, &Kept { funcs, ..Kept::default() })
+}
+
 /// What an instruction refers to, replaced.
 pub(crate) trait Map {
     fn def(&mut self, id: TypeId) -> TypeId;
@@ -92,6 +105,7 @@ pub(crate) trait Map {
             Instr::Get(local) => Instr::Get(self.local(local)),
             Instr::Take(local) => Instr::Take(self.local(local)),
             Instr::Cond(ty) => Instr::Cond(self.ty(ty)),
+            Instr::Select(ty) => Instr::Select(self.ty(ty)),
             Instr::FuncRef(func, ty) => Instr::FuncRef(self.func_ref(func), self.def(ty)),
             Instr::Call(id) => Instr::Call(self.func(id)),
             Instr::CallSet(id, dests) => Instr::CallSet(self.func(id), dests),
@@ -132,6 +146,10 @@ pub(crate) trait Map {
             | Instr::Freeze
             | Instr::Caller
             | Instr::Shuffle(_)
+            | Instr::MemoryInit(..)
+            | Instr::DataDrop(_)
+            | Instr::Exit
+            | Instr::Block
             | Instr::Test
             | Instr::Op(..)
             | Instr::Set(_)
@@ -377,8 +395,12 @@ impl<'m> Linker<'m> {
     }
 
     fn module(mut self, old: &Module) -> Module {
-        let mut module =
-            Module { name: old.name.clone(), memory: old.memory, data: old.data.clone(), ..Module::default() };
+        let mut module = Module {
+            name: old.name.clone(),
+            memories: old.memories.clone(),
+            data: old.data.clone(),
+            ..Module::default()
+        };
         self.structs();
         module.globals = only(&old.globals, &self.globals);
         for global in &mut module.globals {

@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 
 use crate::isa::InstructionSet;
-use crate::types::{CapDef, FuncId, GlobalId, IsaId, ProvidedId, Signature, Storage, Type, TypeDef, TypeId, UseId};
+use crate::types::{
+    CapDef, FuncId, GlobalId, IsaId, MemoryId, ProvidedId, Signature, Storage, Type, TypeDef, TypeId, UseId,
+};
 
 /// A module: one program or one VM. Not yet trusted; see [`crate::verify`].
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -25,9 +27,9 @@ pub struct Module {
     pub strings: Vec<String>,
     /// Globals.
     pub globals: Vec<Global>,
-    /// Linear memory, in 64 KiB pages.
-    pub memory: Option<Memory>,
-    /// Initial contents of the memory.
+    /// Linear memories, in 64 KiB pages.
+    pub memories: Vec<Memory>,
+    /// Bytes that are put into memories, at start or when the program asks for them.
     pub data: Vec<Data>,
     /// All functions: plain ones, handlers and `op`s.
     pub funcs: Vec<Func>,
@@ -127,13 +129,22 @@ pub struct Memory {
     pub max: u32,
 }
 
-/// Bytes put into memory at start.
+/// A data segment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Data {
-    /// Byte address.
-    pub offset: u32,
+    /// Where its bytes are put at start; `None` if only `memory.init` does.
+    pub place: Option<DataPlace>,
     /// The bytes.
     pub bytes: Vec<u8>,
+}
+
+/// Where a data segment lies at start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DataPlace {
+    /// In which memory.
+    pub memory: MemoryId,
+    /// Byte address.
+    pub offset: u32,
 }
 
 /// An exported function.

@@ -7,7 +7,7 @@
 mod meaning;
 
 use crate::trap::TrapKind;
-use crate::types::Type;
+use crate::types::{MemoryId, Type};
 
 /// How an operator is written in text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +37,10 @@ pub struct Immediate {
     pub offset: u32,
     /// Lane.
     pub lane: u8,
+    /// The memory that is accessed.
+    pub memory: MemoryId,
+    /// `memory_copy`: the memory that is read.
+    pub from: MemoryId,
 }
 
 impl Form {
@@ -535,6 +539,9 @@ operators! {
     0x213 F64x2ConvertLowI32x4U Call "f64x2.convert_low_i32x4_u" (V128) -> V128;
     0x214 F32x4DemoteF64x2Zero Call "f32x4.demote_f64x2_zero" (V128) -> V128;
     0x215 F64x2PromoteLowF32x4 Call "f64x2.promote_low_f32x4" (V128) -> V128;
+    0x216 BufAt Call "buf_at" (I32, I32) -> Buf ! MemoryOutOfBounds, Quota;
+    0x217 BufWrite Call "buf_write" (BufRef, I32, I32, I32) ! IndexOutOfBounds, MemoryOutOfBounds;
+    0x218 MemoryWrite Call "memory_write" (I32, BufRef, I32, I32) ! MemoryOutOfBounds, IndexOutOfBounds;
 }
 
 /// Code of the first operator; below it, and above [`LAST_SHORT`], lie the structural instructions of
@@ -546,6 +553,9 @@ pub const LAST_SHORT: u16 = Op::StrAt as u16;
 pub const FIRST_EXTENDED: u16 = 0x100;
 /// The byte before an extended operator.
 pub const EXTENDED: u8 = 0xfd;
+/// The byte before an operator that accesses another memory than the first; the memory's index follows it, and after
+/// the operator's other immediates, for `memory_copy`, that of the memory that is read.
+pub const IN_MEMORY: u8 = 0xfe;
 
 impl Op {
     /// This operator's line of the table. Codes are contiguous in both ranges (checked by a test).
@@ -565,7 +575,8 @@ impl Op {
     /// Whether the operator needs a linear memory.
     pub fn touches_memory(self) -> bool {
         self.info().form.has_offset()
-            || matches!(self, Op::MemorySize | Op::MemoryGrow | Op::MemoryFill | Op::MemoryCopy | Op::StrAt)
+            || matches!(self, Op::MemorySize | Op::MemoryGrow | Op::MemoryFill | Op::MemoryCopy)
+            || matches!(self, Op::StrAt | Op::BufAt | Op::BufWrite | Op::MemoryWrite)
     }
 }
 

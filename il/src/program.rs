@@ -68,7 +68,7 @@ pub fn sole(module: &Module) -> Option<&Program> {
         && module.exports.is_empty()
         && module.handlers.is_empty()
         && module.tests.is_empty()
-        && module.memory.is_none()
+        && module.memories.is_empty()
         && module.data.is_empty()
         && module.globals.iter().all(|global| !global.mutable);
     bare.then_some(program)

@@ -308,7 +308,7 @@ pub enum TypeDef {
 macro_rules! index {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
         pub struct $name(pub u32);
         impl $name {
             /// As an index into the module's table.
@@ -330,6 +330,10 @@ index! {
     FieldId;
     /// Index into [`crate::Module::globals`].
     GlobalId;
+    /// Index into [`crate::Module::memories`].
+    MemoryId;
+    /// Index into [`crate::Module::data`].
+    DataId;
     /// Index into [`crate::Module::uses`]: one wanted capability.
     UseId;
     /// Index into [`crate::Module::isas`].

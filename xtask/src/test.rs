@@ -51,6 +51,11 @@ const RUN_IL: &[&str] = &[
 /// module is under stress there too.
 const STRESSED_MODULES: &str = "200";
 
+/// Lines of failed tests that are shown once more.
+const MOST_FAILURE_LINES: usize = 100;
+/// Characters of such a line.
+const LONGEST_LINE: usize = 400;
+
 /// Runs every step, even after one failed, so that one run tells all.
 ///
 /// # Errors
@@ -66,24 +71,30 @@ pub fn run() -> anyhow::Result<()> {
             failed.push(*name);
         }
     }
-    let mut results = Vec::new();
+    let (mut results, mut failures) = (Vec::new(), Vec::new());
     for (number, (name, stress)) in (STEPS.len()..).zip(TESTS) {
         println!("[{}/{total}] {name}", number + 1);
-        if let Err(why) = tests(stress, &mut results) {
+        let mut seen = Seen::default();
+        if let Err(why) = tests(stress, &mut seen) {
+            // Once more, since they may stand far above.
+            seen.failures.iter().for_each(|line| println!("{line}"));
             println!("  FAILED: {why:#}");
             failed.push(name);
         }
+        results.append(&mut seen.results);
+        failures.append(&mut seen.failures);
     }
-    summary(&results, &failed, start)
+    summary(&results, &failures, &failed, start)
 }
 
-fn summary(results: &[String], failed: &[&str], start: Instant) -> anyhow::Result<()> {
+fn summary(results: &[String], failures: &[String], failed: &[&str], start: Instant) -> anyhow::Result<()> {
     println!("\nSummary, after {} s:", start.elapsed().as_secs());
     for name in STEPS.iter().map(|(name, _)| *name).chain(TESTS.map(|(name, _)| name)) {
         println!("  {:<6} {name}", if failed.contains(&name) { "FAILED" } else { "ok" });
     }
     let with_tests = results.iter().filter(|line| !line.contains(" 0 passed; 0 failed"));
     with_tests.for_each(|line| println!("{line}"));
+    failures.iter().for_each(|line| println!("{line}"));
     if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
 }
 
@@ -112,7 +123,7 @@ fn hostile_input() -> anyhow::Result<()> {
 
 /// The unit, golden and whole-system tests. The latter start the built programs and boot the image (which is not put
 /// under stress).
-fn tests(stress: bool, results: &mut Vec<String>) -> anyhow::Result<()> {
+fn tests(stress: bool, seen: &mut Seen) -> anyhow::Result<()> {
     shell::run(&mut shell::cargo(&["build", "--release", "--package", "cascade", "--package", "ilc"]))?;
     let image = image::build()?;
     let mut command = shell::cargo(&["test", "--no-fail-fast"]);
@@ -120,9 +131,29 @@ fn tests(stress: bool, results: &mut Vec<String>) -> anyhow::Result<()> {
         command.args(RUN_IL.iter().flat_map(|name| ["--test", name]));
         command.env("CASCADE_GC_STRESS", "1").env("AGREEMENT_MODULES", STRESSED_MODULES);
     }
-    shell::follow(command.env("CASCADE_IMAGE", image), |line| {
+    shell::follow(command.env("CASCADE_IMAGE", image), |line| seen.line(line))
+}
+
+/// What the summary takes from the tests' output.
+#[derive(Default)]
+struct Seen {
+    /// The closing line of each test program.
+    results: Vec<String>,
+    /// What failed tests printed.
+    failures: Vec<String>,
+    /// Whether the lines under way are such.
+    failing: bool,
+}
+
+impl Seen {
+    fn line(&mut self, line: &str) {
         if line.starts_with("test result:") {
-            results.push(line.to_string());
+            self.results.push(line.to_string());
+            self.failing = false;
         }
-    })
+        self.failing |= line == "failures:";
+        if self.failing && !line.is_empty() && self.failures.len() < MOST_FAILURE_LINES {
+            self.failures.push(line.chars().take(LONGEST_LINE).collect());
+        }
+    }
 }

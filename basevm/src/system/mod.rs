@@ -172,6 +172,8 @@ impl VmOptions {
 pub enum EndReason {
     /// The main program's VM ended by itself.
     Returned,
+    /// It ended itself with an exit code other than 0.
+    Exited(u8),
     /// Nothing could ever happen again: all VMs wait, and there is no timer and no input left.
     Finished,
     /// The main program's VM trapped.
@@ -191,7 +193,7 @@ pub enum EndReason {
 pub struct Ended {
     /// Why.
     pub reason: EndReason,
-    /// 0 normal, 1 trap, 2 load error, 124 timeout, 130 interrupted.
+    /// 0 normal, 1 trap, 2 load error, 124 timeout, 130 interrupted; else what the main program said.
     pub code: u8,
 }
 
@@ -200,6 +202,7 @@ impl EndReason {
     pub const fn code(self) -> u8 {
         match self {
             EndReason::Returned | EndReason::Finished | EndReason::Stopped => 0,
+            EndReason::Exited(code) => code,
             EndReason::Fault => 1,
             EndReason::Refused => 2,
             EndReason::Timeout => 124,

@@ -2,8 +2,10 @@
 
 use alloc::string::String;
 use alloc::vec;
+use alloc::vec::Vec;
 
 use il::trap::TrapKind;
+use il::{DataId, MemoryId};
 
 use crate::heap::{Handle, Heap, Object};
 use crate::machine::Machine;
@@ -18,7 +20,7 @@ impl Machine<'_> {
     // Memory: the address is unsigned, and its sum with the offset does not wrap.
 
     fn linear(&mut self) -> Result<&mut Memory, Trap> {
-        self.memory.as_mut().ok_or_else(|| Trap::broken("a memory"))
+        self.memories.get_mut(self.accessed.0.index()).ok_or_else(|| Trap::broken("a memory"))
     }
 
     fn read_memory<const N: usize>(&mut self, offset: u32) -> Result<[u8; N], Trap> {
@@ -69,7 +71,70 @@ impl Machine<'_> {
         let count = self.pop()?;
         let from = self.pop()?;
         let to = self.pop()?;
-        Ok(self.linear()?.copy(to, from, count)?)
+        let (target, source) = self.accessed;
+        if target == source {
+            return Ok(self.linear()?.copy(to, from, count)?);
+        }
+        let source = self.memories.get(source.index()).ok_or_else(|| Trap::broken("a memory"))?;
+        let bytes = slice(&source.bytes, from, count).ok_or(TrapKind::MemoryOutOfBounds)?.to_vec();
+        self.write_memory(to, &bytes)
+    }
+
+    fn write_memory(&mut self, to: u32, bytes: &[u8]) -> Done {
+        Ok(write(&mut self.linear()?.bytes, u64::from(to), bytes).ok_or(TrapKind::MemoryOutOfBounds)?)
+    }
+
+    pub(crate) fn memory_init(&mut self, data: DataId, memory: MemoryId) -> Done {
+        self.accessed = (memory, memory);
+        let count = self.pop()?;
+        let from = self.pop()?;
+        let to: u32 = self.pop()?;
+        let dropped = self.dropped.get(data.index()).copied().unwrap_or(true);
+        let segment = self.module.data.get(data.index()).filter(|_| !dropped).map_or(&[][..], |data| &data.bytes);
+        let bytes = slice(segment, from, count).ok_or(TrapKind::MemoryOutOfBounds)?;
+        Ok(write(&mut self.linear()?.bytes, u64::from(to), bytes).ok_or(TrapKind::MemoryOutOfBounds)?)
+    }
+
+    pub(crate) fn drop_data(&mut self, data: DataId) {
+        if let Some(dropped) = self.dropped.get_mut(data.index()) {
+            *dropped = true;
+        }
+    }
+
+    /// Bytes of the memory, out of it.
+    fn copied(&mut self, address: u32, count: u32) -> Result<Vec<u8>, Trap> {
+        Ok(slice(&self.linear()?.bytes, address, count).ok_or(TrapKind::MemoryOutOfBounds)?.to_vec())
+    }
+
+    pub(crate) fn buf_at(&mut self) -> Done {
+        let count = self.pop()?;
+        let address = self.pop()?;
+        slice(&self.linear()?.bytes, address, count).ok_or(TrapKind::MemoryOutOfBounds)?;
+        self.reserve(Heap::cost_of(count, false), vec![])?;
+        let bytes = self.copied(address, count)?;
+        let handle = self.make(Object::Buf(bytes))?;
+        self.stack.push(Value::Buf(handle));
+        Ok(())
+    }
+
+    pub(crate) fn buf_write(&mut self) -> Done {
+        let count: u32 = self.pop()?;
+        let address = self.pop()?;
+        let at: u32 = self.pop()?;
+        let buf = self.pop_buf()?;
+        slice(self.buf(buf)?, at, count).ok_or(TrapKind::IndexOutOfBounds)?;
+        let bytes = self.copied(address, count)?;
+        Ok(write(self.buf(buf)?, u64::from(at), &bytes).ok_or(TrapKind::IndexOutOfBounds)?)
+    }
+
+    pub(crate) fn memory_write(&mut self) -> Done {
+        let count: u32 = self.pop()?;
+        let from = self.pop()?;
+        let buf = self.pop_buf()?;
+        let address: u32 = self.pop()?;
+        slice(&self.linear()?.bytes, address, count).ok_or(TrapKind::MemoryOutOfBounds)?;
+        let bytes = slice(self.buf(buf)?, from, count).ok_or(TrapKind::IndexOutOfBounds)?.to_vec();
+        self.write_memory(address, &bytes)
     }
 
     // Buffers.

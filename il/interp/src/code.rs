@@ -44,6 +44,7 @@ enum Kind {
     Branch,
     /// `loop`, `while`.
     Loop,
+    Block,
     For(usize),
     Switch,
 }
@@ -85,6 +86,7 @@ impl<'m> Code<'m> {
                 open.push(Open { condition, ..Open::new(Kind::Branch, at) });
             }
             Instr::Cond(_) => open.push(Open::new(Kind::Branch, at)),
+            Instr::Block => open.push(Open::new(Kind::Block, at)),
             Instr::Loop | Instr::While => open.push(Open::new(Kind::Loop, at)),
             Instr::For(_) => {
                 open.push(Open::new(Kind::For(self.counters), at));
@@ -96,7 +98,7 @@ impl<'m> Code<'m> {
                 match inner.kind {
                     Kind::Branch => inner.condition = Some(at),
                     Kind::Loop => inner.leaving.push(at),
-                    Kind::For(_) | Kind::Switch => return None,
+                    Kind::For(_) | Kind::Switch | Kind::Block => return None,
                 }
             }
             Instr::Else => {
@@ -125,6 +127,7 @@ impl<'m> Code<'m> {
             Instr::ArrayNew(_) | Instr::ArrayOf(..) | Instr::ArrayGet(_) | Instr::ArrayTake(_) => {}
             Instr::ArraySet(_) | Instr::ArrayLen | Instr::RefEq | Instr::RefNe | Instr::Is(_) | Instr::As(_) => {}
             Instr::Freeze | Instr::FuncRef(..) | Instr::Op(..) | Instr::Shuffle(_) | Instr::Caller => {}
+            Instr::Select(_) | Instr::MemoryInit(..) | Instr::DataDrop(_) | Instr::Exit => {}
             Instr::Call(_) | Instr::CallSet(..) | Instr::CallRef(_) | Instr::CallRefSet(..) => {}
             Instr::Return | Instr::ReturnCall(_) | Instr::ReturnCallRef(_) | Instr::Trap(_) | Instr::Assert(_) => {}
             Instr::Cap(..) | Instr::Attenuate(_) | Instr::Revoke | Instr::Emit(..) | Instr::Fail => {}
@@ -147,7 +150,7 @@ impl<'m> Code<'m> {
             self.steps[from].jump = Jump::To(at);
         }
         match closed.kind {
-            Kind::Branch => {}
+            Kind::Branch | Kind::Block => {}
             Kind::Loop => self.steps[at].jump = Jump::To(closed.at + 1),
             Kind::For(counter) => {
                 self.steps[closed.at].jump = Jump::For { counter, to: behind };
@@ -168,8 +171,8 @@ impl Open {
     }
 }
 
-/// The `depth`-th enclosing loop, 0 the innermost.
+/// The `depth`-th enclosing loop or block, 0 the innermost.
 fn enclosing(open: &mut [Open], depth: u32) -> Option<&mut Open> {
-    let mut loops = open.iter_mut().rev().filter(|inner| matches!(inner.kind, Kind::Loop | Kind::For(_)));
-    loops.nth(depth as usize)
+    let counts = |kind: Kind| matches!(kind, Kind::Loop | Kind::For(_) | Kind::Block);
+    open.iter_mut().rev().filter(|inner| counts(inner.kind)).nth(depth as usize)
 }

@@ -133,6 +133,7 @@ pub(crate) enum Stop<'m> {
     },
     Wait,
     WaitForever,
+    Exit(i32),
     Fail(u16),
     /// The request's head is word `head` of the open packet.
     Forward {
@@ -435,7 +436,7 @@ impl<'m> Machine<'m> {
         self.call(func, &args)
     }
 
-    /// Goes on after any outcome but `Call`, `Own`, `Run` that is waited for, `Done`, `WaitForever` and `Trap`; `status` is the sticky one
+    /// Goes on after any outcome but `Call`, `Own`, `Run` that is waited for, `Done`, `WaitForever`, `Exit` and `Trap`; `status` is the sticky one
     /// after `Flush`, else 0. After any other outcome nothing happens, and `None` is returned.
     pub fn resume(&mut self, status: u16) -> Option<Outcome> {
         let activation = self.activations.last_mut()?;
@@ -454,7 +455,12 @@ impl<'m> Machine<'m> {
             Stop::Flush { .. } | Stop::Wait | Stop::OutOfFuel | Stop::Revoke { .. } => Ok(None),
             Stop::Run { ref answer, .. } if answer.is_nothing() => Ok(None),
             Stop::Fail(_) | Stop::Forward { .. } => self.leave_op(),
-            Stop::Call { .. } | Stop::Own { .. } | Stop::Run { .. } | Stop::WaitForever | Stop::Done => {
+            Stop::Call { .. }
+            | Stop::Own { .. }
+            | Stop::Run { .. }
+            | Stop::WaitForever
+            | Stop::Exit(_)
+            | Stop::Done => {
                 activation.stop = Some(stop);
                 return None;
             }
@@ -596,6 +602,7 @@ impl<'m> Machine<'m> {
             Stop::Revoke { slot } => Outcome::Revoke { slot: *slot },
             Stop::Wait => Outcome::Wait,
             Stop::WaitForever => Outcome::WaitForever,
+            Stop::Exit(code) => Outcome::Exit(*code),
             Stop::Fail(status) => Outcome::Fail(*status),
             Stop::Forward { slot, opcode, .. } => Outcome::Forward { slot: *slot, opcode: *opcode },
             Stop::OutOfFuel => Outcome::OutOfFuel,

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use il::instr::Dests;
 use il::trap::TrapKind;
 use il::verify::{Claims, VerifiedModule, claims};
-use il::{FuncId, IsaId, LocalId, Storage, Type, TypeDef, TypeId};
+use il::{FuncId, IsaId, LocalId, MemoryId, Storage, Type, TypeDef, TypeId};
 
 use crate::code::Code;
 use crate::device::{Deliver, Slot, Stop};
@@ -87,7 +87,11 @@ pub struct Machine<'m> {
     pub(crate) heap: Heap,
     pub(crate) literals: Vec<Handle>,
     pub(crate) globals: Vec<Value>,
-    pub(crate) memory: Option<Memory>,
+    pub(crate) memories: Vec<Memory>,
+    /// The memories that the operator under way accesses: where it writes or reads, and what `memory_copy` reads.
+    pub(crate) accessed: (MemoryId, MemoryId),
+    /// By data segment, whether its bytes are gone.
+    pub(crate) dropped: Vec<bool>,
     pub(crate) stack: Vec<Value>,
     pub(crate) frames: Vec<Frame<'m>>,
     pub(crate) activations: Vec<Activation<'m>>,
@@ -123,7 +127,9 @@ impl<'m> Machine<'m> {
             heap: Heap::default(),
             literals: Vec::new(),
             globals: Vec::new(),
-            memory: None,
+            memories: Vec::new(),
+            accessed: (MemoryId(0), MemoryId(0)),
+            dropped: vec![false; module.data.len()],
             stack: Vec::new(),
             frames: Vec::new(),
             activations: Vec::new(),
@@ -141,16 +147,19 @@ impl<'m> Machine<'m> {
 
     fn start(&mut self) -> Result<(), Trap> {
         let module = self.module;
-        if let Some(limits) = module.memory {
-            if u64::from(limits.min) << 16 > self.limits.bytes {
+        for limits in &module.memories {
+            if u64::from(limits.min) << 16 > self.spare_bytes() {
                 return Err(TrapKind::Quota.into());
             }
-            let mut memory = Memory::new(limits);
-            for data in &module.data {
-                crate::memory::write(&mut memory.bytes, u64::from(data.offset), &data.bytes)
-                    .ok_or_else(|| Trap::broken("data inside the memory"))?;
-            }
-            self.memory = Some(memory);
+            self.memories.push(Memory::new(*limits));
+        }
+        for (data, dropped) in module.data.iter().zip(&mut self.dropped) {
+            let Some(place) = data.place else { continue };
+            let memory = self.memories.get_mut(place.memory.index());
+            memory
+                .and_then(|memory| crate::memory::write(&mut memory.bytes, u64::from(place.offset), &data.bytes))
+                .ok_or_else(|| Trap::broken("data inside the memory"))?;
+            *dropped = true;
         }
         self.literals = module.strings.iter().map(|text| self.heap.add(Object::Str(text.clone()), true)).collect();
         for index in 0..module.globals.len() {
@@ -207,9 +216,20 @@ impl<'m> Machine<'m> {
         self.backtrace()
     }
 
-    /// The linear memory.
+    /// Forgets the trap, so that functions can be called again on what the machine had become: for tests of single
+    /// functions. A VM ends by a trap.
+    pub fn revive(&mut self) {
+        self.dead = None;
+    }
+
+    /// The first linear memory.
     pub fn memory(&self) -> &[u8] {
-        self.memory.as_ref().map_or(&[], |memory| &memory.bytes)
+        self.memories().next().unwrap_or(&[])
+    }
+
+    /// All linear memories.
+    pub fn memories(&self) -> impl Iterator<Item = &[u8]> {
+        self.memories.iter().map(|memory| &*memory.bytes)
     }
 
     /// How much of the fuel is left.
@@ -352,7 +372,8 @@ impl<'m> Machine<'m> {
 
     /// Bytes of the quota that are left.
     pub(crate) fn spare_bytes(&self) -> u64 {
-        self.limits.bytes.saturating_sub(self.heap.used()).saturating_sub(self.memory().len() as u64)
+        let memories: u64 = self.memories().map(|bytes| bytes.len() as u64).sum();
+        self.limits.bytes.saturating_sub(self.heap.used()).saturating_sub(memories)
     }
 
     pub(crate) fn push_object(&mut self, object: Object) -> Result<(), Trap> {

@@ -20,7 +20,8 @@ type Done = Result<(), Trap>;
 
 impl Machine<'_> {
     /// Pops an operator's operands and pushes its result.
-    pub(crate) fn op(&mut self, op: Op, Immediate { offset, lane }: Immediate) -> Done {
+    pub(crate) fn op(&mut self, op: Op, Immediate { offset, lane, memory, from }: Immediate) -> Done {
+        self.accessed = (memory, from);
         match op {
             Op::I32Add => self.binary(i32::wrapping_add),
             Op::I32Sub => self.binary(i32::wrapping_sub),
@@ -461,6 +462,9 @@ impl Machine<'_> {
             Op::F32x4ConvertI32x4U => self.vector(|a| map(a, |a: u32| a as f32)),
             Op::F64x2ConvertLowI32x4U => self.vector(|a| low(a, |a: u32| f64::from(a))),
             Op::F32x4DemoteF64x2Zero => self.vector(|a| low(a, |a: f64| float32::canonical(a as f32))),
+            Op::BufAt => self.buf_at(),
+            Op::BufWrite => self.buf_write(),
+            Op::MemoryWrite => self.memory_write(),
             Op::F64x2PromoteLowF32x4 => self.vector(|a| low(a, |a: f32| float64::canonical(f64::from(a)))),
         }
     }

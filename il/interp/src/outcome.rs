@@ -214,6 +214,8 @@ pub enum Outcome {
     },
     /// Run handlers for ever. Never resumed.
     WaitForever,
+    /// The program ends, with this exit code. Never resumed.
+    Exit(i32),
     /// Answer the request under way with this status, then resume with 0: the code returns from the `op`.
     Fail(u16),
     /// The open packet's last instruction takes the place of the request under way, which whoever executes it answers.

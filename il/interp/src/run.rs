@@ -167,9 +167,21 @@ impl<'m> Machine<'m> {
                 self.jump()?;
             }
             Instr::End => self.end()?,
-            Instr::Cond(_) | Instr::Loop | Instr::While => {}
+            Instr::Cond(_) | Instr::Loop | Instr::While | Instr::Block => {}
+            Instr::Select(_) => self.select()?,
+            Instr::MemoryInit(data, memory) => self.memory_init(data, memory)?,
+            Instr::DataDrop(data) => self.drop_data(data),
+            Instr::Exit => return Ok(Some(Stop::Exit(self.pop()?))),
         }
         Ok(None)
+    }
+
+    fn select(&mut self) -> Done {
+        let first = self.pop::<bool>()?;
+        let b = self.pop_value()?;
+        let a = self.pop_value()?;
+        self.stack.push(if first { a } else { b });
+        Ok(())
     }
 
     // Literals and globals.

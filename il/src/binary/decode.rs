@@ -8,8 +8,9 @@ use super::{BinaryError, KNOWN_FEATURES, MAGIC, OPTIONAL, Problem, VERSION, def,
 use crate::isa::{Event, Field, Instruction, InstructionSet};
 use crate::leb::{self, LebError};
 use crate::{
-    ArrayDef, CapDef, Data, Export, Func, FuncId, Global, Handler, IsaId, Memory, Module, Names, Program, Provides,
-    Signature, Storage, StructDef, StructField, Test, Type, TypeDef, TypeId, TypeNames, Use, UseId, limits,
+    ArrayDef, CapDef, Data, DataPlace, Export, Func, FuncId, Global, Handler, IsaId, Memory, MemoryId, Module, Names,
+    Program, Provides, Signature, Storage, StructDef, StructField, Test, Type, TypeDef, TypeId, TypeNames, Use, UseId,
+    limits,
 };
 
 type Result<T> = core::result::Result<T, BinaryError>;
@@ -90,7 +91,7 @@ fn payload(kind: u8, start: usize, c: &mut Cursor<'_>, module: &mut Module) -> R
         section::USES => module.uses = c.section("capabilities", limits::USES, wanted)?,
         section::PROVIDES => module.provides = c.section("provided sets", limits::PROVIDES, provides)?,
         section::GLOBALS => module.globals = c.section("globals", limits::GLOBALS, global)?,
-        section::MEMORY => module.memory = Some(memory(c)?),
+        section::MEMORIES => module.memories = c.section("memories", limits::MEMORIES, memory)?,
         section::DATA => module.data = c.section("data segments", limits::DATA, data)?,
         section::FUNCS => module.funcs = c.section("functions", limits::FUNCS, func)?,
         section::EXPORTS => module.exports = c.section("exports", limits::EXPORTS, export)?,
@@ -118,9 +119,9 @@ fn instruction(c: &mut Cursor<'_>) -> Result<Instruction> {
     Ok(Instruction {
         opcode: c.byte("an opcode")?,
         name: Cow::Owned(c.text("an instruction's name", limits::NAME_BYTES)?),
-        params: fields(c, "the number of operands", limits::PARAMS)?,
+        params: fields(c, "the number of operands", limits::ISA_OPERANDS)?,
         results: match c.flag("whether the instruction waits")? {
-            true => Some(fields(c, "the number of results", limits::RESULTS)?),
+            true => Some(fields(c, "the number of results", limits::ISA_OPERANDS)?),
             false => None,
         },
         touches: Cow::Borrowed(&[]),
@@ -132,7 +133,7 @@ fn event(c: &mut Cursor<'_>) -> Result<Event> {
     Ok(Event {
         number: c.byte("an event's number")?,
         name: Cow::Owned(c.text("an event's name", limits::NAME_BYTES)?),
-        params: fields(c, "the number of an event's operands", limits::PARAMS)?,
+        params: fields(c, "the number of an event's operands", limits::ISA_OPERANDS)?,
         coalesced: c.flag("whether the event is coalesced")?,
         doc: Cow::Borrowed(""),
     })
@@ -168,13 +169,16 @@ fn global(c: &mut Cursor<'_>) -> Result<Global> {
 }
 
 fn memory(c: &mut Cursor<'_>) -> Result<Memory> {
-    let min = c.u32("the memory's pages at start")?;
-    Ok(Memory { min, max: c.u32("the memory's pages at most")? })
+    let min = c.u32("a memory's pages at start")?;
+    Ok(Memory { min, max: c.u32("a memory's pages at most")? })
 }
 
 fn data(c: &mut Cursor<'_>) -> Result<Data> {
-    let offset = c.u32("a data segment's address")?;
-    Ok(Data { offset, bytes: c.blob("a data segment's length", limits::MODULE_BYTES)?.to_vec() })
+    let place = match c.u32("a data segment's memory, from 1")?.checked_sub(1) {
+        Some(memory) => Some(DataPlace { memory: MemoryId(memory), offset: c.u32("a data segment's address")? }),
+        None => None,
+    };
+    Ok(Data { place, bytes: c.blob("a data segment's length", limits::MODULE_BYTES)?.to_vec() })
 }
 
 fn type_def(c: &mut Cursor<'_>, fields_left: &mut usize) -> Result<TypeDef> {

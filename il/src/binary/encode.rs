@@ -28,14 +28,16 @@ pub fn required(module: &Module) -> Vec<u8> {
         write_type(out, global.ty);
         bytes(out, &global.init);
     });
-    put(&mut out, section::MEMORY, module.memory.is_some(), |out| {
-        if let Some(memory) = module.memory {
-            index(out, memory.min);
-            index(out, memory.max);
-        }
+    put_list(&mut out, section::MEMORIES, &module.memories, |out, memory| {
+        index(out, memory.min);
+        index(out, memory.max);
     });
     put_list(&mut out, section::DATA, &module.data, |out, data| {
-        index(out, data.offset);
+        // Segments with a place name their memory from 1.
+        index(out, data.place.map_or(0, |place| place.memory.0.saturating_add(1)));
+        if let Some(place) = data.place {
+            index(out, place.offset);
+        }
         bytes(out, &data.bytes);
     });
     put_list(&mut out, section::FUNCS, &module.funcs, func);

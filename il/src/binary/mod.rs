@@ -32,7 +32,7 @@ pub use error::{BinaryError, Problem};
 /// The first four bytes of a module.
 pub const MAGIC: [u8; 4] = [0, b'i', b'l', b'b'];
 /// The format version that this crate reads and writes.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// Bits of the required features that this crate knows: none as yet.
 pub const KNOWN_FEATURES: u64 = 0;
 /// Set in the kind of an optional section.
@@ -63,9 +63,9 @@ pub mod section {
         PROVIDES = 6, "provides";
         /// Globals.
         GLOBALS = 7, "globals";
-        /// Memory limits.
-        MEMORY = 8, "memory";
-        /// Initial memory contents.
+        /// Limits of memories.
+        MEMORIES = 8, "memories";
+        /// Data segments.
         DATA = 9, "data";
         /// Functions.
         FUNCS = 10, "funcs";

@@ -209,6 +209,7 @@ impl<'t, 'm> Builder<'t, 'm> {
                 self.block.push(Stmt::Revoke(capability));
             }
             Instr::Break(depth) => self.block.push(Stmt::Break(depth)),
+            Instr::Block | Instr::Select(_) | Instr::MemoryInit(..) | Instr::DataDrop(_) | Instr::Exit => return None,
             Instr::Continue(depth) => self.block.push(Stmt::Continue(depth)),
             Instr::Cond(ty) => self.open(Open::CondTest(ty))?,
             Instr::If => {

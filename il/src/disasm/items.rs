@@ -113,10 +113,11 @@ pub(super) fn uses(module: &Module, out: &mut String) {
 /// Memory and what stands in it.
 pub(super) fn memory(module: &Module, out: &mut String) {
     let mut lines = Vec::new();
-    if let Some(memory) = module.memory {
-        lines.push(format!("memory {}..{}", memory.min, memory.max));
-    }
-    lines.extend(module.data.iter().map(|data| format!("data {} {}", address(data.offset), data_text(&data.bytes))));
+    lines.extend(module.memories.iter().map(|memory| format!("memory {}..{}", memory.min, memory.max)));
+    lines.extend(module.data.iter().map(|data| match data.place {
+        Some(place) => format!("data {} {}", address(place.offset), data_text(&data.bytes)),
+        None => format!("data {}", data_text(&data.bytes)),
+    }));
     section(out, lines);
 }
 

@@ -4,8 +4,10 @@ use alloc::vec::Vec;
 
 use super::{ArmValues, Dests, Instr};
 use crate::leb::{self, LebError};
-use crate::op::{EXTENDED, FIRST_EXTENDED, FIRST_OPERATOR, Immediate, LAST_SHORT, Op};
-use crate::types::{FieldId, FuncId, GlobalId, LocalId, ProgramId, ProvidedId, StrId, Type, TypeId, UseId};
+use crate::op::{EXTENDED, FIRST_EXTENDED, FIRST_OPERATOR, IN_MEMORY, Immediate, LAST_SHORT, Op};
+use crate::types::{
+    DataId, FieldId, FuncId, GlobalId, LocalId, MemoryId, ProgramId, ProvidedId, StrId, Type, TypeId, UseId,
+};
 
 /// Why bytes are not an instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,6 +20,8 @@ pub enum DecodeError {
     UnknownType(u8),
     /// A `bool` other than 0 or 1.
     BadBool(u8),
+    /// A memory is named where none is accessed, or where the first one needs no name.
+    BadMemory,
 }
 
 impl From<LebError> for DecodeError {
@@ -188,7 +192,7 @@ macro_rules! encoded_index {
     )*};
 }
 
-encoded_index! { FieldId FuncId GlobalId LocalId ProgramId ProvidedId StrId TypeId UseId }
+encoded_index! { DataId FieldId FuncId GlobalId LocalId MemoryId ProgramId ProvidedId StrId TypeId UseId }
 
 impl<'a> Encoded<'a> for Dests<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
@@ -252,6 +256,27 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn operator(&mut self, byte: u8) -> Result<Option<Instr<'a>>, DecodeError> {
+        if byte == IN_MEMORY {
+            return self.in_memory().map(Some);
+        }
+        self.plain_operator(byte).map(|(op, immediate)| Some(Instr::Op(op, immediate)))
+    }
+
+    /// An operator after [`IN_MEMORY`].
+    #[cold]
+    fn in_memory(&mut self) -> Result<Instr<'a>, DecodeError> {
+        let memory = MemoryId::read(self)?;
+        let byte = u8::read(self)?;
+        let (op, mut immediate) = self.plain_operator(byte)?;
+        immediate.memory = memory;
+        if op == Op::MemoryCopy {
+            immediate.from = MemoryId::read(self)?;
+        }
+        let named = op.touches_memory() && (memory, immediate.from) != (MemoryId(0), MemoryId(0));
+        if named { Ok(Instr::Op(op, immediate)) } else { Err(DecodeError::BadMemory) }
+    }
+
+    fn plain_operator(&mut self, byte: u8) -> Result<(Op, Immediate), DecodeError> {
         let short = u16::from(byte);
         let code = match byte {
             EXTENDED => u16::try_from(u32::read(self)?).ok().and_then(|code| code.checked_add(FIRST_EXTENDED)),
@@ -266,7 +291,7 @@ impl<'a> Reader<'a> {
         if form.lanes().is_some() {
             immediate.lane = u8::read(self)?;
         }
-        Ok(Some(Instr::Op(op, immediate)))
+        Ok((op, immediate))
     }
 
     /// A number of one byte, as nearly all are.
@@ -311,6 +336,12 @@ pub struct Writer {
 
 impl Writer {
     pub(super) fn operator(&mut self, op: Op, immediate: Immediate) {
+        let first = MemoryId(0);
+        let elsewhere = (immediate.memory, immediate.from) != (first, first);
+        if elsewhere {
+            self.bytes.push(IN_MEMORY);
+            immediate.memory.write(&mut self.bytes);
+        }
         let code = op as u16;
         match u8::try_from(code) {
             Ok(short) => self.bytes.push(short),
@@ -325,6 +356,9 @@ impl Writer {
         }
         if form.lanes().is_some() {
             self.bytes.push(immediate.lane);
+        }
+        if elsewhere && op == Op::MemoryCopy {
+            immediate.from.write(&mut self.bytes);
         }
     }
 

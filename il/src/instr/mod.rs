@@ -11,20 +11,22 @@
 //!        | tree* struct.new | tree field.get | tree field.take
 //!        | tree tree array.new | tree* array.of | tree tree array.get | tree tree array.take | tree array.len
 //!        | tree tree ref.eq | tree tree ref.ne | tree is T | tree as T | tree freeze | tree attenuate
-//!        | tree tree shuffle | caller
+//!        | tree tree shuffle | tree tree tree select | caller
 //! stmt   = tree* set | tree global.set | tree* op0 | tree tree field.set | tree tree tree array.set
 //!        | tree* call.set | tree tree* call.ref.set | tree* send.set | tree* try.set
 //!        | tree tree* send.to.set | tree tree* try.to.set | tree* own.set | tree* own.try.set
 //!        | tree* run.set | tree* run.try.set | tree* run.send
 //!        | tree* emit | tree* tree emit.to | tree fail | tree* forward | tree tree* forward.to
-//!        | tree* return | tree* return.call | tree tree* return.call.ref | trap | tree assert | wait | wait_forever | flush | tree flush.cap | tree revoke
+//!        | tree* return | tree* return.call | tree tree* return.call.ref | tree exit | trap | tree assert | wait | wait_forever | flush | tree flush.cap | tree revoke
 //!        | tree if stmt* [else stmt*] end
 //!        | tree if.as(T, local) stmt* [else stmt*] end   // the local is assigned in the first branch only
+//!        | tree tree tree memory.init | data.drop
+//!        | block stmt* end
 //!        | loop stmt* end                       // repeats at its end
 //!        | while tree test stmt* end
 //!        | tree tree for(local) stmt* end       // local = start; while local < end
 //!        | tree switch {arm stmt*} [default stmt*] end
-//!        | break depth | continue depth         // depth counts enclosing loop, while, for; 0 is innermost
+//!        | break depth | continue depth         // depth counts enclosing block, loop, while, for; 0 is innermost
 //! ```
 //!
 //! What a reference or capability is applied to comes first: `call.ref` pops arguments, then the function;
@@ -39,7 +41,9 @@ mod rule;
 
 use crate::leb;
 use crate::op::{Immediate, Op};
-use crate::types::{FieldId, FuncId, GlobalId, LocalId, ProgramId, ProvidedId, StrId, Type, TypeId, UseId};
+use crate::types::{
+    DataId, FieldId, FuncId, GlobalId, LocalId, MemoryId, ProgramId, ProvidedId, StrId, Type, TypeId, UseId,
+};
 
 pub use codec::{DecodeError, Reader, Writer, write_type};
 pub use rule::Family;
@@ -132,6 +136,8 @@ macro_rules! instructions {
     (@type str) => { StrId };
     (@type local) => { LocalId };
     (@type global) => { GlobalId };
+    (@type memory) => { MemoryId };
+    (@type data) => { DataId };
     (@type func) => { FuncId };
     (@type cap) => { UseId };
     (@type program) => { ProgramId };
@@ -226,10 +232,20 @@ instructions! {
     0x27 Default "default" Construct "→";
     /// Closes the innermost construct.
     0x28 End "end" Construct "→";
-    /// Leaves the depth-th enclosing loop; 0 is the innermost. Only loops are counted.
+    /// Leaves the depth-th enclosing loop or block; 0 is the innermost. Only loops and blocks are counted.
     0x29 Break(depth: depth) "break" Terminator "→";
-    /// Goes to the next turn of the depth-th enclosing loop.
+    /// Goes to the next turn of the depth-th enclosing loop or block, which is a loop.
     0x2a Continue(depth: depth) "continue" Terminator "→";
+    /// Statements that `break` can leave.
+    0x2b Block "block" Construct "→";
+    /// `a` if the condition is true, else `b`; all three are computed.
+    0x2c Select(ty: type) "select" Tree "a: T, b: T, bool → T";
+    /// Copies bytes of a data segment into a memory; traps if either range is exceeded, before it writes.
+    0x2d MemoryInit(data: data, memory: memory) "memory.init" Statement "to: i32, from: i32, length: i32 →";
+    /// Forgets a data segment's bytes: it is empty from here on.
+    0x2e DataDrop(data: data) "data.drop" Statement "→";
+    /// Ends the VM as the return of `main` does, with an exit code.
+    0x2f Exit "exit" Terminator "code: i32 →";
     /// A number, given by its bits.
     0xca F32Const(bits: f32) "f32.const" Tree "→ f32";
     /// Null, of this nullable type.

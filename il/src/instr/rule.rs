@@ -36,14 +36,15 @@ impl Instr<'_> {
             Instr::BoolConst(_) | Instr::StrConst(_) | Instr::Null(_) => Family::Constant,
             Instr::Get(_) | Instr::Take(_) | Instr::Set(_) => Family::Variable,
             Instr::GlobalGet(_) | Instr::GlobalTake(_) | Instr::GlobalSet(_) => Family::Variable,
-            Instr::Op(_, _) | Instr::Shuffle(_) => Family::Operator,
+            Instr::Op(_, _) | Instr::Shuffle(_) | Instr::Select(_) => Family::Operator,
+            Instr::MemoryInit(_, _) | Instr::DataDrop(_) => Family::Operator,
             Instr::Call(_) | Instr::CallSet(_, _) | Instr::FuncRef(_, _) => Family::Function,
             Instr::CallRef(_) | Instr::CallRefSet(_, _) => Family::Function,
             Instr::Return | Instr::ReturnCall(_) | Instr::ReturnCallRef(_) => Family::Function,
             Instr::Cond(_) | Instr::Test | Instr::If | Instr::Else | Instr::IfAs(_, _) => Family::Control,
             Instr::Loop | Instr::While | Instr::For(_) | Instr::Break(_) | Instr::Continue(_) => Family::Control,
-            Instr::Switch | Instr::Arm(_) | Instr::Default | Instr::End => Family::Control,
-            Instr::Trap(_) | Instr::Assert(_) => Family::Control,
+            Instr::Switch | Instr::Arm(_) | Instr::Default | Instr::End | Instr::Block => Family::Control,
+            Instr::Exit | Instr::Trap(_) | Instr::Assert(_) => Family::Control,
             Instr::StructNew(_) | Instr::FieldGet(_, _) | Instr::FieldTake(_, _) => Family::Object,
             Instr::FieldSet(_, _) | Instr::ArrayNew(_) | Instr::ArrayOf(_, _) | Instr::ArrayGet(_) => Family::Object,
             Instr::ArrayTake(_) | Instr::ArraySet(_) | Instr::ArrayLen => Family::Object,
@@ -137,8 +138,18 @@ impl Instr<'_> {
             }
             Instr::Default => "The innermost construct is a `switch` without `default` so far.",
             Instr::End => "Some construct is open; a `cond` has had its `else`.",
-            Instr::Break(_) => "`depth` is less than the number of enclosing loops.",
-            Instr::Continue(_) => "`depth` is less than the number of enclosing loops; the loop's rule holds here.",
+            Instr::Block => {
+                "What is available after it is what is so at its end and at every `break`; if neither is reached, nothing \
+                 after it is."
+            }
+            Instr::Break(_) => "`depth` is less than the number of enclosing loops and blocks.",
+            Instr::Continue(_) => {
+                "`depth` is less than the number of enclosing loops and blocks, and names a loop; the loop's rule holds here."
+            }
+            Instr::Select(_) => "`ty` is `T`: not `buf`, `?buf` or `ref buf`.",
+            Instr::MemoryInit(_, _) => "The segment and the memory exist. Not in a pure function or a program.",
+            Instr::DataDrop(_) => "The segment exists. Not in a pure function or a program.",
+            Instr::Exit => "Not in a pure function or a program.",
 
             Instr::Set(_) => {
                 "One destination at least, and as many values as destinations. A destination that is a local takes \

@@ -84,6 +84,20 @@ impl Op {
                 "The nearest integer, the even one of two that are equally near; the sign stays."
             }
 
+            Op::BufAt => {
+                "A new `buf` with the `b` bytes of the memory from address `a` on. Traps with `MemoryOutOfBounds` if they \
+                 reach beyond it, with `Quota` if the VM may have no more."
+            }
+            Op::BufWrite => {
+                "Copies `c` bytes of the memory to `at` of the buffer: operands are the buffer, `at`, the address, the \
+                 number of bytes. Traps with `IndexOutOfBounds` beyond the buffer, else with `MemoryOutOfBounds` beyond \
+                 the memory, before it writes."
+            }
+            Op::MemoryWrite => {
+                "Copies bytes of a buffer into the memory: operands are the address, the buffer, the offset in it, the \
+                 number of bytes. Traps with `MemoryOutOfBounds` beyond the memory, else with `IndexOutOfBounds` beyond \
+                 the buffer, before it writes."
+            }
             Op::BoolNot => "True if `a` is false.",
             Op::BoolEq => "Whether `a` and `b` are equal.",
             Op::BoolNe => "Whether `a` and `b` differ.",

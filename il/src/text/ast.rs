@@ -86,12 +86,15 @@ pub(super) enum Item<'s> {
         value: Expr<'s>,
     },
     Memory {
+        name: Option<Name<'s>>,
         min: (u64, Span),
         max: (u64, Span),
         span: Span,
     },
     Data {
-        offset: Expr<'s>,
+        name: Option<Name<'s>>,
+        /// `None` if only the program puts its bytes into a memory.
+        place: Option<DataPlace<'s>>,
         bytes: Vec<u8>,
         span: Span,
     },
@@ -118,6 +121,14 @@ pub(super) enum Item<'s> {
         title: (Vec<u8>, Span),
         func: Func<'s>,
     },
+}
+
+/// `OFFSET in MEMORY`
+#[derive(Debug)]
+pub(super) struct DataPlace<'s> {
+    pub offset: Expr<'s>,
+    /// By name or number; without it the first memory is meant.
+    pub memory: Option<Expr<'s>>,
 }
 
 /// `struct NAME: PARENT { .. }`
@@ -233,6 +244,11 @@ pub(super) enum StmtKind<'s> {
     },
     Loop {
         label: Option<Name<'s>>,
+        body: Block<'s>,
+    },
+    /// `'label: { .. }`
+    Block {
+        label: Name<'s>,
         body: Block<'s>,
     },
     For {

@@ -37,6 +37,8 @@ pub enum Meaning {
     Struct,
     Field,
     Program,
+    Memory,
+    Data,
 }
 
 /// A place in one of the texts of a build.
@@ -312,6 +314,18 @@ const BASE: &[(&str, &str, &str)] = &[
         "take(place) -> ?buf",
         "Moves a `buf` out of a field, element or global of type `?buf`, and leaves null there.",
     ),
+    (
+        "select",
+        "select(a, b, condition: bool)",
+        "`a` if the condition is true, else `b`. All three are evaluated, in this order.",
+    ),
+    ("exit", "exit(code: i32)", "Ends the VM as the return of `main` does, with an exit code."),
+    (
+        "memory_init",
+        "memory_init(SEGMENT, to: i32, from: i32, length: i32)  // traps: MemoryOutOfBounds",
+        "Copies bytes of a data segment into a memory. Traps if either range is exceeded, before it writes.",
+    ),
+    ("data_drop", "data_drop(SEGMENT)", "Forgets a data segment's bytes: it is empty from here on."),
 ];
 
 /// The names of all functions that are built in, vector operations (`i32x4.add`) left out; each once, by name.

@@ -42,9 +42,9 @@ item_kinds! {
     Struct "struct";
     /// A global.
     Global "global";
-    /// The linear memory.
+    /// A linear memory.
     Memory "memory";
-    /// Bytes in the memory.
+    /// Bytes for a memory.
     Data "data";
     /// An instruction set.
     Isa "isa";
@@ -234,6 +234,8 @@ impl Outliner<'_> {
             to
         };
         match kind {
+            ItemKind::Memory if *self.kind(after) == Kind::Name => (after, after),
+            ItemKind::Data if *self.kind(after) == Kind::Name && *self.kind(after + 1) == Kind::Eq => (after, after),
             ItemKind::Memory | ItemKind::Data => (head, head),
             ItemKind::Global if *self.kind(after) == Kind::Mut => (after + 1, after + 1),
             ItemKind::Module | ItemKind::Import | ItemKind::Isa | ItemKind::Provides | ItemKind::Handler => {
@@ -247,7 +249,7 @@ impl Outliner<'_> {
         let name_span = self.span(name.0, name.1);
         let text = name_span.text(self.source);
         let name = match kind {
-            ItemKind::Memory | ItemKind::Data => "",
+            ItemKind::Memory | ItemKind::Data if name.0 == start => "",
             ItemKind::Test => text.trim_matches('"'),
             _ => text,
         };

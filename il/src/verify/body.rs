@@ -12,7 +12,7 @@ use super::tables::limit;
 use super::{Context, Role};
 use crate::instr::{Dests, Instr, Reader};
 use crate::op::{Immediate, Op};
-use crate::{Func, FuncId, GlobalId, LocalId, StrId, Type, TypeId, limits};
+use crate::{DataId, Func, FuncId, GlobalId, LocalId, MemoryId, StrId, Type, TypeId, limits};
 
 /// An error comes with the offset of its instruction.
 type Located = core::result::Result<(), (u32, Box<Violation>)>;
@@ -43,12 +43,14 @@ pub(super) struct Body<'m> {
     pub role: Role,
     /// Whether only what a pure function may do is allowed.
     pub pure: bool,
+    /// Whether this is a global's initial value.
+    constant: bool,
     pub results: &'m [Type],
     /// Types of the locals, parameters first.
     pub locals: Vec<Type>,
     pub operands: Vec<Operand>,
     pub frames: Vec<Frame>,
-    /// Indices into `frames` of the loops among them.
+    /// Indices into `frames` of the loops and blocks among them.
     pub loops: Vec<usize>,
     /// Values of the arms of all open switches, outermost first.
     pub arms: Vec<i64>,
@@ -62,6 +64,7 @@ impl<'m> Body<'m> {
             context,
             role: Role::Plain,
             pure: false,
+            constant: false,
             results: &[],
             locals: Vec::new(),
             operands: Vec::new(),
@@ -94,6 +97,7 @@ impl<'m> Body<'m> {
     pub fn global(&mut self, id: GlobalId) -> Located {
         let Some(global) = self.context.module.globals.get(id.index()) else { return Ok(()) };
         self.reset(&[], &[]);
+        self.constant = true;
         (self.role, self.pure, self.results) = (Role::Plain, false, &[]);
         let mut reader = Reader::new(&global.init);
         loop {
@@ -113,6 +117,7 @@ impl<'m> Body<'m> {
 
     fn enter(&mut self, func: &'m Func, role: Role) {
         self.reset(&func.sig.params, &func.locals);
+        self.constant = false;
         self.role = role;
         self.pure = func.pure || matches!(role, Role::Program(_));
         self.results = &func.sig.results;
@@ -159,6 +164,10 @@ impl<'m> Body<'m> {
             Instr::GlobalSet(id) => self.global_set(id),
             Instr::Op(op, immediate) => self.operator(op, immediate),
             Instr::Shuffle(lanes) => self.shuffle(lanes),
+            Instr::Select(ty) => self.select(ty),
+            Instr::MemoryInit(data, memory) => self.memory_init(data, memory),
+            Instr::DataDrop(data) => self.data_drop(data),
+            Instr::Exit => self.exit(),
             Instr::Set(dests) => self.set(dests),
             Instr::StructNew(id) => self.struct_new(id),
             Instr::FieldGet(id, field) => self.field_get(id, field),
@@ -217,6 +226,7 @@ impl<'m> Body<'m> {
             Instr::If => self.open_if(),
             Instr::IfAs(ty, local) => self.open_if_as(ty, local),
             Instr::Else => self.open_else(),
+            Instr::Block => self.open_block(),
             Instr::Loop => self.open_loop(),
             Instr::While => self.open_while(),
             Instr::For(local) => self.open_for(local),
@@ -240,7 +250,10 @@ impl<'m> Body<'m> {
             Instr::Get(_) | Instr::Take(_) | Instr::GlobalGet(_) | Instr::GlobalTake(_) | Instr::GlobalSet(_) => {
                 refuse!(Violation::NotConstant)
             }
-            Instr::Op(..) | Instr::Shuffle(_) | Instr::Set(_) | Instr::Freeze => refuse!(Violation::NotConstant),
+            Instr::Op(..) | Instr::Shuffle(_) | Instr::Select(_) | Instr::Set(_) | Instr::Freeze => {
+                refuse!(Violation::NotConstant)
+            }
+            Instr::MemoryInit(..) | Instr::DataDrop(_) | Instr::Exit | Instr::Block => refuse!(Violation::NotConstant),
             Instr::FieldGet(..) | Instr::FieldTake(..) | Instr::FieldSet(..) | Instr::ArrayLen => {
                 refuse!(Violation::NotConstant)
             }
@@ -286,10 +299,23 @@ impl<'m> Body<'m> {
     }
 
     pub fn push_operand(&mut self, operand: Operand) -> Result {
-        limit("operands on the stack", self.operands.len() + 1, limits::OPERANDS)?;
+        let (what, most) = match self.constant {
+            true => ("values in a global's initial value", limits::INIT_OPERANDS),
+            false => ("operands on the stack", limits::OPERANDS),
+        };
+        limit(what, self.operands.len() + 1, most)?;
         limit("operators inside one another", operand.depth as usize, limits::EXPRESSION_DEPTH)?;
         self.operands.push(operand);
         Ok(())
+    }
+
+    /// Refuses an array literal that is too long for a body; in a global's initial value its operands are limited.
+    #[cfg_attr(test, track_caller)]
+    pub fn limit_literal(&self, count: u32) -> Result {
+        match self.constant {
+            true => Ok(()),
+            false => limit("elements of an array literal in a body", count as usize, limits::ARRAY_LITERAL),
+        }
     }
 
     pub fn is_subtype(&self, sub: Type, sup: Type) -> bool {
@@ -352,7 +378,8 @@ impl<'m> Body<'m> {
         let info = op.info();
         if op.touches_memory() {
             self.impure("use the memory")?;
-            ensure!(self.context.module.memory.is_some(), Violation::NoMemory);
+            self.memory(immediate.memory)?;
+            self.memory(immediate.from)?;
         }
         if let Some(lanes) = info.form.lanes() {
             ensure!(immediate.lane < lanes, Violation::Lane { lane: immediate.lane, lanes });
@@ -362,6 +389,50 @@ impl<'m> Body<'m> {
             Some(ty) => self.push(ty, depth + 1),
             None => self.end_statement(),
         }
+    }
+
+    #[cfg_attr(test, track_caller)]
+    fn memory(&self, id: MemoryId) -> Result {
+        let count = self.context.module.memories.len();
+        ensure!(count > 0, Violation::NoMemory);
+        ensure!(id.index() < count, Violation::NoSuch { what: "memory", index: id.0, count });
+        Ok(())
+    }
+
+    #[cfg_attr(test, track_caller)]
+    fn data(&self, id: DataId) -> Result {
+        let count = self.context.module.data.len();
+        ensure!(id.index() < count, Violation::NoSuch { what: "data segment", index: id.0, count });
+        Ok(())
+    }
+
+    fn memory_init(&mut self, data: DataId, memory: MemoryId) -> Result {
+        self.impure("use the memory")?;
+        self.data(data)?;
+        self.memory(memory)?;
+        self.pop_all([Type::I32; 3].into_iter())?;
+        self.end_statement()
+    }
+
+    fn data_drop(&mut self, data: DataId) -> Result {
+        self.impure("drop a data segment")?;
+        self.data(data)?;
+        self.end_statement()
+    }
+
+    fn exit(&mut self) -> Result {
+        self.impure("end the VM")?;
+        self.pop(Type::I32)?;
+        self.terminate()
+    }
+
+    /// All three are on the stack, so a `buf` that is not chosen would be left there.
+    fn select(&mut self, ty: Type) -> Result {
+        self.known(ty)?;
+        let movable = ty.is_affine() || ty == Type::BufRef;
+        ensure!(!movable, Violation::TypeNotAllowed { place: "`select`", ty });
+        let depth = self.pop_all([ty, ty, Type::Bool].into_iter())?;
+        self.push(ty, depth + 1)
     }
 
     fn shuffle(&mut self, lanes: [u8; 16]) -> Result {

@@ -122,6 +122,7 @@ impl<'m> Pass<'m> {
             Instr::ArrayNew(_) | Instr::ArrayOf(_, _) | Instr::ArrayGet(_) | Instr::ArrayTake(_) => return None,
             Instr::ArraySet(_) | Instr::ArrayLen | Instr::RefEq | Instr::RefNe => return None,
             Instr::Is(_) | Instr::As(_) | Instr::Freeze | Instr::Cap(_, _) | Instr::Attenuate(_) => return None,
+            Instr::Select(_) | Instr::MemoryInit(..) | Instr::DataDrop(_) | Instr::Exit | Instr::Block => return None,
             Instr::Revoke | Instr::Flush(_) | Instr::FlushCap | Instr::Wait | Instr::WaitForever => return None,
             Instr::Emit(..) | Instr::EmitTo(..) | Instr::Fail | Instr::Caller => return None,
             Instr::RunSet(_, _, _) | Instr::RunTrySet(_, _, _) | Instr::RunSend(_, _) => return None,

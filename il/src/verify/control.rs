@@ -28,6 +28,7 @@ enum Kind {
     CondTest(Type),
     CondThen(Type),
     CondElse(Type),
+    Block,
     Loop,
     WhileTest,
     While,
@@ -43,7 +44,7 @@ impl Frame {
     pub fn is_tree(&self) -> bool {
         match self.kind {
             Kind::CondTest(_) | Kind::CondThen(_) | Kind::CondElse(_) | Kind::WhileTest => true,
-            Kind::If | Kind::Else | Kind::Loop | Kind::While | Kind::For => false,
+            Kind::If | Kind::Else | Kind::Block | Kind::Loop | Kind::While | Kind::For => false,
             Kind::Switch(_) | Kind::Arm(_) | Kind::Default => false,
         }
     }
@@ -66,7 +67,7 @@ impl Body<'_> {
         match self.frames.last() {
             Some(frame) => match frame.kind {
                 Kind::CondTest(_) | Kind::CondThen(_) | Kind::CondElse(_) => frame.base,
-                Kind::If | Kind::Else | Kind::Loop | Kind::WhileTest | Kind::While | Kind::For => 0,
+                Kind::If | Kind::Else | Kind::Block | Kind::Loop | Kind::WhileTest | Kind::While | Kind::For => 0,
                 Kind::Switch(_) | Kind::Arm(_) | Kind::Default => 0,
             },
             None => 0,
@@ -163,7 +164,13 @@ impl Body<'_> {
         Ok(())
     }
 
-    // Loops
+    // Blocks and loops
+
+    pub fn open_block(&mut self) -> Result {
+        self.end_statement()?;
+        self.loops.push(self.frames.len());
+        self.open(Kind::Block, None, 0)
+    }
 
     pub fn open_loop(&mut self) -> Result {
         self.end_statement()?;
@@ -210,6 +217,8 @@ impl Body<'_> {
 
     pub fn repeat_loop(&mut self, depth: u32) -> Result {
         let target = self.enclosing_loop(depth)?;
+        let block = self.frames.get(target).is_some_and(|frame| frame.kind == Kind::Block);
+        ensure!(!block, Violation::RepeatsBlock(depth));
         self.back_edge(target)?;
         self.terminate()
     }
@@ -311,6 +320,10 @@ impl Body<'_> {
                 // Only the exits that the frame has collected lead out of a loop.
                 let unused = self.flow.take();
                 self.spare.give(unused);
+            }
+            Kind::Block => {
+                self.branch_ends()?;
+                self.loops.pop();
             }
             // Without `else` there is an edge past the branch.
             Kind::If => {

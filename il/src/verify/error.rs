@@ -316,6 +316,8 @@ violations! {
         /// Enclosing loops.
         loops: usize,
     },
+    /// `continue` of a block.
+    RepeatsBlock(u32),
     /// A `for` over a local that is not an integer, or a `switch` over such a value.
     NotAnInteger(Type),
     /// An arm without values.

@@ -221,7 +221,10 @@ impl Violation {
                 format!("`{name}` is immutable; declare it `global mut`")
             }
             Violation::NoLoop { depth, loops } => {
-                format!("there is no loop {depth} levels out; {loops} enclose this")
+                format!("there is no loop or block {depth} levels out; {loops} enclose this")
+            }
+            Violation::RepeatsBlock(depth) => {
+                format!("what stands {depth} levels out is a block, which does not repeat; only a loop does")
             }
             Violation::NotAnInteger(ty) => format!("an `i32` or `i64` is needed here, not `{}`", text(ty)),
             Violation::EmptyArm => "the arm has no values; give it one, or make it the default".to_string(),
@@ -272,6 +275,7 @@ fn malformed(error: DecodeError) -> String {
         DecodeError::Number(LebError::TooLarge) => "a number is out of range".to_string(),
         DecodeError::Number(LebError::NotShortest) => "a number is not encoded in its shortest form".to_string(),
         DecodeError::UnknownType(code) => format!("{code} is no type"),
+        DecodeError::BadMemory => "a memory is named where none is accessed, or the first one is".to_string(),
         DecodeError::BadBool(byte) => format!("{byte} is no bool; expected 0 or 1"),
     }
 }

@@ -3,9 +3,8 @@
 use super::body::{Body, Operand, Source};
 use super::error::Violation;
 use super::rule::{Result, ensure, some};
-use super::tables::limit;
 use crate::types::ArrayDef;
-use crate::{FieldId, FuncId, PlacedField, Type, TypeId, limits};
+use crate::{FieldId, FuncId, PlacedField, Type, TypeId};
 
 impl Body<'_> {
     // Structs
@@ -75,7 +74,7 @@ impl Body<'_> {
 
     pub fn array_of(&mut self, id: TypeId, count: u32) -> Result {
         let element = self.array(id)?.element.value();
-        limit("elements of an array literal", count as usize, limits::ARRAY_LITERAL)?;
+        self.limit_literal(count)?;
         let depth = self.pop_all((0..count).map(|_| element))?;
         self.push(Type::Ref(id), depth + 1)
     }

@@ -11,7 +11,7 @@ use super::rule::{Result, ensure, some};
 use super::{Role, names, types};
 use crate::isa::{Field, InstructionSet};
 use crate::shape::Shapes;
-use crate::{Func, FuncId, Hierarchy, IsaId, Module, Names, Provides, Signature, Type, limits};
+use crate::{DataPlace, Func, FuncId, Hierarchy, IsaId, Module, Names, Provides, Signature, Type, limits};
 
 /// Checks all tables; returns what bodies are checked against: the types' hierarchy and every function's role.
 pub(super) fn check(module: &Module) -> Result<(Hierarchy, Vec<Role>)> {
@@ -23,7 +23,7 @@ pub(super) fn check(module: &Module) -> Result<(Hierarchy, Vec<Role>)> {
     module.isas.iter().try_for_each(|set| carried(module, &hierarchy, set, &mut described, &mut bytes))?;
     uses(module)?;
     globals(module)?;
-    memory(module)?;
+    memories(module)?;
     module.funcs.iter().try_for_each(|one| func(module, one))?;
     let mut roles = vec![Role::Plain; module.funcs.len()];
     provides(module, &mut roles)?;
@@ -98,14 +98,14 @@ fn isa(set: &InstructionSet) -> Result {
     for instruction in set.instructions.iter() {
         named("an instruction", &instruction.name, names::is_instruction)?;
         unique(&mut seen, "instruction", &instruction.name)?;
-        fields("parameters", limits::PARAMS, &instruction.params)?;
-        fields("results", limits::RESULTS, instruction.results.as_deref().unwrap_or_default())?;
+        fields("parameters", limits::ISA_OPERANDS, &instruction.params)?;
+        fields("results", limits::ISA_OPERANDS, instruction.results.as_deref().unwrap_or_default())?;
     }
     let mut seen = BTreeSet::new();
     for event in set.events.iter() {
         named("an event", &event.name, names::is_identifier)?;
         unique(&mut seen, "event", &event.name)?;
-        fields("parameters", limits::PARAMS, &event.params)?;
+        fields("parameters", limits::ISA_OPERANDS, &event.params)?;
     }
     Ok(())
 }
@@ -179,17 +179,20 @@ fn globals(module: &Module) -> Result {
     Ok(())
 }
 
-fn memory(module: &Module) -> Result {
-    let pages = module.memory.map_or(0, |memory| memory.min);
-    if let Some(memory) = module.memory {
+fn memories(module: &Module) -> Result {
+    limit("memories", module.memories.len(), limits::MEMORIES)?;
+    for memory in &module.memories {
         limit("64 KiB pages of memory", memory.max as usize, limits::MEMORY_PAGES)?;
         ensure!(memory.min <= memory.max, Violation::MemoryLimits { min: memory.min, max: memory.max });
     }
-    let memory = u64::from(pages) << 16;
     for data in &module.data {
-        ensure!(module.memory.is_some(), Violation::NoMemory);
-        let end = u64::from(data.offset) + data.bytes.len() as u64;
-        ensure!(end <= memory, Violation::DataOutside { offset: data.offset, bytes: data.bytes.len(), memory });
+        let Some(DataPlace { memory, offset }) = data.place else { continue };
+        let count = module.memories.len();
+        let place = module.memories.get(memory.index());
+        let memory = some!(place, Violation::NoSuch { what: "memory", index: memory.0, count });
+        let memory = u64::from(memory.min) << 16;
+        let end = u64::from(offset) + data.bytes.len() as u64;
+        ensure!(end <= memory, Violation::DataOutside { offset, bytes: data.bytes.len(), memory });
     }
     Ok(())
 }
@@ -278,6 +281,8 @@ fn programs(module: &Module, hierarchy: &Hierarchy, roles: &mut [Role]) -> Resul
         unique(&mut seen, "program", &program.name)?;
         set(module, program.isa)?;
         let sig = &function(module, program.func)?.sig;
+        limit("parameters of a program", sig.params.len(), limits::ISA_OPERANDS)?;
+        limit("results of a program", sig.results.len(), limits::ISA_OPERANDS)?;
         for ty in sig.params.iter().chain(&sig.results) {
             let carried = *ty == Type::Buf || hierarchy.is_sendable_object(*ty);
             ensure!(carried, Violation::TypeNotAllowed { place: "a program's parameter or result", ty: *ty });

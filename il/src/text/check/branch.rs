@@ -1,4 +1,4 @@
-//! Branches and loops.
+//! Branches, loops and labelled blocks.
 
 use alloc::format;
 
@@ -61,18 +61,21 @@ impl<'f> Body<'_, '_, 'f, '_> {
     }
 
     fn enter_loop(&mut self, label: Option<Name<'f>>) {
+        self.enter(label, false);
+    }
+
+    fn enter(&mut self, label: Option<Name<'f>>, is_block: bool) {
         if let Some(label) = label
-            && self.loops.iter().any(|outer| outer.label == Some(label.text))
+            && let Some(outer) = self.loops.iter().find(|outer| outer.label == Some(label.text))
         {
-            self.cx.error(
-                Code::Duplicate,
-                label.span,
-                format!("a loop around this one is called `{}` already", label.text),
-            );
+            let what = if outer.is_block { "block" } else { "loop" };
+            let message = format!("a {what} around this one is called `{}` already", label.text);
+            self.cx.error(Code::Duplicate, label.span, message);
         }
         let scopes = self.scopes.len();
         self.loops.push(LoopState {
             label: label.map(|label| label.text),
+            is_block,
             head: self.state,
             exits: State::DEAD,
             scopes,
@@ -85,6 +88,17 @@ impl<'f> Body<'_, '_, 'f, '_> {
         let Some(inner) = self.loops.pop() else { return State::DEAD };
         self.check_back_edge(inner.head, span);
         inner.exits
+    }
+
+    /// `'label: { .. }`
+    pub(super) fn labelled_block(&mut self, label: Name<'f>, block: &'f Block<'f>) {
+        self.writer.push(Instr::Block);
+        self.enter(Some(label), true);
+        self.block(block);
+        self.writer.push(Instr::End);
+        if let Some(inner) = self.loops.pop() {
+            self.state = self.state.join(inner.exits);
+        }
     }
 
     pub(super) fn while_stmt(
@@ -172,7 +186,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
     pub(super) fn jump(&mut self, label: Option<Name<'f>>, span: Span, leaves: bool) {
         let word = if leaves { "break" } else { "continue" };
         let found = match label {
-            None => self.loops.len().checked_sub(1),
+            None => self.loops.iter().rposition(|outer| !outer.is_block),
             Some(label) => self.loops.iter().rposition(|outer| outer.label == Some(label.text)),
         };
         let Some(at) = found else {
@@ -180,17 +194,31 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 Some(label) => Report::new(
                     Code::UnknownName,
                     label.span,
-                    format!("no loop around this is called `{}`", label.text),
+                    format!("no loop or block around this is called `{}`", label.text),
                 )
                 .hint(format!("name the loop: `{}: loop {{ .. }}`", label.text)),
-                None => Report::new(Code::Misplaced, span, format!("`{word}` stands only in a loop"))
-                    .hint("functions are left with `return`"),
+                None => {
+                    let report = Report::new(Code::Misplaced, span, format!("`{word}` stands only in a loop"));
+                    match self.loops.last().and_then(|block| block.label) {
+                        Some(label) if leaves => report.hint(format!("a block is left by its name: `break {label}`")),
+                        _ => report.hint("functions are left with `return`"),
+                    }
+                }
             };
             self.cx.report(report);
             self.state = State::DEAD;
             return;
         };
         let (head, scopes) = (self.loops[at].head, self.loops[at].scopes);
+        if !leaves && self.loops[at].is_block {
+            let name = label.map_or("", |label| label.text);
+            let report = Report::new(Code::Misplaced, span, format!("`{name}` is a block, which does not repeat"));
+            self.cx.report(
+                report.hint(format!("leave it with `break {name}`, or make it a loop: `{name}: loop {{ .. }}`")),
+            );
+            self.state = State::DEAD;
+            return;
+        }
         if !leaves {
             self.check_back_edge(head, span);
         }

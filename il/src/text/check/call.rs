@@ -7,15 +7,28 @@ use super::super::ast::{Arg, Expr, ExprKind, Name};
 use super::super::diag::{Code, Report, Span, counted};
 use super::Entry;
 use super::body::{Body, Found};
+use super::memory::options;
 use super::overload::named;
-use super::typed::{Callee, Kind, Ty, Typed, Value};
+use super::typed::{Callee, Kind, Ty, Typed};
 use super::vectors::is_shape;
 use crate::instr::Instr;
 use crate::op::{Form, Op};
 use crate::types::{FuncId, Type};
 
 /// Built-in functions that are no operators.
-const BASE: &[&str] = &["wait", "wait_forever", "flush", "attenuate", "revoke", "freeze", "take"];
+pub(super) const BASE: &[&str] = &[
+    "wait",
+    "wait_forever",
+    "flush",
+    "attenuate",
+    "revoke",
+    "freeze",
+    "take",
+    "select",
+    "exit",
+    "memory_init",
+    "data_drop",
+];
 
 impl<'f> Body<'_, '_, 'f, '_> {
     /// A call; its type says how many values it gives.
@@ -225,6 +238,10 @@ impl<'f> Body<'_, '_, 'f, '_> {
             "revoke" => self.revoke(args, span),
             "freeze" => self.freeze(args, span, hint),
             "take" => self.take(args, span),
+            "select" => self.select(args, span, hint),
+            "exit" => self.exit(args, span),
+            "memory_init" => self.memory_init(args, span),
+            "data_drop" => self.data_drop(args, span),
             "i8" | "i16" | "u8" | "u16" | "bool" => {
                 let report = Report::new(Code::UnknownName, name_span, format!("there is no conversion `{name}(..)`"));
                 self.cx.report(match name {
@@ -265,24 +282,23 @@ impl<'f> Body<'_, '_, 'f, '_> {
         span: Span,
         hint: Option<Type>,
     ) -> Typed {
-        let (args, offset) = match args {
-            [args @ .., last] if last.name.is_some_and(|name| name.text == "offset") => (args, Some(last)),
-            args => (args, None),
-        };
+        let (args, options) = options(args);
         let lanes = named(Form::Call, text)
             .find_map(|info| if let Form::MemoryLane(lanes) = info.form { Some(lanes) } else { None });
-        if let Some(lanes) = lanes {
-            let mut typed = self.lane_op(text, lanes, args, span);
-            if let Some(offset) = offset {
-                self.apply_offset(&mut typed, text, offset);
-            }
-            if let Kind::Op(op, ..) = typed.kind {
-                self.check_memory(op, span);
-            }
-            return typed;
+        let mut typed = match lanes {
+            Some(lanes) => self.lane_op(text, lanes, args, span),
+            None => self.plain_operator(text, args, span, hint),
+        };
+        self.apply_options(&mut typed, text, options);
+        if let Kind::Op(op, ..) = typed.kind {
+            self.check_memory(op, span);
         }
+        typed
+    }
+
+    fn plain_operator(&mut self, text: &'static str, args: &'f [Arg<'f>], span: Span, hint: Option<Type>) -> Typed {
         self.no_names(args);
-        let mut typed = self.with_borrows(|body| {
+        self.with_borrows(|body| {
             let args: Vec<Typed> = args.iter().map(|arg| body.operand(&arg.value, None)).collect();
             if let ("len", [of]) = (text, &args[..]) {
                 if body.array_of(of).is_some() {
@@ -293,54 +309,49 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 }
             }
             body.operator(Form::Call, text, args, span, hint)
-        });
-        if let Some(offset) = offset {
-            self.apply_offset(&mut typed, text, offset);
-        }
-        if let Kind::Op(op, ..) = typed.kind {
-            self.check_memory(op, span);
-        }
-        typed
+        })
     }
 
-    fn apply_offset(&mut self, typed: &mut Typed, text: &str, offset: &'f Arg<'f>) {
-        let value = match offset.value.kind {
-            ExprKind::Int { value, negative: false, .. } => Some(i64::try_from(value).unwrap_or(-1)),
-            _ => Body::constant(self.cx, &offset.value, None).map(|value| match value {
-                Value::I32(value) => i64::from(value),
-                Value::I64(value) => value,
-                _ => -1,
-            }),
+    /// `select(a, b, condition)`
+    fn select(&mut self, args: &'f [Arg<'f>], span: Span, hint: Option<Type>) -> Typed {
+        self.no_names(args);
+        let [yes, no, condition] = args else {
+            let message = format!("`select` takes 3 arguments, not {}", args.len());
+            let report = Report::new(Code::Count, span, message);
+            self.cx.report(report.hint("as in `select(a, b, condition)`: `a` if the condition is true, else `b`"));
+            return self.skip_args(args, span);
         };
-        match (&mut typed.kind, value) {
-            (_, None) | (Kind::Error, _) => {}
-            (Kind::Op(op, immediate, _), Some(value)) if op.info().form.has_offset() => match u32::try_from(value) {
-                Ok(value) => immediate.offset = value,
-                Err(_) => self.cx.error(
-                    Code::BadLiteral,
-                    offset.value.span,
-                    "an offset is a constant between 0 and 0xffffffff",
-                ),
-            },
-            _ => self.cx.error(
-                Code::Syntax,
-                offset.value.span,
-                format!("`{text}` takes no offset here: only memory access does"),
-            ),
+        let (yes, no, condition) = self.with_borrows(|body| {
+            let yes = body.infer(&yes.value, hint);
+            let no = body.infer(&no.value, if hint.is_none() { yes.known() } else { hint });
+            (yes, no, body.truth(&condition.value))
+        });
+        for value in [&yes, &no] {
+            if let Ty::Of(Type::Buf | Type::OptBuf | Type::BufRef) = value.ty {
+                let found = self.cx.describe(value);
+                let report = Report::new(Code::WrongKind, value.span, format!("`select` takes no {found}"));
+                self.cx.report(report.hint("it evaluates both values and drops one: choose with `if` instead"));
+                return Typed::error(span);
+            }
+        }
+        match self.unify(yes, no, hint, span) {
+            Some((yes, no, ty)) if condition.ty != Ty::Error => {
+                Typed::new(ty, Kind::Select(alloc::boxed::Box::new([yes, no, condition])), span)
+            }
+            _ => Typed::error(span),
         }
     }
 
-    fn check_memory(&mut self, op: Op, span: Span) {
-        if !op.touches_memory() {
-            return;
-        }
-        self.impure(span, "touches memory");
-        if self.cx.memory.is_none() {
-            let report = Report::new(Code::Memory, span, "this module declares no memory");
-            self.cx.report(
-                report.hint("declare it, outside functions: `memory 1..1` (pages of 64 KiB at start, and at most)"),
-            );
-        }
+    /// `exit(code)`
+    fn exit(&mut self, args: &'f [Arg<'f>], span: Span) -> Typed {
+        self.impure(span, "ends the VM");
+        let Some(code) = self.args(args, &[Ty::Of(Type::I32)], span, |_| {
+            let message = format!("`exit` takes {}, not {}", counted(1, "argument"), args.len());
+            Report::new(Code::Count, span, message).hint("as in `exit(0)`: the exit code")
+        }) else {
+            return Typed::error(span);
+        };
+        Typed::new(Ty::Nothing, Kind::Node(Instr::Exit, code), span)
     }
 }
 

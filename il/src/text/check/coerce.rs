@@ -39,6 +39,13 @@ impl Body<'_, '_, '_, '_> {
                 inner.no = self.coerce(inner.no, want);
                 Typed::new(Ty::Of(want), Kind::IfLet(inner), span)
             }
+            (Ty::Int | Ty::Float, Kind::Select(parts))
+                if ty == Ty::Int && is_arithmetic(want) || matches!(want, Type::F32 | Type::F64) =>
+            {
+                let [yes, no, condition] = *parts;
+                let parts = [self.coerce(yes, want), self.coerce(no, want), condition];
+                Typed::new(Ty::Of(want), Kind::Select(Box::new(parts)), span)
+            }
             (Ty::Null, _) if want.is_nullable() => Typed::new(Ty::Of(want), Kind::Null(Some(want)), span),
             (Ty::Of(Type::Buf), Kind::Buf(id)) if want == Type::BufRef => {
                 self.use_buf(id, false, span);
@@ -52,7 +59,7 @@ impl Body<'_, '_, '_, '_> {
                 self.use_buf(id, true, span);
                 Typed::new(Ty::Of(want), Kind::Take(id), span)
             }
-            (Ty::Of(found), kind @ (Kind::Cond(_) | Kind::IfLet(_)))
+            (Ty::Of(found), kind @ (Kind::Cond(_) | Kind::Select(_) | Kind::IfLet(_)))
                 if found != want && self.cx.types.is_subtype(found, want) =>
             {
                 Typed::new(Ty::Of(want), Kind::Wider(Box::new(Typed::new(ty, kind, span))), span)

@@ -139,6 +139,11 @@ fn evaluate(typed: &Typed) -> Result<Value, Fault> {
             let chosen = if evaluate(condition)? == Value::Bool(true) { yes } else { no };
             evaluate(chosen)
         }
+        Kind::Select(parts) => {
+            let [yes, no, condition] = &**parts;
+            let (yes, no) = (evaluate(yes)?, evaluate(no)?);
+            Ok(if evaluate(condition)? == Value::Bool(true) { yes } else { no })
+        }
         Kind::Op(op, _, args) => {
             let mut values = [Value::Bool(false), Value::Bool(false)];
             if args.len() > values.len() {

@@ -46,6 +46,12 @@ impl Body<'_, '_, '_, '_> {
                 self.emit(no);
                 self.writer.push(Instr::End);
             }
+            Kind::Select(parts) => {
+                self.emit_all(&**parts);
+                if let Ty::Of(ty) = typed.ty {
+                    self.writer.push(Instr::Select(ty));
+                }
+            }
             // Complex ones are gone; the others come only after an error, when the code is dropped.
             Kind::Reordered(..) | Kind::IfLet(_) | Kind::Lend(_) => {}
             Kind::Int(_) | Kind::Float(..) | Kind::Open { .. } | Kind::Error => {}
@@ -132,5 +138,7 @@ fn can_trap(instr: Instr<'_>) -> bool {
             | Instr::Cap(..)
             | Instr::Caller
             | Instr::Shuffle(_)
+            | Instr::DataDrop(_)
+            | Instr::Exit
     )
 }

@@ -31,7 +31,7 @@ impl<'f> Context<'_, 'f, '_> {
                 def.isa = place(&shared, def.isa);
             }
         }
-        module.memory = self.memory;
+        module.memories = core::mem::take(&mut self.memories);
         module.data = core::mem::take(&mut self.data);
         module.exports = self.exports();
         module.handlers = core::mem::take(&mut self.handlers);

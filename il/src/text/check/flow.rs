@@ -27,15 +27,17 @@ impl State {
     }
 }
 
-/// A loop that is being checked.
+/// A loop or labelled block that is being checked.
 #[derive(Debug)]
 pub(super) struct LoopState<'s> {
     pub label: Option<&'s str>,
+    /// Whether it is a block, which does not repeat.
+    pub is_block: bool,
     /// At its head.
     pub head: State,
     /// All `break`s joined.
     pub exits: State,
-    /// Scopes outside the loop.
+    /// Scopes outside it.
     pub scopes: usize,
 }
 

@@ -8,13 +8,12 @@ use super::super::ast::{self, Expr, Item, Name, Param};
 use super::super::diag::{Code, Report, Span};
 use super::body::Body;
 use super::structs::StructInfo;
-use super::typed::{Ty, Value};
+use super::typed::Ty;
 use super::{
     ConstInfo, ConstSource, ConstState, Context, Entry, EnumInfo, FuncInfo, FuncKind, GlobalInfo, ProgramInfo,
 };
 use crate::limits;
 use crate::types::{FuncId, IsaId, Type};
-use crate::{Data, Memory};
 
 impl<'f> Context<'_, 'f, '_> {
     /// Declares everything that bodies refer to.
@@ -30,7 +29,8 @@ impl<'f> Context<'_, 'f, '_> {
         for id in 0..self.consts.len() {
             self.const_value(id);
         }
-        self.items(Self::declare_data);
+        self.items(Self::declare_values);
+        self.place_segments();
     }
 
     /// Does something with every item, each in its own text's scope.
@@ -82,7 +82,9 @@ impl<'f> Context<'_, 'f, '_> {
             }
             Item::Program { isa, func } => self.declare_program(isa, func),
             Item::Test { title, func } => self.declare_test(title, func),
-            Item::Import { .. } | Item::Isa { .. } | Item::Memory { .. } | Item::Data { .. } => {}
+            Item::Memory { name, min, max, span } => self.declare_memory(*name, *min, *max, *span),
+            Item::Data { name, place, bytes, span } => self.declare_segment(*name, place.as_ref(), bytes, *span),
+            Item::Import { .. } | Item::Isa { .. } => {}
         }
     }
 
@@ -139,6 +141,8 @@ impl<'f> Context<'_, 'f, '_> {
             self.limit(params.len(), limits::PARAMS, "parameters", func.sig.span);
             self.limit(results.len(), limits::RESULTS, "results", func.sig.span);
             if let FuncKind::Program(_) = kind {
+                self.limit(params.len(), limits::ISA_OPERANDS, "parameters of a program", func.sig.span);
+                self.limit(results.len(), limits::ISA_OPERANDS, "results of a program", func.sig.span);
                 self.check_program_types(func, &params, &results);
             }
             self.funcs[id].params = params;
@@ -252,13 +256,10 @@ impl<'f> Context<'_, 'f, '_> {
         }
     }
 
-    /// Globals, memory and data: what needs the values of constants.
-    fn declare_data(&mut self, item: &'f Item<'f>) {
-        match item {
-            Item::Global { name, ty, value, .. } => self.declare_global(*name, ty.as_ref(), value),
-            Item::Memory { min, max, span } => self.declare_memory(*min, *max, *span),
-            Item::Data { offset, bytes, span } => self.declare_segment(offset, bytes, *span),
-            _ => {}
+    /// Globals, whose initial values need those of constants.
+    fn declare_values(&mut self, item: &'f Item<'f>) {
+        if let Item::Global { name, ty, value, .. } = item {
+            self.declare_global(*name, ty.as_ref(), value);
         }
     }
 
@@ -288,52 +289,5 @@ impl<'f> Context<'_, 'f, '_> {
         };
         self.report(report);
         Ty::Error
-    }
-
-    fn declare_memory(&mut self, min: (u64, Span), max: (u64, Span), span: Span) {
-        if self.memory.is_some() {
-            self.error(Code::Duplicate, span, "`memory` is declared twice");
-            return;
-        }
-        let page_limit = limits::MEMORY_PAGES as u64;
-        if max.0 > page_limit {
-            let message = format!("at most {page_limit} pages of 64 KiB, which are 4 GiB");
-            self.error(Code::TooLarge, max.1, message);
-        }
-        if min.0 > max.0 {
-            self.error(Code::Memory, span, "the memory starts larger than it may become");
-        }
-        self.memory = Some(Memory { min: min.0.min(page_limit) as u32, max: max.0.min(page_limit) as u32 });
-    }
-
-    fn declare_segment(&mut self, offset: &'f Expr<'f>, bytes: &[u8], span: Span) {
-        let Some(Value::I32(offset)) = Body::constant(self, offset, Some(Ty::Of(Type::I32))) else { return };
-        let offset = offset as u32;
-        self.data.push(Data { offset, bytes: bytes.into() });
-        self.limit(self.data.len(), limits::DATA, "data segments", span);
-    }
-
-    /// Checks data against the memory, once both are known.
-    pub(super) fn check_data(&mut self) {
-        let pages = self.memory.map(|memory| u64::from(memory.min));
-        let spans = self.build.units[0]
-            .file
-            .items
-            .iter()
-            .filter_map(|item| if let Item::Data { span, .. } = item { Some(*span) } else { None });
-        let placed: alloc::vec::Vec<_> =
-            self.data.iter().map(|data| u64::from(data.offset) + data.bytes.len() as u64).zip(spans).collect();
-        for (end, span) in placed {
-            let report = match pages {
-                None => Report::new(Code::Memory, span, "`data` without memory").hint("declare it: `memory 1..1`"),
-                Some(pages) if end > pages * 65536 => {
-                    let message = format!("this data ends at byte {end}, the memory at {}", pages * 65536);
-                    Report::new(Code::Memory, span, message)
-                        .hint("raise the first number of `memory MIN..MAX` (pages of 64 KiB)")
-                }
-                Some(_) => continue,
-            };
-            self.report(report);
-        }
     }
 }

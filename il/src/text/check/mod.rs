@@ -18,6 +18,7 @@ mod flow;
 mod imports;
 mod infer;
 mod items;
+mod memory;
 mod note;
 mod overload;
 mod pattern;
@@ -70,6 +71,14 @@ pub(super) fn check(build: &Build<'_>, sink: &mut Sink<'_>) -> Module {
     context.finish()
 }
 
+/// Checks a whole build, and gives the instruction sets that the module that is built declares, in their order. The result
+/// means something only if nothing was reported.
+pub(super) fn sets(build: &Build<'_>, sink: &mut Sink<'_>) -> Vec<InstructionSet> {
+    let mut context = Context::new(build, sink);
+    context.run();
+    context.sets.into_iter().filter(|(module, _)| *module == 0).map(|(_, set)| Rc::unwrap_or_clone(set)).collect()
+}
+
 /// Checks a whole build, noting what the names of the module that is built stand for.
 pub(super) fn notes(build: &Build<'_>, sink: &mut Sink<'_>) -> Notes {
     let mut context = Context::new(build, sink);
@@ -89,6 +98,8 @@ enum Entry {
     /// By its place in the list, not by its number.
     Struct(usize),
     Program(usize),
+    Memory(usize),
+    Data(usize),
     /// Imported, but not to be found: reported already.
     Unknown,
 }
@@ -103,6 +114,8 @@ impl Entry {
             Entry::Func(_) => "a function",
             Entry::Struct(_) => "a struct",
             Entry::Program(_) => "a device program",
+            Entry::Memory(_) => "a memory",
+            Entry::Data(_) => "a data segment",
             Entry::Unknown => "not known",
         }
     }
@@ -229,8 +242,11 @@ struct Context<'c, 'f, 's> {
     test_names: BTreeSet<Rc<str>>,
     provides: Vec<ProvidesInfo<'f>>,
     handlers: Vec<crate::Handler>,
-    memory: Option<Memory>,
+    memories: Vec<Memory>,
+    /// Where the memories are named; those without a name are declared there.
+    memory_names: Vec<Span>,
     data: Vec<Data>,
+    segments: Vec<memory::Segment<'f>>,
     strings: Vec<String>,
     string_ids: BTreeMap<Rc<str>, StrId>,
     /// Expressions inside one another, through constants.
@@ -265,8 +281,10 @@ impl<'c, 'f, 's> Context<'c, 'f, 's> {
             test_names: BTreeSet::new(),
             provides: Vec::new(),
             handlers: Vec::new(),
-            memory: None,
+            memories: Vec::new(),
+            memory_names: Vec::new(),
             data: Vec::new(),
+            segments: Vec::new(),
             strings: Vec::new(),
             string_ids: BTreeMap::new(),
             depth: 0,
@@ -277,7 +295,6 @@ impl<'c, 'f, 's> Context<'c, 'f, 's> {
 
     fn run(&mut self) {
         self.declare();
-        self.check_data();
         self.bodies();
         self.note_items();
     }

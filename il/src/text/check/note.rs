@@ -132,6 +132,15 @@ impl Context<'_, '_, '_> {
                     let definition = enums.get(&id).copied().unwrap_or(span);
                     notes.declared(span, definition, Meaning::Enum, String::new);
                 }
+                // How these are declared is theirs to say, too.
+                Noted::Item(Entry::Memory(at)) => {
+                    let definition = self.memory_names.get(at).copied().unwrap_or(span);
+                    notes.declared(span, definition, Meaning::Memory, String::new);
+                }
+                Noted::Item(Entry::Data(at)) => {
+                    let definition = self.segments.get(at).map_or(span, |segment| segment.span);
+                    notes.declared(span, definition, Meaning::Data, String::new);
+                }
                 Noted::Item(Entry::Unknown) => {}
                 Noted::Set(path) => {
                     if let Some(set) = self.set_of_path(&path) {

@@ -102,7 +102,7 @@ impl<'f> Context<'_, 'f, '_> {
             } else if !seen.insert((entry.event, Err(entry.name.text))) {
                 self.error(Code::Duplicate, entry.name.span, format!("`{}` is declared twice", entry.name.text));
             }
-            self.limit(entry.sig.params.len(), limits::PARAMS, "operands", entry.sig.span);
+            self.limit(entry.sig.params.len(), limits::ISA_OPERANDS, "operands", entry.sig.span);
             let (name, params) = (Cow::Owned(entry.name.text.to_string()), Cow::Borrowed(&[][..]));
             if entry.event {
                 if entry.sig.results.is_some() {
@@ -111,7 +111,12 @@ impl<'f> Context<'_, 'f, '_> {
                 events.push(Event { number, name, params, coalesced: entry.coalesced, doc: "".into() });
             } else {
                 let results = entry.sig.results.as_ref().map(|_| Cow::Borrowed(&[][..]));
-                self.limit(entry.sig.results.as_ref().map_or(0, Vec::len), limits::RESULTS, "results", entry.sig.span);
+                self.limit(
+                    entry.sig.results.as_ref().map_or(0, Vec::len),
+                    limits::ISA_OPERANDS,
+                    "results",
+                    entry.sig.span,
+                );
                 instructions.push(Instruction {
                     opcode: number,
                     name,

@@ -71,10 +71,11 @@ impl Body<'_, '_, '_, '_> {
             Kind::Wider(inner) => {
                 let inner = self.simplify(*inner);
                 match inner.kind {
-                    Kind::Cond(_) => Kind::Wider(Box::new(inner)),
+                    Kind::Cond(_) | Kind::Select(_) => Kind::Wider(Box::new(inner)),
                     kind => kind,
                 }
             }
+            Kind::Select(parts) => Kind::Select(Box::new(self.simplify_parts(*parts))),
             Kind::Cond(parts) => return self.simplify_cond(*parts, ty, span),
             Kind::IfLet(inner) => return self.simplify_if_let(*inner, ty, span),
             kind => kind,
@@ -93,6 +94,12 @@ impl Body<'_, '_, '_, '_> {
             });
         }
         simple
+    }
+
+    fn simplify_parts<const N: usize>(&mut self, parts: [Typed; N]) -> [Typed; N] {
+        let mut simple = self.simplify_all(parts.into()).into_iter();
+        // As many come out as go in.
+        core::array::from_fn(|_| simple.next().unwrap_or(Typed::error(Span::default())))
     }
 
     /// Evaluates now what is used later.

@@ -67,6 +67,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
             }
             StmtKind::While { label, condition, body } => self.while_stmt(*label, condition, body, span),
             StmtKind::Loop { label, body } => self.loop_stmt(*label, body, span),
+            StmtKind::Block { label, body } => self.labelled_block(*label, body),
             StmtKind::For { label, name, from, to, body } => self.for_stmt(*label, *name, from, to, body, span),
             StmtKind::Break(label) => self.jump(*label, span, true),
             StmtKind::Continue(label) => self.jump(*label, span, false),
@@ -205,10 +206,16 @@ impl<'f> Body<'_, '_, 'f, '_> {
     }
 
     /// Evaluates for the effect alone.
-    fn discard(&mut self, typed: Typed) {
+    pub(super) fn discard(&mut self, typed: Typed) {
         let results = self.results(&typed).len();
         match (typed.ty, &typed.kind) {
-            (Ty::Nothing, _) => self.emit_root_set(typed, &[]),
+            (Ty::Nothing, _) => {
+                let ends = typed.ends();
+                self.emit_root_set(typed, &[]);
+                if ends {
+                    self.state = State::DEAD;
+                }
+            }
             (Ty::Of(_) | Ty::Many, Kind::Call { tries, callee, .. })
                 if *tries || results != 1 || matches!(callee, Callee::Run(..)) =>
             {

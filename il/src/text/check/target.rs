@@ -180,6 +180,8 @@ impl<'f> Body<'_, '_, 'f, '_> {
         match (typed.ty, target) {
             (Ty::Many, target) => self.several_into(typed, &results, target, expr.span),
             (Ty::Error, target) => self.after_error(target),
+            // There is no value because there is nobody left to take it.
+            (_, Target::Dests(_)) if typed.ends() => self.discard(typed),
             (_, Target::Return) => self.return_one(typed, expr.span),
             (_, Target::Dests(dests)) => match &mut dests[..] {
                 [dest] => self.single_into(typed, dest),

@@ -104,6 +104,8 @@ pub(super) enum Kind {
     Wider(Box<Typed>),
     /// Condition, value if true, value if false.
     Cond(Box<[Typed; 3]>),
+    /// Value if true, value if false, condition: all of them are evaluated.
+    Select(Box<[Typed; 3]>),
     IfLet(Box<IfLet>),
     Error,
 }
@@ -167,11 +169,16 @@ impl Typed {
             Kind::Reordered(..) | Kind::IfLet(_) | Kind::Lend(_) => true,
             Kind::Call { callee: Callee::Run(..) | Callee::RunSend(..), .. } => true,
             Kind::Call { args, .. } | Kind::Op(_, _, args) | Kind::Node(_, args) | Kind::Open { args, .. } => any(args),
-            Kind::Cond(parts) => any(&**parts),
+            Kind::Cond(parts) | Kind::Select(parts) => any(&**parts),
             Kind::Wider(inner) => inner.is_complex(),
             Kind::Value(_) | Kind::Int(_) | Kind::Float(..) | Kind::Null(_) | Kind::Error => false,
             Kind::Buf(_) | Kind::Get(_) | Kind::Take(_) => false,
         }
+    }
+
+    /// Whether nothing after it is reached.
+    pub fn ends(&self) -> bool {
+        matches!(self.kind, Kind::Node(Instr::Exit, _))
     }
 
     /// Whether it gives the same whenever in an expression it is evaluated, and does nothing.

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::super::ast::{FieldDecl, File, Func, IsaEntry, Item, Name, Sig, Struct};
+use super::super::ast::{DataPlace, FieldDecl, File, Func, IsaEntry, Item, Name, Sig, Struct};
 use super::super::diag::{Code, Report, Span};
 use super::super::token::Kind;
 use super::{Parse, Parser, Stop};
@@ -233,6 +233,7 @@ impl<'s> Parser<'_, 's> {
 
     fn memory(&mut self, start: Span) -> Parse<Item<'s>> {
         self.advance();
+        let name = if self.is(&Kind::Name) { Some(self.name()?) } else { None };
         let min = self.int()?;
         if !self.is(&Kind::DotDot) {
             let report =
@@ -241,14 +242,34 @@ impl<'s> Parser<'_, 's> {
         }
         self.advance();
         let max = self.int()?;
-        Ok(Item::Memory { min, max, span: start.to(max.1) })
+        Ok(Item::Memory { name, min, max, span: start.to(max.1) })
     }
 
     fn data(&mut self, start: Span) -> Parse<Item<'s>> {
         self.advance();
-        let offset = self.expr()?;
+        let named = self.is(&Kind::Name) && *self.kind_ahead(1) == Kind::Eq;
+        let name = if named { Some(self.name()?) } else { None };
+        if named {
+            self.advance();
+        }
+        // No offset starts with a string.
+        let place = if matches!(self.kind(), Kind::Str(_)) { None } else { Some(self.data_place()?) };
+        if !matches!(self.kind(), Kind::Str(_)) {
+            let report = self.expected_report("a string");
+            return self.fail(report.hint("as in `data 16 \"bytes\"`, `data NAME = \"bytes\"`"));
+        }
         let (bytes, span) = self.string()?;
-        Ok(Item::Data { offset, bytes, span: start.to(span) })
+        Ok(Item::Data { name, place, bytes, span: start.to(span) })
+    }
+
+    fn data_place(&mut self) -> Parse<DataPlace<'s>> {
+        let offset = self.expr()?;
+        let memory = match self.eat(&Kind::In) {
+            true if matches!(self.kind(), Kind::Name | Kind::Int { .. }) => Some(self.atom()?),
+            true => return self.expected("a memory's name or number"),
+            false => None,
+        };
+        Ok(DataPlace { offset, memory })
     }
 
     fn isa(&mut self) -> Parse<Item<'s>> {

@@ -115,7 +115,10 @@ impl<'s> Parser<'_, 's> {
     fn labelled(&mut self) -> Parse<StmtKind<'s>> {
         let label = self.label();
         self.expect(&Kind::Colon)?;
-        self.loop_stmt(label)
+        match label {
+            Some(label) if self.is(&Kind::OpenBrace) => Ok(StmtKind::Block { label, body: self.block()? }),
+            label => self.loop_stmt(label),
+        }
     }
 
     fn loop_stmt(&mut self, label: Option<Name<'s>>) -> Parse<StmtKind<'s>> {
@@ -127,7 +130,7 @@ impl<'s> Parser<'_, 's> {
             return Ok(StmtKind::While { label, condition, body: self.block()? });
         }
         if !self.eat(&Kind::For) {
-            return self.expected("`while`, `loop` or `for`");
+            return self.expected("`while`, `loop`, `for` or `{`");
         }
         let name = self.name()?;
         self.expect(&Kind::In)?;

@@ -1,0 +1,138 @@
+//! Groups: the units of a script that share imports, as one IL module.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use il::FuncId;
+use il::verify::VerifiedModule;
+use wasm::{ErrorKind, Options};
+
+use crate::border;
+use crate::script::{Script, Unit};
+use crate::value::{Value, listed};
+use crate::vm::{self, Trap, Vm};
+
+/// One exported function.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What to call.
+    pub func: FuncId,
+    /// Which results are references, passed as numbers.
+    pub references: Vec<bool>,
+}
+
+/// Units that are linked with one another.
+#[derive(Debug)]
+pub struct Group {
+    /// Their indices in the script, ascending.
+    pub units: Vec<usize>,
+    /// What they became.
+    pub module: VerifiedModule,
+    entries: HashMap<String, Entry>,
+}
+
+impl Group {
+    /// Translates units, of which each imports from those before it only.
+    ///
+    /// # Errors
+    /// Whatever refuses them.
+    pub fn new(script: &Script, units: &[usize]) -> Result<Group> {
+        let linked: Vec<(String, &Unit)> = units.iter().map(|at| (Unit::name(*at), &script.units[*at])).collect();
+        let mut module = translate(&linked).map_err(|error| anyhow!("{error}"))?;
+        let references: HashMap<String, Vec<bool>> = module
+            .exports
+            .iter()
+            .map(|export| {
+                let results = module.sig(export.func).map_or(&[][..], |sig| &sig.results);
+                (export.name.clone(), results.iter().map(|ty| ty.is_reference()).collect())
+            })
+            .collect();
+        border::wrap(&mut module);
+        let module = il::verify(module).map_err(|error| anyhow!("not verified: {error}"))?;
+        let entry = |export: &il::Export| {
+            let references = references.get(&export.name).cloned().unwrap_or_default();
+            (export.name.clone(), Entry { func: export.func, references })
+        };
+        let entries = module.exports.iter().map(entry).collect();
+        Ok(Group { units: units.to_vec(), module, entries })
+    }
+
+    /// What a unit exports, by its name there.
+    ///
+    /// # Errors
+    /// If there is no such function.
+    pub fn export(&self, unit: usize, name: &str) -> Result<&Entry> {
+        let name = format!("{}_{name}", Unit::name(unit));
+        self.entries.get(&name).with_context(|| format!("the translation lacks `{name}`"))
+    }
+
+    /// What makes an instance of a unit.
+    ///
+    /// # Errors
+    /// If there is no such function.
+    pub fn instantiation(&self, unit: usize) -> Result<&Entry> {
+        let at = self.units.iter().position(|one| *one == unit).context("a unit of the group")?;
+        let name = format!("instantiate_{at}");
+        self.entries.get(&name).with_context(|| format!("the translation lacks `{name}`"))
+    }
+
+    /// Calls an entry on an instance of this group's.
+    ///
+    /// # Errors
+    /// If the arguments are not its parameters', or it stops in what no suite does.
+    pub fn call(&self, vm: &mut dyn Vm, entry: &Entry, args: &[Value]) -> Result<Result<Vec<Value>, Trap>> {
+        let args: Vec<Value> = args.iter().map(|arg| border::passed(*arg)).collect();
+        let params = self.module.sig(entry.func).map_or(&[][..], |sig| &sig.params);
+        let fit = args.len() == params.len() && args.iter().zip(params).all(|(arg, ty)| vm::fits(*arg, *ty));
+        ensure!(fit, "arguments {} for {params:?}", listed(&args));
+        let given = |(value, is): (Value, &bool)| if *is { border::reference(value) } else { value };
+        let results = vm.call(entry.func, &args)?;
+        Ok(results.map(|values| values.into_iter().zip(&entry.references).map(given).collect()))
+    }
+}
+
+/// Links units, each under its name.
+///
+/// # Errors
+/// Why they are no module.
+pub fn translate(units: &[(String, &Unit)]) -> Result<il::Module, wasm::Error> {
+    let units: Vec<wasm::Unit<'_>> = units.iter().map(|(name, unit)| wasm::Unit { name, bytes: &unit.bytes }).collect();
+    wasm::translate(&units, &Options { script: true, ..Options::default() })
+}
+
+/// Whether a module is valid, and carried by the IL.
+///
+/// # Errors
+/// Why not; `None` in the place of reasons that do not lie in the module alone.
+pub fn validate(bytes: &[u8]) -> Result<(), Option<String>> {
+    let unit = wasm::Unit { name: "module", bytes };
+    let answer = wasm::translate(&[unit], &Options { script: true, ..Options::default() });
+    answer.map(drop).map_err(|error| match &error.kind {
+        ErrorKind::Invalid(_) | ErrorKind::Unsupported { .. } => Some(error.to_string()),
+        ErrorKind::UnknownImport { .. } | ErrorKind::IncompatibleImport { .. } => None,
+        ErrorKind::Entry(_) | ErrorKind::Internal(_) => None,
+    })
+}
+
+/// Units that share imports, directly or by way of others, each list ascending.
+pub fn connected(script: &Script) -> Vec<Vec<usize>> {
+    let mut leaders: Vec<usize> = (0..script.units.len()).collect();
+    let leader = |leaders: &[usize], mut unit: usize| {
+        while leaders[unit] != unit {
+            unit = leaders[unit];
+        }
+        unit
+    };
+    for (at, unit) in script.units.iter().enumerate() {
+        for import in &unit.imports {
+            let (one, other) = (leader(&leaders, at), leader(&leaders, *import));
+            leaders[one.max(other)] = one.min(other);
+        }
+    }
+    let mut groups: Vec<Vec<usize>> = vec![Vec::new(); leaders.len()];
+    for unit in 0..leaders.len() {
+        groups[leader(&leaders, unit)].push(unit);
+    }
+    groups.retain(|group| !group.is_empty());
+    groups
+}

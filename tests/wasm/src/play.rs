@@ -1,0 +1,258 @@
+//! Plays scripts: does what they say, and checks what they assert.
+
+use std::collections::{BTreeSet, HashMap};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use il::trap::TrapKind;
+
+use crate::group::{self, Entry, Group};
+use crate::rename;
+use crate::script::{Access, Action, SPECTEST, Script, Unit};
+use crate::value::{Pattern, Value, listed};
+use crate::vm::{Interpreted, Trap, Vm};
+
+/// What traps a message of the suite stands for, by how it starts. Both of its engines have one kind for what the suite
+/// calls `integer overflow` and `invalid conversion`, where a float is converted.
+const TRAPS: &[(&str, &[TrapKind])] = &[
+    ("integer divide by zero", &[TrapKind::DivisionByZero]),
+    ("integer overflow", &[TrapKind::IntegerOverflow, TrapKind::BadConversion]),
+    ("invalid conversion to integer", &[TrapKind::BadConversion]),
+    ("out of bounds memory access", &[TrapKind::MemoryOutOfBounds]),
+    ("out of bounds table access", &[TrapKind::IndexOutOfBounds]),
+    ("undefined element", &[TrapKind::IndexOutOfBounds]),
+    ("uninitialized element", &[TrapKind::Cast]),
+    ("indirect call type mismatch", &[TrapKind::Cast]),
+    ("null function", &[TrapKind::Cast]),
+    ("null reference", &[TrapKind::Cast]),
+    ("unreachable", &[TrapKind::Explicit]),
+    ("call stack exhausted", &[TrapKind::StackOverflow]),
+];
+
+/// What runs a script.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Engine {
+    /// The reference interpreter.
+    Interpreter,
+}
+
+impl Engine {
+    /// All of them.
+    pub const ALL: [Engine; 1] = [Engine::Interpreter];
+
+    /// What it is called in lists and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Engine::Interpreter => "interpreter",
+        }
+    }
+
+    /// A new instance of a group's module, which has run nothing.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn instance(self, group: &Group) -> Result<Box<dyn Vm + '_>> {
+        Ok(match self {
+            Engine::Interpreter => Box::new(Interpreted::new(&group.module)?),
+        })
+    }
+}
+
+/// An assertion, or another step, that failed.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Where.
+    pub line: u32,
+    /// On which engine; `None`: on all, because none has to do with it.
+    pub engine: Option<Engine>,
+    /// Why.
+    pub why: String,
+}
+
+/// A script with its groups.
+#[derive(Debug)]
+pub struct Play<'s> {
+    script: &'s Script,
+    groups: Vec<Result<Group, String>>,
+    /// The group of each unit.
+    group_of: HashMap<usize, usize>,
+}
+
+impl<'s> Play<'s> {
+    /// Translates a script's modules.
+    pub fn new(script: &'s Script) -> Play<'s> {
+        let connected = group::connected(script);
+        let members = connected.iter().enumerate();
+        let group_of = members.flat_map(|(at, units)| units.iter().map(move |unit| (*unit, at))).collect();
+        let groups = connected.iter().map(|units| Group::new(script, units).map_err(|error| format!("{error:#}")));
+        Play { script, groups: groups.collect(), group_of }
+    }
+
+    /// Everything on which all engines must say the same: what is refused.
+    pub fn refusals(&self) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        for step in &self.script.steps {
+            let checked = match &step.action {
+                Action::Refused(module, message) => refused(module).with_context(|| message.clone()),
+                Action::Unlinkable(unit, message) => self.unlinkable(unit).with_context(|| message.clone()),
+                Action::Define(bytes) => group::validate(bytes).map_err(|why| anyhow!("{}", why.unwrap_or_default())),
+                Action::Foreign(name) => Err(anyhow!("`{name}` is not known")),
+                Action::Instantiate(_) | Action::Invoke(_) | Action::Returns(..) | Action::Traps(..) => continue,
+                Action::Exhausts(_) | Action::Uninstantiable(..) => continue,
+            };
+            if let Err(why) = checked {
+                failures.push(Failure { line: step.line, engine: None, why: format!("{why:#}") });
+            }
+        }
+        failures
+    }
+
+    /// Everything else, on one engine.
+    pub fn run(&self, engine: Engine) -> Vec<Failure> {
+        let mut stage = Stage { play: self, engine, vms: HashMap::new(), failed: HashMap::new() };
+        let mut failures = Vec::new();
+        for step in &self.script.steps {
+            if let Err(why) = stage.step(&step.action) {
+                failures.push(Failure { line: step.line, engine: Some(engine), why: format!("{why:#}") });
+            }
+        }
+        failures
+    }
+
+    /// Alone with what it imports, a module is refused, or its instance.
+    fn unlinkable(&self, unit: &Unit) -> Result<()> {
+        let mut needed = BTreeSet::new();
+        let mut open: Vec<usize> = unit.imports.iter().copied().collect();
+        while let Some(at) = open.pop() {
+            if needed.insert(at) {
+                open.extend(&self.script.units[at].imports);
+            }
+        }
+        let named = |at: &usize| (Unit::name(*at), &self.script.units[*at]);
+        let mut units: Vec<(String, &Unit)> = needed.iter().map(named).collect();
+        units.push(("last".into(), unit));
+        let module = match group::translate(&units) {
+            Ok(module) => module,
+            Err(error) => {
+                let kind = &error.kind;
+                let fits =
+                    matches!(kind, wasm::ErrorKind::UnknownImport { .. } | wasm::ErrorKind::IncompatibleImport { .. });
+                ensure!(fits, "refused, but not for its imports: {error}");
+                return Ok(());
+            }
+        };
+        let module = il::verify(module).map_err(|error| anyhow!("not verified: {error}"))?;
+        let mut vm = Interpreted::new(&module)?;
+        let mut last = Ok(Vec::new());
+        for at in 0..units.len() {
+            last = vm.call(module.export(&format!("instantiate_{at}")).context("an instantiation")?, &[])?;
+        }
+        match last {
+            Err(trap) if trap.message.contains("incompatible import") => Ok(()),
+            Err(trap) => bail!("it is linked, and its instance ends in {trap}"),
+            Ok(_) => bail!("it is linked"),
+        }
+    }
+}
+
+fn refused(module: &Result<Vec<u8>, String>) -> Result<()> {
+    let Ok(bytes) = module else { return Ok(()) };
+    match group::validate(bytes) {
+        Err(Some(_)) => Ok(()),
+        Err(None) => bail!("refused for another reason"),
+        Ok(()) => bail!("accepted"),
+    }
+}
+
+/// The instances of a script on one engine.
+struct Stage<'p, 's> {
+    play: &'p Play<'s>,
+    engine: Engine,
+    /// By group.
+    vms: HashMap<usize, Box<dyn Vm + 'p>>,
+    /// Units that could not be instantiated, and why.
+    failed: HashMap<usize, String>,
+}
+
+impl<'p> Stage<'p, '_> {
+    fn step(&mut self, action: &Action) -> Result<()> {
+        match action {
+            Action::Instantiate(unit) => {
+                let made = self.instantiate(*unit).and_then(|made| made.map_err(|trap| anyhow!("{trap}")));
+                if let Err(why) = &made {
+                    self.failed.insert(*unit, format!("{why:#}"));
+                }
+                made.map(drop)
+            }
+            Action::Uninstantiable(unit, message) => match self.instantiate(*unit)? {
+                Err(trap) => expected(&trap, message),
+                Ok(()) => bail!("the instance is made; expected `{message}`"),
+            },
+            Action::Invoke(access) => self.access(access)?.map(drop).map_err(|trap| anyhow!("{trap}")),
+            Action::Returns(access, patterns) => match self.access(access)? {
+                Ok(values) => {
+                    let fits = values.len() == patterns.len()
+                        && values.iter().zip(patterns).all(|(value, pattern)| pattern.fits(*value));
+                    ensure!(fits, "returns {}; expected {}", listed(&values), listed::<Pattern>(patterns));
+                    Ok(())
+                }
+                Err(trap) => bail!("{trap}; expected {}", listed::<Pattern>(patterns)),
+            },
+            Action::Traps(access, message) => match self.access(access)? {
+                Err(trap) => expected(&trap, message),
+                Ok(values) => bail!("returns {}; expected `{message}`", listed(&values)),
+            },
+            Action::Exhausts(access) => match self.access(access)? {
+                Err(trap) => expected(&trap, "call stack exhausted"),
+                Ok(values) => bail!("returns {}; expected an exhausted stack", listed(&values)),
+            },
+            // Not the engine's.
+            Action::Define(_) | Action::Unlinkable(..) | Action::Refused(..) | Action::Foreign(_) => Ok(()),
+        }
+    }
+
+    fn instantiate(&mut self, unit: usize) -> Result<Result<(), Trap>> {
+        let group = self.group(unit)?;
+        let entry = group.instantiation(unit)?;
+        Ok(self.call(unit, entry, &[])?.map(drop))
+    }
+
+    fn access(&mut self, access: &Result<Access>) -> Result<Result<Vec<Value>, Trap>> {
+        let Access { unit, export, args } = access.as_ref().map_err(|why| anyhow!("{why:#}"))?;
+        if let Some(why) = self.failed.get(unit) {
+            bail!("no instance: {why}");
+        }
+        let entry = self.group(*unit)?.export(*unit, &rename::plain(*export))?;
+        self.call(*unit, entry, args)
+    }
+
+    fn group(&self, unit: usize) -> Result<&'p Group> {
+        let at = self.play.group_of.get(&unit).context("a group")?;
+        self.play.groups[*at].as_ref().map_err(|why| anyhow!("no module: {why}"))
+    }
+
+    fn call(&mut self, unit: usize, entry: &Entry, args: &[Value]) -> Result<Result<Vec<Value>, Trap>> {
+        let group = self.group(unit)?;
+        group.call(self.vm(unit)?.as_mut(), entry, args)
+    }
+
+    /// The instance of a unit's group, made when it is first wanted.
+    fn vm(&mut self, unit: usize) -> Result<&mut Box<dyn Vm + 'p>> {
+        let at = *self.play.group_of.get(&unit).context("a group")?;
+        if !self.vms.contains_key(&at) {
+            let group = self.group(unit)?;
+            let mut vm = self.engine.instance(group)?;
+            if group.units.contains(&SPECTEST) {
+                vm.call(group.instantiation(SPECTEST)?.func, &[])?.map_err(|trap| anyhow!("spectest: {trap}"))?;
+            }
+            self.vms.insert(at, vm);
+        }
+        self.vms.get_mut(&at).context("just made")
+    }
+}
+
+fn expected(trap: &Trap, message: &str) -> Result<()> {
+    let kinds = TRAPS.iter().find(|(start, _)| message.starts_with(start)).map(|(_, kinds)| *kinds);
+    let kinds = kinds.with_context(|| format!("no trap is known for `{message}`"))?;
+    ensure!(kinds.contains(&trap.kind), "{trap}; expected `{message}`");
+    Ok(())
+}
