@@ -10,7 +10,7 @@ use il::instr::Instr;
 use il::{Func, MemoryId, Type, limits};
 use wasmparser::{ExternalKind, Import, MemoryType, TableInit, TableType, TypeRef};
 
-use super::base::BUFFER_IMPORTS;
+use super::base::Base;
 use super::{Build, Global, Linked, Memory, TABLE_ELEMENTS, Table, Target, matching};
 use crate::constant::{self, Const};
 use crate::decode::Decoded;
@@ -149,10 +149,9 @@ impl<'a> Build<'a> {
             ));
         };
         let sig = unit.types.sig(ty).cloned().unwrap_or_default();
-        if import.module == BUFFER_IMPORTS.0 {
-            let name = format!("{}{}", BUFFER_IMPORTS.1, import.name);
-            let func = self.base.get(&name).copied();
-            let func = func.ok_or_else(|| unknown(unit, offset, import, "it has new, len, read, write and free"))?;
+        if Base::answers(import.module) {
+            let func = self.base.import(import);
+            let func = func.ok_or_else(|| unknown(unit, offset, import, Base::hint(import.module)))?;
             return self.match_base(unit, offset, import, func, &sig);
         }
         if import.module.contains('@') {

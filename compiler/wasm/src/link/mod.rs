@@ -128,8 +128,7 @@ pub(crate) struct Build<'a> {
     pub devices: Vec<Device>,
     strings: HashMap<String, StrId>,
     helpers: [Option<FuncId>; Helper::COUNT],
-    /// The functions of IL text that stand for imports, by name.
-    base: HashMap<String, FuncId>,
+    base: base::Base,
     /// Whether a unit so far runs code when it is instantiated.
     started: bool,
     /// One a function, as far as they are known.
