@@ -3,6 +3,7 @@
 //! What it writes is bounded: beyond [`RecordOptions::most_bytes`] frames are counted, not written, and the count is
 //! the stream's last but one frame. Usage is always written: it is what a live table is made of.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -218,6 +219,7 @@ impl<S: Sink> Recorder<S> {
     fn ended(&mut self, vm: u32, fate: &Fate) {
         let (how, text) = match fate {
             Fate::Returned => (wire::End::Returned, String::new()),
+            Fate::Exited(code) => (wire::End::Returned, format!("exit code {code}")),
             Fate::Fault(report) => (wire::End::Fault, report.to_string()),
             Fate::Refused(refused) => (wire::End::Refused, refused.why.to_string()),
         };

@@ -114,6 +114,17 @@ pub trait Host {
         let _ = vm;
         self.emit(event, values)
     }
+    /// Whether a VM is there still: one that has ended never comes back under its number.
+    fn is_alive(&self, vm: VmId) -> bool {
+        let _ = vm;
+        true
+    }
+    /// The mark that the maker of the system has put on a VM ([`VmOptions::mark`](crate::system::VmOptions::mark)), if
+    /// it is there. No VM can put it on itself or on what it spawns.
+    fn mark(&self, vm: VmId) -> Option<u32> {
+        let _ = vm;
+        None
+    }
     /// How many VMs handle this event.
     fn listeners(&self, event: u8) -> usize;
     /// A zeroed buffer, charged to the caller of the request being executed, else to this VM.

@@ -157,6 +157,7 @@ pub(crate) fn options(plan: &Plan, index: usize, vm: &Vm) -> VmOptions {
             memory_bytes: vm.programs.memory_bytes,
         },
         is_main: index == plan.main as usize,
+        mark: Some(index as u32),
         ..VmOptions::default()
     }
 }
@@ -211,7 +212,7 @@ fn add_programs(
 /// Why VMs ended before their time, as the base has logged it.
 fn fates(system: &System) -> Vec<String> {
     let fate = |info: VmInfo| match system.fate(info.id)? {
-        Fate::Returned => None,
+        Fate::Returned | Fate::Exited(_) => None,
         Fate::Fault(report) => Some(format!("VM '{}': {report}", info.address)),
         Fate::Refused(refused) => Some(refused.to_string()),
     };

@@ -2,6 +2,7 @@
 //! `unsafe`: the promise that a device VM is contained.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt;
 
 use basevm::service::{Service, VmId};
@@ -10,13 +11,16 @@ use vm_clock::Clock;
 use vm_console::{Console, Terminal};
 use vm_disk::{BlockDevice, Disk};
 use vm_display::{Display, Screen};
+use vm_entropy::{Entropy, Seeded, Source};
 use vm_keyboard::{KeySource, Keyboard};
+use vm_wasi::{Direct, Memory, Tree, Wasi};
 
 use crate::boot::options;
 use crate::inject::PanicOn;
 use crate::lend::Lender;
 use crate::plan::{self, Device, DisplaySize, Kind, Plan, Vm};
 use crate::record::{Record, RecordedScreen, RecordedTerminal};
+use crate::wasi;
 
 /// The backends of the device VMs.
 pub struct Devices {
@@ -28,6 +32,10 @@ pub struct Devices {
     pub block: Box<dyn BlockDevice>,
     /// Of the console.
     pub terminal: Box<dyn Terminal>,
+    /// The machine's randomness, which a seed replaces.
+    pub entropy: Box<dyn Source>,
+    /// The folders of the parent OS ([`host_dirs`](crate::wasi::host_dirs)), where there are any.
+    pub files: Option<Box<dyn Tree>>,
 }
 
 /// Adds what the plan has of built-in VMs. One that is refused is reported; programs that want it are
@@ -39,18 +47,36 @@ pub(crate) fn add_devices(
     record: &Record,
     fail: &mut dyn FnMut(&dyn fmt::Display),
 ) {
-    let Devices { screen, keys, block, terminal } = devices;
+    let Devices { screen, keys, block, terminal, entropy, files } = devices;
     let screen: Box<dyn Screen> = Box::new(RecordedScreen { inner: screen, record: record.clone() });
     let terminal: Box<dyn Terminal> = Box::new(RecordedTerminal { inner: terminal, record: record.clone() });
     let (screen, keys) = (Lender::new(screen), Lender::new(keys));
     let (block, terminal) = (Lender::new(block), Lender::new(terminal));
+    let entropy = Lender::new(entropy);
+    let seed = plan.seed;
+    let (granted, memory) = wasi::granted(plan).unwrap_or_else(|why| {
+        fail(&why);
+        (Vec::new(), Box::new(Direct::new(Memory::new())))
+    });
+    let trees: Vec<Lender<dyn Tree>> = [Some(memory), files].into_iter().flatten().map(Lender::new).collect();
     let DisplaySize { width, height } = plan.display;
-    let services: [(Device, Factory); 5] = [
+    let services: [(Device, Factory); 7] = [
         (Device::Console, Box::new(move || Box::new(Console::new(terminal.terminal())))),
         (Device::Display, Box::new(move || Box::new(Display::new(screen.screen(), width, height)))),
         (Device::Keyboard, Box::new(move || Box::new(Keyboard::new(keys.keys())))),
         (Device::Disk, Box::new(move || Box::new(Disk::new(block.block())))),
         (Device::Clock, Box::new(|| Box::new(Clock::new()))),
+        (
+            Device::Entropy,
+            Box::new(move || match seed {
+                Some(seed) => Box::new(Entropy::new(Box::new(Seeded::new(seed)))),
+                None => Box::new(Entropy::new(entropy.source())),
+            }),
+        ),
+        (
+            Device::Wasi,
+            Box::new(move || Box::new(Wasi::new(granted.clone(), trees.iter().map(Lender::tree).collect()))),
+        ),
     ];
     let mut check = |added: Result<(), Refused>| added.unwrap_or_else(|refused| fail(&refused));
     // They come first, so that they hear of the others.

@@ -9,13 +9,16 @@ use alloc::string::String;
 use alloc::sync::Arc;
 
 use basevm::arena::{self, ArenaId};
+use basevm::buf::Buf;
 use basevm::service::Waker;
 use il::trap::Status;
 use spin::Mutex;
 use vm_console::{Input, Size, Terminal};
 use vm_disk::{BlockDevice, Command, Completion, RequestId};
 use vm_display::{Frame, Screen};
+use vm_entropy::Source;
 use vm_keyboard::{KeyEvent, KeySource};
+use vm_wasi::{Call, CallId, Finished, Tree};
 
 struct Cell<T: ?Sized> {
     backend: Mutex<Option<Box<T>>>,
@@ -177,5 +180,53 @@ impl Terminal for Lent<dyn Terminal> {
 
     fn size(&self) -> Size {
         self.with(|terminal| terminal.size()).unwrap_or_default()
+    }
+}
+
+impl Lender<dyn Source> {
+    /// The randomness for the next incarnation of the entropy VM.
+    pub fn source(&self) -> Box<dyn Source> {
+        self.lend()
+    }
+}
+
+impl Source for Lent<dyn Source> {
+    fn fill(&mut self, into: &mut [u8]) -> Result<(), Status> {
+        self.with(|source| source.fill(into)).unwrap_or(Err(Status::DeviceError))
+    }
+}
+
+impl Lender<dyn Tree> {
+    /// The storage for the next incarnation of the WASI VM.
+    pub fn tree(&self) -> Box<dyn Tree> {
+        self.lend()
+    }
+}
+
+impl Tree for Lent<dyn Tree> {
+    fn start(&mut self, waker: Waker) -> Result<(), Status> {
+        Lent::start(self, |tree| tree.start(waker))
+    }
+
+    fn submit(&mut self, id: CallId, mut call: Call) -> Result<(), Call> {
+        call.action.bufs_mut().for_each(Buf::let_go);
+        let mut call = Some(call);
+        let submitted = self.with(|tree| match call.take() {
+            Some(call) => tree.submit(id, call),
+            None => Ok(()),
+        });
+        match (submitted, call) {
+            (Some(result), _) => result,
+            (None, Some(call)) => Err(call),
+            (None, None) => Ok(()),
+        }
+    }
+
+    fn poll(&mut self) -> Option<Finished> {
+        self.with(|tree| tree.poll())?
+    }
+
+    fn report(&mut self) -> Option<String> {
+        self.with(|tree| tree.report())?
     }
 }

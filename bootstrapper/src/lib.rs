@@ -16,6 +16,7 @@ mod lend;
 mod load;
 pub mod plan;
 mod record;
+pub mod wasi;
 
 pub use boot::{Ended, LoadError, boot};
 pub use devices::Devices;

@@ -12,6 +12,8 @@ use il::isa::InstructionSet;
 use il::ranges;
 use serde::{Deserialize, Serialize};
 
+use crate::wasi::Wasi;
+
 /// Most VMs in one plan.
 pub const MAX_VMS: usize = 64;
 /// Most grants of one VM.
@@ -54,6 +56,8 @@ pub struct Plan {
     pub display: DisplaySize,
     /// When to stop a program that does not end by itself.
     pub limits: Limits,
+    /// The seed of all randomness, for a run that can be repeated; the machine's if `None`.
+    pub seed: Option<u64>,
 }
 
 /// What runs IL modules.
@@ -93,6 +97,8 @@ pub struct Vm {
     pub restart: Restart,
     /// Bounds of the device programs that it sends.
     pub programs: Programs,
+    /// What it finds of the WASI subsystem, beside instructions.
+    pub wasi: Wasi,
     /// Fault injection: the instruction at which this device VM panics.
     pub panic_on: Option<u8>,
     /// Fault injection: it is ended by faults so often.
@@ -203,6 +209,8 @@ pub enum Device {
     Keyboard,
     Disk,
     Clock,
+    Entropy,
+    Wasi,
     /// The base's directory of VMs.
     Directory,
     /// The base's hand for starting and stopping VMs.
@@ -211,12 +219,14 @@ pub enum Device {
 
 impl Device {
     /// All of them, in the order in which they start.
-    pub const ALL: [Device; 7] = [
+    pub const ALL: [Device; 9] = [
         Device::Console,
         Device::Display,
         Device::Keyboard,
         Device::Disk,
         Device::Clock,
+        Device::Entropy,
+        Device::Wasi,
         Device::Directory,
         Device::System,
     ];
@@ -229,6 +239,8 @@ impl Device {
             Device::Keyboard => "keyboard",
             Device::Disk => "disk",
             Device::Clock => "clock",
+            Device::Entropy => "entropy",
+            Device::Wasi => "wasi",
             Device::Directory => "directory",
             Device::System => "system",
         }
@@ -247,6 +259,8 @@ impl Device {
             Device::Keyboard => &isa::keyboard::SET,
             Device::Disk => &isa::disk::SET,
             Device::Clock => &isa::clock::SET,
+            Device::Entropy => &isa::entropy::SET,
+            Device::Wasi => &isa::wasi::SET,
             Device::Directory => &isa::directory::SET,
             Device::System => &isa::system::SET,
         }
@@ -383,6 +397,7 @@ pub fn vm(name: &str, kind: Kind) -> Vm {
         on: Vec::new(),
         restart: Restart::default(),
         programs: Programs::default(),
+        wasi: Wasi::default(),
         panic_on: None,
         faults: None,
     }
@@ -405,6 +420,7 @@ pub fn default_plan(program: &str, plugs: &[&str]) -> Plan {
         engine: Engine::default(),
         display: DEFAULT_DISPLAY,
         limits: Limits::default(),
+        seed: None,
     }
 }
 
@@ -495,6 +511,10 @@ impl Plan {
             return error("call_ms = 0 would let no call succeed: at least 1".to_string());
         }
         validate_bounds(vm)?;
+        if matches!(vm.kind, Kind::Device(_)) && !vm.wasi.is_empty() {
+            return error("a device has no arguments, environment or directories".to_string());
+        }
+        vm.wasi.validate()?;
         vm.grants.iter().try_for_each(|grant| self.validate_grant(grant))
     }
 

@@ -25,6 +25,8 @@ pub struct VmCtx {
     pub memory_base: u64,
     /// Its current length in bytes.
     pub memory_bytes: u64,
+    /// Array of [`MemorySlot`], one a linear memory: the first says what the two fields above say. The array never moves.
+    pub memories: u64,
     /// Array of 128-bit slots, one a global, the value in the low bytes. Slots of references are roots.
     pub globals: u64,
     /// Next free byte of the nursery.
@@ -61,6 +63,16 @@ pub struct VmCtx {
     /// Arguments and results of an entry; status and results of a device instruction.
     /// Integers zero-extended, floats by bits, `str`, `buf` and references by address; a `v128` takes two, low half first.
     pub values: [u64; 64],
+}
+
+/// A linear memory, as JIT code sees it.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct MemorySlot {
+    /// Base address. It never moves: code may keep it across exits.
+    pub base: u64,
+    /// Current length in bytes.
+    pub bytes: u64,
 }
 
 /// The sending end of one channel, as JIT code sees it.
@@ -110,6 +122,8 @@ pub const INLINE_BYTES: u64 = 1 << 10;
 pub const OWN_SLOT: u64 = 0xffff_ffff;
 /// Stands for the first of the module's programs where an opcode is named, for each further one add 1.
 pub const RUN_OPCODE: u64 = 0x100;
+/// Bytes from one [`MemorySlot`] to the next.
+pub const MEMORY_SLOT_BYTES: u64 = size_of::<MemorySlot>() as u64;
 /// Bytes from one global's slot to the next.
 pub const GLOBAL_BYTES: u64 = 16;
 
@@ -262,16 +276,16 @@ exits! {
     18 StrFromF64(value) -> Reference [collects];
     /// `true` or `false`.
     19 StrFromBool(value) -> Reference [collects];
-    /// A copy of `len` bytes of the linear memory; traps on bad UTF-8 or range.
-    20 StrAt(address, len) -> Reference [collects];
+    /// A copy of `len` bytes of a linear memory; traps on bad UTF-8 or range.
+    20 StrAt(address, len, memory) -> Reference [collects];
     /// 1 if the bytes are equal, else 0.
     21 StrEq(left: Reference, right: Reference) -> Word;
-    /// Grows the memory by `pages`; returns the old size in pages, or 0xffff_ffff.
-    22 MemoryGrow(pages) -> Word [collects];
+    /// Grows a memory by `pages`; returns the old size in pages, or 0xffff_ffff.
+    22 MemoryGrow(pages, memory) -> Word [collects];
     /// `memory_fill`; traps on range before writing.
-    23 MemoryFill(address, value, len);
+    23 MemoryFill(address, value, len, memory);
     /// `memory_copy`; overlapping is fine; traps on range before writing.
-    24 MemoryCopy(to, from, len);
+    24 MemoryCopy(to, from, len, to_memory, from_memory);
     /// `copy` between buffers; overlapping is fine; traps on range before writing.
     25 BufCopy(to, to_offset, from, from_offset, len);
     /// The text of an `f32` (its bits).
@@ -304,6 +318,20 @@ exits! {
     /// Leave the answer of the current request to the VM behind the slot, which is sent the open packet's last
     /// instruction, whose head lies at address `head`. The code then returns from the `op`.
     37 Forward(slot, head);
+    /// End the VM normally, with an exit code (i32). Never returns.
+    38 Quit(code);
+    /// `memory.init`: copies `len` bytes of data segment `data` from `from` on into a memory; traps on range before writing.
+    39 MemoryInit(to, from, len, data, memory);
+    /// `data.drop`: the segment is empty from here on.
+    40 DataDrop(data);
+    /// A new `buf` with `len` bytes of a memory; traps on range, then on quota.
+    41 BufAt(address, len, memory) -> Word [collects];
+    /// Copies `len` bytes of a memory into a `buf`; traps on the range of the `buf`, then of the memory, before writing.
+    42 BufWrite(buf, at, address, len, memory);
+    /// Copies `len` bytes of a `buf` into a memory; traps on the range of the memory, then of the `buf`, before writing.
+    43 MemoryWrite(address, buf, offset, len, memory);
+    /// Returns a new array with what is in [`crate::Compiled::arrays`] under this number; traps on quota.
+    44 NewArray(number) -> Reference [collects];
 }
 
 macro_rules! offsets {
@@ -329,6 +357,8 @@ offsets! {
     MEMORY_BASE = VmCtx.memory_base;
     /// [`VmCtx::memory_bytes`]
     MEMORY_BYTES = VmCtx.memory_bytes;
+    /// [`VmCtx::memories`]
+    MEMORIES = VmCtx.memories;
     /// [`VmCtx::globals`]
     GLOBALS = VmCtx.globals;
     /// [`VmCtx::heap_cursor`]
@@ -359,6 +389,10 @@ offsets! {
     EXIT_ARGS = VmCtx.exit_args;
     /// [`VmCtx::values`]
     VALUES = VmCtx.values;
+    /// [`MemorySlot::base`]
+    MEMORY_SLOT_BASE = MemorySlot.base;
+    /// [`MemorySlot::bytes`]
+    MEMORY_SLOT_BYTES = MemorySlot.bytes;
     /// [`CapSlot::cursor`]
     SLOT_CURSOR = CapSlot.cursor;
     /// [`CapSlot::end`]

@@ -103,8 +103,9 @@ impl<M: Deref<Target = VerifiedModule>> Compilation<M> {
             frontend: isa.frontend_config(),
         };
         let hierarchy = Hierarchy::new(&module.types);
-        let effects = Effects::of(&module, &hierarchy, &grid);
-        let out = Compiled { func_refs: effects.func_refs.clone(), ..Compiled::default() };
+        let mut effects = Effects::of(&module, &hierarchy, &grid);
+        let (func_refs, arrays) = (effects.func_refs.clone(), core::mem::take(&mut effects.arrays));
+        let out = Compiled { func_refs, arrays, ..Compiled::default() };
         let (inits, entries) = (inits(&module), entries(&module));
         let mut compilation = Compilation {
             module,

@@ -82,6 +82,36 @@ pub struct Location {
     pub body_offset: u32,
 }
 
+/// An array of constants, which [`crate::abi::Exit::NewArray`] makes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConstantArray {
+    /// Its definition.
+    pub ty: TypeId,
+    /// How many elements it has.
+    pub len: u32,
+    /// The elements as they stand in memory, but for references.
+    pub bytes: Vec<u8>,
+    /// Whether they are references: each is 8 bytes then, 0 for null, else 1 more than its place in
+    /// [`crate::abi::VmCtx::literals`].
+    pub references: bool,
+}
+
+impl ConstantArray {
+    /// The elements of an object of it. `literal` gives the address of a literal.
+    pub fn contents(&self, literal: impl Fn(u64) -> Option<u64>) -> Option<Vec<u8>> {
+        if !self.references {
+            return Some(self.bytes.clone());
+        }
+        let mut contents = Vec::with_capacity(self.bytes.len());
+        for element in self.bytes.chunks_exact(8) {
+            let element = u64::from_le_bytes(element.try_into().ok()?);
+            let address = element.checked_sub(1).map_or(Some(0), &literal)?;
+            contents.extend_from_slice(&address.to_le_bytes());
+        }
+        Some(contents)
+    }
+}
+
 /// A module's machine code, before it has an address.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Compiled {
@@ -104,6 +134,8 @@ pub struct Compiled {
     /// What `func.ref` names, in the order of the objects in [`crate::abi::VmCtx::literals`]: (function, type). The
     /// object of each holds the address of [`Symbol::Func`] of its function.
     pub func_refs: Vec<(FuncId, TypeId)>,
+    /// Arrays of constants, by the number that [`crate::abi::Exit::NewArray`] names.
+    pub arrays: Vec<ConstantArray>,
     /// Where frames hold references while they wait for a call to return.
     pub stack_maps: StackMaps,
 }

@@ -23,7 +23,7 @@ fn base() -> Build {
         TypeDef::Array(ArrayDef { mutable: true, element: Storage::Value(Type::Any) }),
         TypeDef::Array(ArrayDef { mutable: true, element: Storage::Value(Type::V128) }),
     ];
-    build.module.memory = Some(Memory { min: 1, max: 1 });
+    build.module.memories = vec![Memory { min: 1, max: 1 }];
     build.literal("because");
     build
 }

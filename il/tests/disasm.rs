@@ -261,6 +261,7 @@ fn every_operator_survives_with_locals_and_with_literals() {
         let immediate = Immediate {
             offset: if info.form.has_offset() { 24 } else { 0 },
             lane: info.form.lanes().map_or(0, |lanes| lanes - 1),
+            ..Immediate::default()
         };
         let results: Vec<Type> = info.result.into_iter().collect();
         let mut add = |code: Code| {

@@ -101,7 +101,7 @@ fn dump(module: &Module) -> String {
         &module.uses,
         &module.provides,
         &module.globals,
-        &module.memory,
+        &module.memories,
         &module.data,
         &module.exports,
         &module.handlers,
@@ -130,6 +130,7 @@ fn dump_func(out: &mut String, module: &Module, id: FuncId) {
             instr,
             Instr::If
                 | Instr::IfAs(..)
+                | Instr::Block
                 | Instr::Loop
                 | Instr::While
                 | Instr::For(_)
@@ -209,6 +210,12 @@ fn hostile_nesting_is_refused() {
         format!("func f() {{ {} }}", "if true {".repeat(many)),
         format!("func f() {{ if true {{}} {} }}", "else if true {}".repeat(many)),
         format!("func f() {{ {} }}", "match 1 { _ => ".repeat(many)),
+        format!("func f() {{ {} }}", "'a: {".repeat(many)),
+        format!("func f() {{ {} }}", (0..many).map(|n| format!("'a{n}: {{")).collect::<String>()),
+        format!("func f() {{ {} }}", "select(1, 2, ".repeat(many)),
+        format!("func f() {{ load32(0{}) }}", ", memory: 0".repeat(1000)),
+        (0..many).map(|n| format!("memory m{n} 0..0\n")).collect(),
+        (0..2 * many).map(|n| format!("data d{n} = \"\"\n")).collect(),
         format!("func f() {{ let x = a{} }}", "[0]".repeat(many)),
         format!("func f() {{ let x = a{} }}", ".b".repeat(many)),
         format!("func f() {{ match 1 {{ a{} => }} }}", ".b".repeat(many)),

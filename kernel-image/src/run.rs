@@ -12,6 +12,7 @@ use bootstrapper::{Devices, boot};
 use vm_disk::{BlockDevice, MemoryDisk};
 
 use crate::devices::disk::VirtioDisk;
+use crate::devices::entropy;
 use crate::devices::keyboard::Keys;
 use crate::devices::screen;
 use crate::devices::terminal::SerialTerminal;
@@ -83,5 +84,12 @@ fn devices() -> Devices {
         Some(disk) => Box::new(disk),
         None => Box::new(MemoryDisk::default()),
     };
-    Devices { screen: screen::find(), keys: Box::new(Keys), block, terminal: Box::new(SerialTerminal) }
+    Devices {
+        screen: screen::find(),
+        keys: Box::new(Keys),
+        block,
+        terminal: Box::new(SerialTerminal),
+        entropy: entropy::find(),
+        files: None,
+    }
 }

@@ -10,15 +10,16 @@ use crate::shell::{self, command};
 const QEMU: &str = "qemu-system-x86_64";
 const INSTALL: [&str; 3] = ["install", "-y", "--no-install-recommends"];
 const QEMU_PACKAGE: &str = "qemu-system-x86";
-/// What the measurements compare with: a file or program that tells whether it is there, and its Debian package.
-const PEERS: [(&str, &str); 6] = [
-    ("clang", "clang"),
-    ("wasm-ld", "lld"),
-    ("/usr/lib/wasm32-wasi/libc.a", "wasi-libc"),
-    ("node", "nodejs"),
-    ("mono", "mono-runtime"),
-    ("mcs", "mono-mcs"),
-];
+/// A file or program that tells whether something is there, and its Debian package.
+type Need = (&'static str, &'static str);
+/// What the measurements compare with.
+const PEERS: [Need; 3] = [("node", "nodejs"), ("mono", "mono-runtime"), ("mcs", "mono-mcs")];
+/// What makes WebAssembly of C.
+const WASM: [Need; 3] = [("clang", "clang"), ("wasm-ld", "lld"), ("/usr/lib/wasm32-wasi/libc.a", "wasi-libc")];
+/// The compiler's own functions for WebAssembly: where they are only clang knows.
+const BUILTINS_PACKAGE: &str = "libclang-rt-dev-wasm32";
+/// What rustc makes WebAssembly for.
+const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 /// Makes sure that everything outside the source tree is there.
 ///
@@ -26,6 +27,7 @@ const PEERS: [(&str, &str); 6] = [
 /// If something is missing and cannot be installed from here; says how to.
 pub fn all() -> anyhow::Result<()> {
     qemu()?;
+    wasm()?;
     if !shell::has("cc") && !shell::has("gcc") && !shell::has("clang") {
         bail!("there is no C linker\n  to install it: {}apt-get install -y gcc libc6-dev", sudo_prefix());
     }
@@ -45,7 +47,47 @@ pub fn rust_components() -> anyhow::Result<()> {
             shell::run(&mut command("rustup", &["component", "add", component]))?;
         }
     }
+    let mut libraries = command("rustc", &["--print", "target-libdir", "--target", WASM_TARGET]);
+    if !shell::output(&mut libraries).is_ok_and(|folder| Path::new(folder.trim()).is_dir()) {
+        println!("  installing the Rust target {WASM_TARGET}");
+        shell::run(&mut command("rustup", &["target", "add", WASM_TARGET]))?;
+    }
     Ok(())
+}
+
+/// Makes sure that there are a C compiler and libraries for WebAssembly.
+fn wasm() -> anyhow::Result<()> {
+    let mut missing = missing(&WASM);
+    if !has_builtins() {
+        missing.push(BUILTINS_PACKAGE);
+    }
+    install("what makes WebAssembly of C", &missing)
+}
+
+/// Whether clang has the functions that it calls by itself on WebAssembly.
+fn has_builtins() -> bool {
+    let arguments = ["--target=wasm32-wasi", "--rtlib=compiler-rt", "-print-libgcc-file-name"];
+    shell::has("clang")
+        && shell::output(&mut command("clang", &arguments)).is_ok_and(|file| Path::new(file.trim()).is_file())
+}
+
+/// The packages of what is not there.
+fn missing(needs: &[Need]) -> Vec<&'static str> {
+    let there = |name: &str| Path::new(name).is_file() || shell::has(name);
+    needs.iter().filter(|(name, _)| !there(name)).map(|(_, package)| *package).collect()
+}
+
+/// Installs Debian packages.
+fn install(what: &str, missing: &[&str]) -> anyhow::Result<()> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("  {what} is missing: {}", missing.join(", "));
+    if !shell::has("apt-get") || (!is_root() && !can_sudo()) {
+        bail!("as an administrator, install what Debian calls {}", missing.join(" "));
+    }
+    apt_get(&["update"])?;
+    apt_get(&[INSTALL.as_slice(), missing].concat())
 }
 
 /// Makes sure that the peers of `cargo xtask bench` are there.
@@ -53,17 +95,8 @@ pub fn rust_components() -> anyhow::Result<()> {
 /// # Errors
 /// If one is missing and cannot be installed from here; names the packages.
 pub fn peers() -> anyhow::Result<()> {
-    let there = |name: &str| Path::new(name).is_file() || shell::has(name);
-    let missing: Vec<&str> = PEERS.iter().filter(|(name, _)| !there(name)).map(|(_, package)| *package).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    println!("  peers to measure against are missing: {}", missing.join(", "));
-    if !shell::has("apt-get") || (!is_root() && !can_sudo()) {
-        bail!("as an administrator, install what Debian calls {}", missing.join(" "));
-    }
-    apt_get(&["update"])?;
-    apt_get(&[INSTALL.as_slice(), &missing].concat())
+    wasm()?;
+    install("what to measure against", &missing(&PEERS))
 }
 
 fn qemu() -> anyhow::Result<()> {

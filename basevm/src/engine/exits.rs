@@ -5,9 +5,10 @@ use alloc::string::String;
 
 use compiler::abi::{Exit, KIND_SHIFT};
 use il::trap::TrapKind;
-use il::{TypeId, limits};
+use il::{MemoryId, TypeId, limits};
 
 use super::guest::Guest;
+use super::memory::Place;
 
 /// An exit's value, or why the VM traps.
 type Served = Result<u64, TrapKind>;
@@ -16,6 +17,7 @@ type Served = Result<u64, TrapKind>;
 pub(super) fn serve(guest: &mut Guest, exit: Exit) -> Option<Served> {
     let word = |index| guest.exit_arg(index);
     let int = |index| guest.exit_arg(index) as u32;
+    let place = |address, memory| Place { memory: MemoryId(int(memory)), address: int(address) };
     Some(match exit {
         Exit::BufNew => guest.new_buf(int(0)),
         Exit::BufFree => {
@@ -35,11 +37,36 @@ pub(super) fn serve(guest: &mut Guest, exit: Exit) -> Option<Served> {
         Exit::StrFromF32 => guest.new_text(&f32_text(f32::from_bits(int(0)))),
         Exit::StrFromF64 => guest.new_text(&f64_text(f64::from_bits(word(0)))),
         Exit::StrFromBool => guest.new_text(if word(0) & 1 == 1 { "true" } else { "false" }),
-        Exit::StrAt => guest.text_at(int(0), int(1)),
+        Exit::StrAt => guest.text_at(place(0, 2), int(1)),
         Exit::StrEq => Ok(u64::from(guest.text(word(0)) == guest.text(word(1)))),
-        Exit::MemoryGrow => guest.grow_memory(int(0)).ok_or(TrapKind::MemoryOutOfBounds),
-        Exit::MemoryFill => memory_fill(guest, int(0), int(1) as u8, int(2)),
-        Exit::MemoryCopy => memory_copy(guest, int(0), int(1), int(2)),
+        Exit::MemoryGrow => guest.grow_memory(MemoryId(int(1)), int(0)).ok_or(TrapKind::MemoryOutOfBounds),
+        Exit::MemoryFill => {
+            let (at, value, len) = (place(0, 3), int(1) as u8, int(2));
+            guest.memories.set(at, value, len).map(|()| 0)
+        }
+        Exit::MemoryCopy => {
+            let (to, from, len) = (place(0, 3), place(1, 4), int(2));
+            guest.memories.copy(to, from, len).map(|()| 0)
+        }
+        Exit::MemoryInit => {
+            let (to, from, len, data) = (place(0, 4), int(1), int(2), int(3) as usize);
+            guest.init_memory(to, data, from, len).map(|()| 0)
+        }
+        Exit::DataDrop => {
+            let data = int(0) as usize;
+            guest.memories.drop_data(data);
+            Ok(0)
+        }
+        Exit::BufAt => guest.buf_at(place(0, 2), int(1)),
+        Exit::BufWrite => {
+            let (to, from, len) = ((word(0), int(1)), place(2, 4), int(3));
+            guest.write_buf(to, from, len).map(|()| 0)
+        }
+        Exit::MemoryWrite => {
+            let (to, from, len) = (place(0, 4), (word(1), int(2)), int(3));
+            guest.write_memory(to, from, len).map(|()| 0)
+        }
+        Exit::NewArray => guest.constant_array(word(0) as usize),
         Exit::BufCopy => {
             let (to, from, len) = ((word(0), int(1)), (word(2), int(3)), int(4));
             guest.copy_bufs(to, from, len).map(|()| 0).ok_or(TrapKind::IndexOutOfBounds)
@@ -59,7 +86,8 @@ pub(super) fn serve(guest: &mut Guest, exit: Exit) -> Option<Served> {
         | Exit::Run
         | Exit::RunSend
         | Exit::Own
-        | Exit::Forward => return None,
+        | Exit::Forward
+        | Exit::Quit => return None,
     })
 }
 
@@ -81,15 +109,4 @@ fn alloc(guest: &mut Guest, ty: u32, len: u32) -> Served {
         return Err(TrapKind::Quota);
     }
     guest.alloc(ty >> KIND_SHIFT, len)
-}
-
-fn memory_fill(guest: &mut Guest, address: u32, value: u8, len: u32) -> Served {
-    let memory = guest.memory.as_mut().ok_or(TrapKind::MemoryOutOfBounds)?;
-    memory.slice_mut(address, len).ok_or(TrapKind::MemoryOutOfBounds)?.fill(value);
-    Ok(0)
-}
-
-fn memory_copy(guest: &mut Guest, to: u32, from: u32, len: u32) -> Served {
-    let memory = guest.memory.as_mut().ok_or(TrapKind::MemoryOutOfBounds)?;
-    memory.copy(to, from, len).map(|()| 0).ok_or(TrapKind::MemoryOutOfBounds)
 }

@@ -7,9 +7,10 @@
 //!   record of the fault, which nothing else touches while the VM runs.
 //! - A fault counts as the VM's only if its place and its address explain it: the guard page below the
 //!   VM's stack, touched by its code or by the exit's pushes; or an instruction that the compiler has
-//!   recorded as trapping, with no address or one inside the VM's own memory region. All else is a
+//!   recorded as trapping, with no address or one inside a region of the VM's own memories. All else is a
 //!   bug of the base or of the compiler, to be reported by the platform.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::cell::Cell;
 use core::ops::Range;
@@ -60,8 +61,8 @@ pub(super) struct Running {
     pub ctx: *const VmCtx,
     /// The guard pages below the stack.
     pub guard: Range<u64>,
-    /// All address space reserved for the linear memory; empty without one.
-    pub memory: Range<u64>,
+    /// All address space reserved for linear memories, a range each.
+    pub memories: Box<[Range<u64>]>,
     pub fault: Cell<Option<Fault>>,
 }
 
@@ -74,7 +75,7 @@ impl Running {
             if self.guard.contains(&address) && (in_exit || in_code.is_some()) {
                 return Some(TrapKind::StackOverflow);
             }
-            if !self.memory.contains(&address) {
+            if !self.memories.iter().any(|memory| memory.contains(&address)) {
                 return None;
             }
         }

@@ -12,13 +12,13 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::ptr::NonNull;
 
-use compiler::abi::{self, BUF_DATA, BufHeader, Exit, VmCtx};
+use compiler::abi::{self, BUF_DATA, BufHeader, Exit, OBJECT_DATA, VmCtx};
 use il::trap::TrapKind;
-use il::{Type, TypeId};
+use il::{MemoryId, Type, TypeId};
 
 use super::fault::{CoreLease, Fault, Running};
 use super::list::HeldList;
-use super::memory::LinearMemory;
+use super::memory::{Memories, Place};
 use super::program::{LoadError, empty_buf};
 use super::raw::Shared;
 use super::roots::{self, GLOBAL_WORDS, Roots};
@@ -62,7 +62,7 @@ pub(super) struct Guest {
     stack: Stack,
     /// Stack pointers of all activations, each stopped in an exit (but for the last while it runs).
     activations: Vec<u64>,
-    pub memory: Option<LinearMemory>,
+    pub memories: Memories,
     globals: Shared<u64>,
     pub slots: Slots,
     heap: Heap,
@@ -93,10 +93,8 @@ impl Guest {
         let word = platform.interrupt_word();
         let lease = CoreLease::claim(word).ok_or(LoadError::TooManyCores)?;
         let stack = Stack::new(platform, stack_bytes, program.spare_stacks())?;
-        let mut memory = module.memory.map(|limits| LinearMemory::new(platform, limits, account)).transpose()?;
-        if let Some(memory) = &mut memory {
-            fill(memory, &module.data)?;
-        }
+        let memories = Memories::new(platform, module, account)?;
+        let first = memories.slot(MemoryId(0));
         let globals = Shared::new(vec![0; module.globals.len() * GLOBAL_WORDS]);
         let slots = Slots::new(module.uses.len() + 1);
         let ctx = VmCtx {
@@ -104,8 +102,9 @@ impl Guest {
             vm_sp: 0,
             exit: switch::exit as *const () as u64,
             interrupt: core::ptr::from_ref(word) as u64,
-            memory_base: memory.as_ref().map_or(0, LinearMemory::base),
-            memory_bytes: memory.as_ref().map_or(0, LinearMemory::bytes),
+            memory_base: first.base,
+            memory_bytes: first.bytes,
+            memories: memories.slots(),
             globals: globals.address(),
             heap_cursor: 0,
             heap_limit: 0,
@@ -126,7 +125,7 @@ impl Guest {
             program: program.clone(),
             ctx: core::ptr::null(),
             guard: stack.guard(),
-            memory: memory.as_ref().map_or(0..0, LinearMemory::reserved),
+            memories: memories.reserved(),
             fault: Cell::new(None),
         };
         let state = NonNull::from(Box::leak(Box::new(State { ctx, running })));
@@ -140,7 +139,7 @@ impl Guest {
             program: program.clone(),
             stack,
             activations: Vec::new(),
-            memory,
+            memories,
             globals,
             slots,
             heap,
@@ -263,17 +262,21 @@ impl Guest {
         }
     }
 
-    /// Grows the linear memory: see [`LinearMemory::grow`]. May collect.
-    pub fn grow_memory(&mut self, pages: u32) -> Option<u64> {
-        if self.memory.as_ref()?.is_refused_by_quota(pages) {
+    /// Grows a linear memory: the old size in pages, or 0xffff_ffff and nothing changed. May collect.
+    pub fn grow_memory(&mut self, memory: MemoryId, pages: u32) -> Option<u64> {
+        if self.memories.get(memory)?.is_refused_by_quota(pages) {
             self.collect_for_others();
         }
-        let memory = self.memory.as_mut()?;
-        let old = memory.grow(pages);
-        let bytes = memory.bytes();
+        let old = self.memories.grow(memory, pages)?;
+        let bytes = self.memories.slot(MemoryId(0)).bytes;
         // SAFETY: the VM does not run.
         unsafe { (*self.ctx()).memory_bytes = bytes };
         Some(old)
+    }
+
+    /// `memory.init`.
+    pub fn init_memory(&mut self, to: Place, data: usize, from: u32, len: u32) -> Result<(), TrapKind> {
+        self.memories.init(to, self.program.module(), data, from, len)
     }
 
     /// Makes a value that the VM left, a reference, a root till its next run.
@@ -515,29 +518,68 @@ impl Guest {
         }
     }
 
+    /// Where bytes of a `buf` lie that the VM named; `None` if they are not inside.
+    fn in_buf(&self, (address, offset): (u64, u32), len: u32) -> Option<*mut u8> {
+        // SAFETY: a live `buf`; the VM does not run.
+        let bytes = unsafe { (*(address as *const BufHeader)).len };
+        let inside = u64::from(offset) + u64::from(len) <= bytes;
+        inside.then(|| (address + BUF_DATA as u64 + u64::from(offset)) as *mut u8)
+    }
+
+    /// A `buf` with bytes of a linear memory. May collect.
+    pub fn buf_at(&mut self, from: Place, len: u32) -> Result<u64, TrapKind> {
+        self.memories.slice(from, len)?;
+        let buf = self.new_buf(len)?;
+        self.write_buf((buf, 0), from, len)?;
+        Ok(buf)
+    }
+
+    /// Copies bytes of a linear memory into a `buf`; nothing is written if a range is outside.
+    pub fn write_buf(&mut self, to: (u64, u32), from: Place, len: u32) -> Result<(), TrapKind> {
+        let to = self.in_buf(to, len).ok_or(TrapKind::IndexOutOfBounds)?;
+        let from = self.memories.slice(from, len)?;
+        // SAFETY: inside a live `buf`, which is not in a linear memory.
+        unsafe { core::ptr::copy_nonoverlapping(from.as_ptr(), to, len as usize) };
+        Ok(())
+    }
+
+    /// The other way.
+    pub fn write_memory(&mut self, to: Place, from: (u64, u32), len: u32) -> Result<(), TrapKind> {
+        self.memories.slice(to, len)?;
+        let from = self.in_buf(from, len).ok_or(TrapKind::IndexOutOfBounds)?;
+        let to = self.memories.slice_mut(to, len)?;
+        // SAFETY: as above.
+        unsafe { core::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), len as usize) };
+        Ok(())
+    }
+
+    /// An array of constants. May collect.
+    pub fn constant_array(&mut self, number: usize) -> Result<u64, TrapKind> {
+        let program = self.program.clone();
+        let array = program.array(number).ok_or(TrapKind::Unreachable)?;
+        let address = self.alloc(array.kind, array.len)?;
+        // SAFETY: just made, of a kind whose objects have room for these bytes, and all that they refer to is immortal.
+        unsafe {
+            let to = (address + OBJECT_DATA as u64) as *mut u8;
+            core::ptr::copy_nonoverlapping(array.bytes.as_ptr(), to, array.bytes.len());
+            let padding = array.bytes.len().next_multiple_of(8) - array.bytes.len();
+            core::ptr::write_bytes(to.add(array.bytes.len()), 0, padding);
+        }
+        Ok(address)
+    }
+
+    /// Forgets all activations.
+    pub fn abandon(&mut self) {
+        self.activations.clear();
+    }
+
     /// Copies between `buf`s that the VM named; `None`, and nothing written, if a range is outside.
     pub fn copy_bufs(&mut self, to: (u64, u32), from: (u64, u32), len: u32) -> Option<()> {
-        let place = |(address, offset): (u64, u32)| {
-            // SAFETY: a live `buf`; the VM does not run.
-            let bytes = unsafe { (*(address as *const BufHeader)).len };
-            let inside = u64::from(offset) + u64::from(len) <= bytes;
-            inside.then(|| (address + BUF_DATA as u64 + u64::from(offset)) as *mut u8)
-        };
-        let (to, from) = (place(to)?, place(from)?);
+        let (to, from) = (self.in_buf(to, len)?, self.in_buf(from, len)?);
         // SAFETY: both ranges are inside live `buf`s; they may overlap.
         unsafe { core::ptr::copy(from, to, len as usize) };
         Some(())
     }
-}
-
-fn fill(memory: &mut LinearMemory, data: &[il::Data]) -> Result<(), LoadError> {
-    for segment in data {
-        let len = u32::try_from(segment.bytes.len()).ok();
-        let to = len.and_then(|len| memory.slice_mut(segment.offset, len));
-        let to = to.ok_or_else(|| LoadError::Link("a data segment lies outside the memory".into()))?;
-        to.copy_from_slice(&segment.bytes);
-    }
-    Ok(())
 }
 
 impl Drop for Guest {

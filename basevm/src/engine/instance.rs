@@ -105,6 +105,12 @@ impl Instance {
         on_body!(self, vm => vm.trap())
     }
 
+    /// Forgets its trap, if it has trapped: functions can be entered again, on memories, globals and objects as they were
+    /// then. For tests of single functions; what a VM's packets and `buf`s were meant for is lost.
+    pub fn revive(&mut self) {
+        on_body!(mut self, vm => vm.revive())
+    }
+
     /// What collections of its heap have cost so far.
     pub fn heap_statistics(&self) -> Statistics {
         on_body!(self, vm => vm.heap_statistics())

@@ -81,6 +81,13 @@ impl Interpreted {
         self.dead.as_deref()
     }
 
+    /// See [`super::Instance::revive`].
+    pub fn revive(&mut self) {
+        if self.dead.take().is_some() {
+            self.machine.revive();
+        }
+    }
+
     /// See [`super::Instance::set_caller`].
     pub fn set_caller(&mut self, caller: u32) {
         self.machine.set_caller(caller as i32);
@@ -342,6 +349,7 @@ impl Interpreted {
             Outcome::Revoke { slot } => Step::Revoke { slot },
             Outcome::Wait => Step::Wait,
             Outcome::WaitForever => Step::WaitForever,
+            Outcome::Exit(code) => Step::Exit(code),
             Outcome::Fail(status) => Step::Fail(status),
             Outcome::Forward { slot, opcode } => Step::Forward { slot, opcode },
             Outcome::OutOfFuel => Step::Yield,

@@ -164,6 +164,8 @@ pub enum Step {
         /// Its operands in packet form.
         operands: Reply,
     },
+    /// It ends itself, normally, with this exit code. Never resumed.
+    Exit(i32),
     /// The VM is dead.
     Trap(Box<TrapReport>),
 }

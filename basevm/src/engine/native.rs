@@ -35,6 +35,7 @@ enum Pending {
     Flush,
     Wait,
     WaitForever,
+    Quit,
     Fail,
     Forward { slot: usize, head: u64 },
     Attenuate,
@@ -122,6 +123,13 @@ impl Native {
     /// See [`super::Instance::trap`].
     pub fn trap(&self) -> Option<&TrapReport> {
         self.dead.as_deref()
+    }
+
+    /// See [`super::Instance::revive`].
+    pub fn revive(&mut self) {
+        if self.dead.take().is_some() {
+            self.guest.abandon();
+        }
     }
 
     /// See [`super::Instance::heap_statistics`].
@@ -267,7 +275,7 @@ impl Native {
             | Some(Pending::RunSend | Pending::Revoke) => self.run(Go::Resume(0)),
             Some(Pending::Flush) => self.run(Go::Resume(value)),
             Some(Pending::Call { .. } | Pending::Run { .. } | Pending::Own { .. } | Pending::WaitForever)
-            | Some(Pending::Attenuate)
+            | Some(Pending::Attenuate | Pending::Quit)
             | None => {
                 panic!("resume: the VM is not stopped in a step that resumes: {pending:?}")
             }
@@ -479,6 +487,7 @@ impl Native {
             Exit::Flush => (Pending::Flush, Step::Flush { slot }),
             Exit::Wait => (Pending::Wait, Step::Wait),
             Exit::WaitForever => (Pending::WaitForever, Step::WaitForever),
+            Exit::Quit => (Pending::Quit, Step::Exit(first as i32)),
             Exit::Fail => (Pending::Fail, Step::Fail(failure(first))),
             Exit::Forward => {
                 let opcode = self.guest.slots.head(slot, second).map_or(0, |head| head.opcode as u8);

@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use core::cell::OnceCell;
 use core::fmt;
 
-use compiler::abi::{BufHeader, IMMORTAL, type_word};
-use compiler::{Compiled, FrameMap, Location, Symbol};
+use compiler::abi::{BufHeader, IMMORTAL, KIND_SHIFT, type_word};
+use compiler::{Compiled, ConstantArray, FrameMap, Location, Symbol};
 use il::packet::MAX_OPERANDS;
 use il::verify::VerifiedModule;
 use il::{FuncId, Hierarchy, Module, ProgramId, Type};
@@ -26,6 +26,11 @@ use crate::platform::{Access, OutOfMemory, PAGE_BYTES, Region};
 pub enum LoadError {
     /// The platform has no more memory.
     OutOfMemory,
+    /// The platform has no more address space: each linear memory takes so much, however small it is.
+    AddressSpace {
+        /// Bytes of address space that one takes.
+        bytes: u64,
+    },
     /// The VM's memory quota does not cover what it needs at start.
     Quota {
         /// Bytes that it needs at start.
@@ -49,6 +54,11 @@ impl fmt::Display for LoadError {
                 f,
                 "the VM needs {needed} bytes of memory at start, but its quota is {limit}; \
                  give it more memory in the system manifest, or lower the module's `memory`"
+            ),
+            LoadError::AddressSpace { bytes } => write!(
+                f,
+                "the platform has no {bytes} bytes of address space left, which each linear memory takes, however \
+                 small it is; run fewer VMs, or give the module fewer memories"
             ),
             LoadError::Link(why) => write!(f, "machine code cannot be linked: {why}"),
             LoadError::Globals(report) => write!(f, "the initial values of the globals cannot be made: {report}"),
@@ -169,6 +179,28 @@ fn plain(module: &Module, compiled: &Compiled, code: u64) -> Vec<Option<Plain>> 
     module.funcs.iter().enumerate().map(plain).collect()
 }
 
+/// What an array of constants holds.
+#[derive(Debug)]
+pub(super) struct ArrayContents {
+    /// Its kind number.
+    pub kind: u32,
+    /// How many elements it has.
+    pub len: u32,
+    /// The elements as they stand in an object.
+    pub bytes: Vec<u8>,
+}
+
+/// Moves them out of the compiled code, with the addresses of literals in them.
+fn arrays(hierarchy: &Hierarchy, compiled: &mut Compiled, literals: &Literals) -> Option<Vec<ArrayContents>> {
+    let arrays = core::mem::take(&mut compiled.arrays).into_iter();
+    let array = |array: ConstantArray| {
+        let kind = type_word(hierarchy, array.ty) >> KIND_SHIFT;
+        let bytes = array.contents(|literal| literals.table.get(usize::try_from(literal).ok()?))?;
+        Some(ArrayContents { kind, len: array.len, bytes })
+    };
+    arrays.map(array).collect()
+}
+
 /// What runs a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Engine {
@@ -198,6 +230,8 @@ pub struct Program {
     code_bytes: u64,
     literals: Literals,
     types: Arc<TypeTable>,
+    /// What arrays of constants hold.
+    arrays: Vec<ArrayContents>,
     /// Indices of the globals that hold references.
     reference_globals: Vec<usize>,
     /// By function: how it is entered, if its parameters and results are numbers.
@@ -261,6 +295,8 @@ impl Program {
         let types = TypeTable::new(Hierarchy::new(&module.types));
         let literals = Literals::new(&module, types.hierarchy(), &compiled, code.base());
         let literals = literals.ok_or(LoadError::OutOfMemory)?;
+        let arrays = arrays(types.hierarchy(), &mut compiled, &literals);
+        let arrays = arrays.ok_or_else(|| LoadError::Link("an array of constants names no literal".into()))?;
         let globals = module.globals.iter().enumerate();
         let reference_globals = globals.filter(|(_, global)| global.ty.is_reference()).map(|(at, _)| at).collect();
         let code_bytes = code_bytes as u64;
@@ -274,6 +310,7 @@ impl Program {
             code_bytes,
             literals,
             types,
+            arrays,
             reference_globals,
             plain,
             closed,
@@ -339,6 +376,11 @@ impl Program {
     /// Types of its objects.
     pub(super) fn types(&self) -> &Arc<TypeTable> {
         &self.types
+    }
+
+    /// What an array of constants holds.
+    pub(super) fn array(&self, number: usize) -> Option<&ArrayContents> {
+        self.arrays.get(number)
     }
 
     /// Its literal texts, as heaps know them.

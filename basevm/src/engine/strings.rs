@@ -8,6 +8,7 @@ use compiler::abi::{KIND_STR, OBJECT_DATA, ObjectHeader};
 use il::trap::TrapKind;
 
 use super::guest::Guest;
+use super::memory::Place;
 
 /// Longest `str` in bytes: its length is an `i32`.
 const MAX_BYTES: usize = i32::MAX as usize;
@@ -105,17 +106,17 @@ impl Guest {
         Ok(address)
     }
 
-    /// A copy of a range of the linear memory.
-    pub fn text_at(&mut self, from: u32, len: u32) -> Result<u64, TrapKind> {
-        let bytes = self.memory.as_ref().and_then(|memory| memory.slice(from, len));
-        core::str::from_utf8(bytes.ok_or(TrapKind::MemoryOutOfBounds)?).map_err(|_| TrapKind::BadUtf8)?;
+    /// A copy of a range of a linear memory.
+    pub fn text_at(&mut self, from: Place, len: u32) -> Result<u64, TrapKind> {
+        let bytes = self.memories.slice(from, len)?;
+        core::str::from_utf8(bytes).map_err(|_| TrapKind::BadUtf8)?;
         if len == 0 {
             return Ok(self.empty_text());
         }
         let address = self.alloc_text(len as usize)?;
-        let bytes = self.memory.as_ref().and_then(|memory| memory.slice(from, len));
+        let bytes = self.memories.slice(from, len)?;
         // SAFETY: of this length; the memory is outside the heap.
-        unsafe { write(address, 0, bytes.ok_or(TrapKind::MemoryOutOfBounds)?) };
+        unsafe { write(address, 0, bytes) };
         Ok(address)
     }
 }

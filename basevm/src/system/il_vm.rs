@@ -103,6 +103,7 @@ impl System {
             Step::Run { slot, program, args } => self.send_program(id, slot, program, args, true),
             Step::RunSend { slot, program, args } => self.send_program(id, slot, program, args, false),
             Step::Own { opcode, operands, .. } => self.own(id, opcode, operands),
+            Step::Exit(code) => self.exited(id, code),
             Step::Trap(report) if self.vm_ref(id).acting.is_some() => self.program_trapped(id, report),
             Step::Trap(report) => {
                 let _ = self.submit_all(id, None, true);
@@ -160,6 +161,15 @@ impl System {
                 il.next = Next::Dispatch;
                 if il.serves() { self.notify(id) } else { self.end(id, Fate::Returned) }
             }
+        }
+    }
+
+    /// It ends itself, whatever is under way: what it has sent is still executed, and a request that it has not answered
+    /// fails.
+    fn exited(&mut self, id: VmId, code: i32) {
+        match self.submit_all(id, None, false) {
+            Submitted::Full(channel) => self.wait_for_credit(id, channel, Step::Exit(code)),
+            Submitted::Sent => self.end(id, Fate::Exited(code)),
         }
     }
 

@@ -130,6 +130,9 @@ pub struct VmOptions {
     pub programs: ProgramBounds,
     /// Whether the run ends with it.
     pub is_main: bool,
+    /// By which device VMs know what it was granted of theirs beside instructions; its incarnations keep it, what it
+    /// spawns has none.
+    pub mark: Option<u32>,
 }
 
 impl Default for VmOptions {
@@ -147,6 +150,7 @@ impl Default for VmOptions {
             restart: RestartPolicy::default(),
             programs: ProgramBounds::default(),
             is_main: false,
+            mark: None,
         }
     }
 }
@@ -168,6 +172,8 @@ impl VmOptions {
 pub enum EndReason {
     /// The main program's VM ended by itself.
     Returned,
+    /// It ended itself with an exit code other than 0.
+    Exited(u8),
     /// Nothing could ever happen again: all VMs wait, and there is no timer and no input left.
     Finished,
     /// The main program's VM trapped.
@@ -187,7 +193,7 @@ pub enum EndReason {
 pub struct Ended {
     /// Why.
     pub reason: EndReason,
-    /// 0 normal, 1 trap, 2 load error, 124 timeout, 130 interrupted.
+    /// 0 normal, 1 trap, 2 load error, 124 timeout, 130 interrupted; else what the main program said.
     pub code: u8,
 }
 
@@ -196,6 +202,7 @@ impl EndReason {
     pub const fn code(self) -> u8 {
         match self {
             EndReason::Returned | EndReason::Finished | EndReason::Stopped => 0,
+            EndReason::Exited(code) => code,
             EndReason::Fault => 1,
             EndReason::Refused => 2,
             EndReason::Timeout => 124,

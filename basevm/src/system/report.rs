@@ -106,6 +106,7 @@ impl System {
         if let Some(fate) = &vm.fate {
             return match fate {
                 Fate::Returned => "ended".to_string(),
+                Fate::Exited(code) => format!("ended with exit code {code}"),
                 Fate::Fault(report) => format!("ended: {}", report.kind),
                 Fate::Refused(refused) => format!("refused: {}", refused.why),
             };
@@ -141,6 +142,7 @@ impl System {
         let name = self.vm_ref(id).address();
         match fate {
             Fate::Returned => self.trace(format_args!("VM '{name}' has ended")),
+            Fate::Exited(code) => self.trace(format_args!("VM '{name}' has ended with exit code {code}")),
             Fate::Refused(refused) => self.trace(format_args!("{refused}")),
             Fate::Fault(report) => {
                 let text = report.to_string();

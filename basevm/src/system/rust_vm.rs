@@ -388,6 +388,14 @@ impl Host for HostCall<'_> {
         in_base(|| self.system.emit(self.vm, Some(vm), event, values))
     }
 
+    fn is_alive(&self, vm: VmId) -> bool {
+        self.system.vms.get(vm.0).is_some()
+    }
+
+    fn mark(&self, vm: VmId) -> Option<u32> {
+        self.system.vms.get(vm.0)?.options.mark
+    }
+
     fn listeners(&self, event: u8) -> usize {
         self.system.listeners(self.vm, 0, event).count()
     }

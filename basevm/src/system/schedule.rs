@@ -357,6 +357,10 @@ impl System {
         let reason = match &self.vm_ref(id).fate {
             Some(Fate::Fault(_)) => EndReason::Fault,
             Some(Fate::Refused(_)) => EndReason::Refused,
+            Some(Fate::Exited(code)) => match *code as u8 {
+                0 => EndReason::Returned,
+                code => EndReason::Exited(code),
+            },
             Some(Fate::Returned) | None => EndReason::Returned,
         };
         let worst = self.first_failure.unwrap_or(reason);

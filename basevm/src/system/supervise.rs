@@ -117,8 +117,9 @@ impl System {
         let vm = self.vm(id);
         let policy = vm.options.restart;
         let wanted = match (policy.when, fate) {
-            (Restart::Never, _) | (Restart::OnFault, Fate::Returned) => false,
-            (Restart::OnFault | Restart::Always, Fate::Fault(_)) | (Restart::Always, Fate::Returned) => true,
+            (Restart::Never, _) | (Restart::OnFault, Fate::Returned | Fate::Exited(_)) => false,
+            (Restart::OnFault | Restart::Always, Fate::Fault(_)) => true,
+            (Restart::Always, Fate::Returned | Fate::Exited(_)) => true,
             // One that was never let in is a mistake of the plan's; what was let in once may be so again.
             (Restart::OnFault | Restart::Always, Fate::Refused(_)) => !vm.supervision.restarts.is_empty(),
         };

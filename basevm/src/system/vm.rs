@@ -33,6 +33,8 @@ use crate::service::{Reply, Service, VmId, Waker};
 pub enum Fate {
     /// `main` returned and nothing is left to serve, or the supervisor stopped it.
     Returned,
+    /// It ended itself with this exit code (`exit`), of which a command line sees the lowest byte.
+    Exited(i32),
     /// It trapped or panicked.
     Fault(Box<TrapReport>),
     /// It did not complete the handshake.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use bootstrapper::plan::{Clock, DisplaySize, Engine, Faults, Limit, MAX_DISPLAY_PIXELS};
+use bootstrapper::wasi::{Contents, Dir, Place, Variable};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use il::ranges;
 
@@ -19,7 +20,8 @@ Examples:
   cascade top samples/life.il                     what each VM uses, live
   cascade doctor                                  what is missing here, and how to fix it
 
-Exit codes: 0 the program ended, 1 it trapped, 2 it could not be started, 124 timeout.";
+Exit codes: 0 the program ended, 1 it trapped, 2 it could not be started, 124 timeout; a program's own
+code is passed on as it is. A trap is told on standard error.";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -33,10 +35,13 @@ Examples:
   cascade run app.il --grant display=within:320x200
                                                   may draw on a part of the screen
   cascade run app.il --system system.toml -v      a system of your own; log every handshake
+  cascade run app.wasm --dir data=/data --env LANG=C -- input.txt -v
+                                                  a WASI program: a folder, a variable, arguments
   cascade run life.il --trace out.json            where time goes: open it at https://ui.perfetto.dev
   cascade run life.il --record life.rec           what is sent: print it by `cascade trace life.rec`
 
-Exit codes: 0 the program ended, 1 it trapped, 2 it could not be started, 124 timeout.";
+Exit codes: 0 the program ended, 1 it trapped, 2 it could not be started, 124 timeout; a program's own
+code is passed on as it is. A trap is told on standard error.";
 
 const BOOT_EXAMPLES: &str = "\
 Examples:
@@ -46,7 +51,8 @@ Examples:
   cascade boot hello.il --accel kvm --memory 128
   cascade boot hello.il --json                    one line of JSON for scripts
 
-Exit codes: 0 the program ended, 1 it trapped, 2 it could not be started, 124 timeout.";
+Exit codes: 0 the program ended, 1 it trapped, 2 it could not be started, 124 timeout; a program's own
+code is passed on as it is. A trap is told on standard error.";
 
 const TOP_EXAMPLES: &str = "\
 Examples:
@@ -147,6 +153,20 @@ pub struct SystemOptions {
     /// what is listed
     #[arg(long, value_name = "VM[=INSTR,LIMIT:RANGE..]")]
     pub grant: Vec<GrantOption>,
+    /// Let the program use this folder, which it sees under this name [default: the folder's]; `:ro`: it cannot change
+    /// anything there. `:memory:` is an empty folder in memory. On a machine every folder is in memory: `boot`
+    /// copies what is in it, if that is little, and copies nothing back
+    #[arg(long, value_name = "FOLDER[=NAME][:ro]")]
+    pub dir: Vec<DirOption>,
+    /// A variable of the program's environment, which is empty without
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub env: Vec<EnvOption>,
+    /// Randomness that is the same in every run
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The program's arguments
+    #[arg(last = true, value_name = "ARGS")]
+    pub args: Vec<String>,
     /// Fault injection: this device VM panics when it is sent this instruction, or this VM is ended by a
     /// fault after every N instructions that it sends or executes, M times
     #[arg(long, value_name = "VM.INSTR=panic or VM=every:N,times:M")]
@@ -486,6 +506,49 @@ impl FromStr for OnOption {
     }
 }
 
+/// `--dir`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DirOption(pub Dir);
+
+/// What `--dir` calls a folder in memory.
+const MEMORY: &str = ":memory:";
+
+impl FromStr for DirOption {
+    type Err = String;
+    fn from_str(text: &str) -> Result<DirOption, String> {
+        let (text, read_only) = text.strip_suffix(":ro").map_or((text, false), |text| (text, true));
+        let (folder, guest) = match text.rsplit_once('=') {
+            Some((folder, guest)) => (folder, guest),
+            None if text == MEMORY => return Err("a folder in memory needs a name, e.g. :memory:=/tmp".into()),
+            None => (text, text),
+        };
+        if folder.is_empty() || guest.is_empty() {
+            return Err("expected FOLDER, FOLDER=NAME or :memory:=NAME, each maybe with `:ro`, e.g. data=/data:ro".into());
+        }
+        let place = match folder {
+            MEMORY => Place::Memory(Contents::default()),
+            _ => Place::Host(folder.into()),
+        };
+        Ok(DirOption(Dir { guest: guest.into(), place, read_only }))
+    }
+}
+
+/// `--env`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EnvOption(pub Variable);
+
+impl FromStr for EnvOption {
+    type Err = String;
+    fn from_str(text: &str) -> Result<EnvOption, String> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => {
+                Ok(EnvOption(Variable { name: name.into(), value: value.into() }))
+            }
+            _ => Err("expected NAME=VALUE, e.g. LANG=C".into()),
+        }
+    }
+}
+
 /// `--grant`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GrantOption {
@@ -546,6 +609,13 @@ mod tests {
         for bad in ["disk=read,sectors:8", "disk=:0..8", "disk=sectors:", "=read"] {
             assert!(bad.parse::<GrantOption>().is_err(), "{bad}");
         }
+        let dir = |text: &str| text.parse::<DirOption>().map(|DirOption(dir)| (dir.place, dir.guest, dir.read_only));
+        assert_eq!(dir("a/b"), Ok((Place::Host("a/b".into()), "a/b".into(), false)));
+        assert_eq!(dir("a=b=/data:ro"), Ok((Place::Host("a=b".into()), "/data".into(), true)));
+        assert_eq!(dir(":memory:=/tmp"), Ok((Place::Memory(Contents::default()), "/tmp".into(), false)));
+        assert!([":memory:", "", "=/a", "a=", ":ro"].iter().all(|bad| dir(bad).is_err()));
+        assert_eq!("A=b=c".parse::<EnvOption>().map(|EnvOption(it)| (it.name, it.value)), Ok(("A".into(), "b=c".into())));
+        assert!("A".parse::<EnvOption>().is_err() && "=b".parse::<EnvOption>().is_err());
         assert_eq!("window=display".parse::<OnOption>().map(|on| on.lower), Ok("display".into()));
         assert!("window".parse::<OnOption>().is_err() && "=display".parse::<OnOption>().is_err());
         let faults = Faults { every: 7, times: 3 };

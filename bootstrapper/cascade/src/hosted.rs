@@ -18,7 +18,7 @@ use vm_console::{Size, Terminal};
 use vm_disk::{BlockDevice, MemoryDisk};
 use vm_display::Screen;
 use vm_hosted::{
-    FileDisk, Headless, KeptFrame, KeyQueue, Output, RawFrames, ScriptKeys, StreamTerminal, Window, WindowHandle,
+    FileDisk, Headless, KeptFrame, KeyQueue, OsEntropy, Output, RawFrames, ScriptKeys, StreamTerminal, Window, WindowHandle,
 };
 
 use crate::cli::{CommonOptions, Display, RunOptions};
@@ -27,7 +27,7 @@ use crate::platform::{HostedOptions, HostedPlatform, ScriptedInput};
 use crate::report::{self, Summary};
 use crate::seeing::{Recordings, Watching};
 use crate::system::{self, Prepared};
-use crate::{interrupt, output};
+use crate::{folders, interrupt, output};
 
 /// Stack of the core's thread: the compiler runs on it.
 const CORE_STACK_BYTES: usize = 16 << 20;
@@ -87,7 +87,14 @@ fn run_one(
         })
     });
     let block = disk(common.disk.as_deref())?;
-    let devices = Devices { screen: front.screen, keys: Box::new(front.keys), block, terminal: console.terminal };
+    let devices = Devices {
+        screen: front.screen,
+        keys: Box::new(front.keys),
+        block,
+        terminal: console.terminal,
+        entropy: Box::new(OsEntropy),
+        files: folders::hosted(plan)?,
+    };
     let observer = watching.map(|watching| watching.observer(plan));
     let core = Core { platform, run: prepared.run.clone(), verbose: common.verbose, observer };
     let ended = match front.shown {

@@ -7,6 +7,7 @@ mod accel;
 mod cli;
 mod describe;
 mod doctor;
+mod folders;
 mod hosted;
 mod image;
 mod interrupt;

@@ -1,7 +1,7 @@
 //! `system.toml`: the manifest of a system, read strictly and turned into a [`Plan`].
 //!
 //! Invariants: an unknown key is an error; every error has file, line, column and a way out; what
-//! the manifest does not grant is not granted. The five devices are always there, so that a
+//! the manifest does not grant is not granted. The devices are always there, so that a
 //! manifest only says what it wants otherwise.
 
 mod values;
@@ -11,9 +11,10 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use bootstrapper::wasi::{Contents, Dir, Place, Variable, Wasi};
 use bootstrapper::plan::{self, Clock, Device, DisplaySize, Engine, Grant, Kind, Limits, Plan, Priority, Vm};
 use toml::Spanned;
-use values::{Bytes, OneOrMore, ProgramsTable, RestartTable};
+use values::{Bytes, DirPlace, DirValue, OneOrMore, ProgramsTable, RestartTable};
 
 /// The name of the VM that is the program, where the manifest does not say `main = ".."`.
 pub const DEFAULT_MAIN: &str = "main";
@@ -81,6 +82,7 @@ struct File {
     main: Option<Spanned<String>>,
     clock: Option<ClockName>,
     display: Option<Spanned<DisplayTable>>,
+    seed: Option<u64>,
     #[serde(default)]
     vm: BTreeMap<String, Spanned<VmTable>>,
 }
@@ -111,6 +113,9 @@ struct VmTable {
     on: Option<Spanned<OneOrMore>>,
     restart: Option<Spanned<RestartTable>>,
     programs: Option<Spanned<ProgramsTable>>,
+    args: Option<Spanned<Vec<String>>>,
+    env: Option<Spanned<BTreeMap<String, String>>>,
+    dirs: Option<Spanned<BTreeMap<String, DirValue>>>,
     #[serde(default)]
     grants: BTreeMap<String, Spanned<values::Grant>>,
 }
@@ -165,6 +170,7 @@ impl Reading<'_> {
             engine: Engine::default(),
             display: plan::DEFAULT_DISPLAY,
             limits: Limits::default(),
+            seed: file.seed,
         };
         if let Some(size) = &file.display {
             plan.display = DisplaySize { width: size.get_ref().width, height: size.get_ref().height };
@@ -232,7 +238,40 @@ impl Reading<'_> {
                 return Err(self.source.error(Some(programs.span()), what));
             }
         }
+        vm.wasi = self.wasi(entry, &vm)?;
         Ok(vm)
+    }
+
+    /// Arguments, environment and directories; the name before the arguments is known once the module is.
+    fn wasi(&self, entry: &VmTable, vm: &Vm) -> Result<Wasi, ManifestError> {
+        let mut wasi = Wasi::default();
+        let spans = [
+            entry.args.as_ref().map(Spanned::span),
+            entry.env.as_ref().map(Spanned::span),
+            entry.dirs.as_ref().map(Spanned::span),
+        ];
+        let at = spans.into_iter().flatten().next();
+        if at.is_some() && matches!(vm.kind, Kind::Device(_)) {
+            return Err(self.source.error(at, "a device has no arguments, environment or directories"));
+        }
+        if let Some(args) = &entry.args {
+            wasi.args = args.get_ref().clone();
+        }
+        if let Some(env) = &entry.env {
+            let variable = |(name, value): (&String, &String)| Variable { name: name.clone(), value: value.clone() };
+            wasi.env = env.get_ref().iter().map(variable).collect();
+        }
+        for (guest, dir) in entry.dirs.iter().flat_map(|dirs| dirs.get_ref()) {
+            let place = match &dir.place {
+                DirPlace::Host(folder) => Place::Host(self.beside_manifest(folder).display().to_string()),
+                DirPlace::Memory(quota_bytes) => {
+                    Place::Memory(Contents { quota_bytes: *quota_bytes, files: Vec::new() })
+                }
+            };
+            wasi.dirs.push(Dir { guest: guest.clone(), place, read_only: dir.read_only });
+        }
+        wasi.validate().map_err(|why| self.source.error(at, why.0))?;
+        Ok(wasi)
     }
 
     fn at_least_one(&self, value: &Spanned<u32>, key: &str, otherwise: &str) -> Result<(), ManifestError> {

@@ -20,7 +20,7 @@ use crate::report::{self, Summary};
 use crate::screen::Picture;
 use crate::seeing::{Recordings, Watching};
 use crate::system::{self, Prepared};
-use crate::{accel, image, interrupt, output};
+use crate::{accel, folders, image, interrupt, output};
 
 /// The exit code of a run that took too long.
 const TIMEOUT: u8 = 124;
@@ -52,7 +52,8 @@ pub fn boot(options: &BootOptions) -> anyhow::Result<u8> {
 /// # Errors
 /// Anything that keeps it from running.
 pub fn boot_seen(options: &BootOptions, watching: Option<Watching>) -> anyhow::Result<Vec<Summary>> {
-    let prepared = system::prepare_all(&options.common)?;
+    let mut prepared = system::prepare_all(&options.common)?;
+    prepared.iter_mut().try_for_each(|one| folders::send_along(&mut one.run.plan))?;
     let window = window(options.common.display.as_ref())?;
     let image = image::locate(options.machine.image.as_deref())?;
     let observe = watching.as_ref().map(Watching::observe);

@@ -8,7 +8,7 @@ use bootstrapper::bundle::Run;
 use bootstrapper::plan::{self, Device, Grant, Kind, Plan, Vm, What};
 use il::isa::InstructionSet;
 
-use crate::cli::{CommonOptions, GrantOption, Inject, OnOption, SystemOptions};
+use crate::cli::{CommonOptions, DirOption, EnvOption, GrantOption, Inject, OnOption, SystemOptions};
 use crate::keys::{self, TimedKey};
 use crate::manifest::{self, Manifest};
 use crate::modules::{self, Loaded};
@@ -89,12 +89,37 @@ pub fn assemble(options: &SystemOptions) -> anyhow::Result<(Plan, Vec<Loaded>)> 
     for on in &options.on {
         stand(&mut plan, on)?;
     }
+    grant_wasi(&mut plan, &modules, options)?;
     check_layers(&plan, &modules)?;
     check_module_grants(&plan, &modules)?;
     for inject in &options.inject {
         inject_fault(&mut plan, inject)?;
     }
     Ok((plan, modules))
+}
+
+/// Applies `--dir`, `--env`, `--seed` and what follows `--`; before a program's arguments comes its file's name.
+fn grant_wasi(plan: &mut Plan, modules: &[Loaded], options: &SystemOptions) -> anyhow::Result<()> {
+    plan.seed = options.seed.or(plan.seed);
+    let main = plan.main as usize;
+    let program = plan.vms.get_mut(main).context("the plan has no program")?;
+    if !options.args.is_empty() {
+        program.wasi.args.clone_from(&options.args);
+    }
+    for EnvOption(variable) in &options.env {
+        program.wasi.env.retain(|known| known.name != variable.name);
+        program.wasi.env.push(variable.clone());
+    }
+    for DirOption(dir) in &options.dir {
+        program.wasi.dirs.retain(|known| known.guest != dir.guest);
+        program.wasi.dirs.push(dir.clone());
+    }
+    for vm in &mut plan.vms {
+        let Kind::Module(index) = vm.kind else { continue };
+        let stem = modules.get(index as usize).and_then(|loaded| loaded.path.file_stem());
+        vm.wasi.args.insert(0, stem.map_or_else(|| vm.name.clone(), |stem| stem.to_string_lossy().into_owned()));
+    }
+    Ok(())
 }
 
 /// Applies `--on`.
@@ -325,11 +350,11 @@ mod tests {
     #[test]
     fn grants_narrow_the_default_and_widen_a_manifest() {
         // All built-in VMs but `system`.
-        assert_eq!(grants_after(&[], false).len(), 6);
+        assert_eq!(grants_after(&[], false).len(), 8);
         let only = |names: &[&str]| What::Only(names.iter().map(|n| n.to_string()).collect());
         let narrowed = grants_after(&["disk=read", "disk=write", "console"], false);
         assert_eq!(narrowed, [("disk".into(), only(&["read", "write"])), ("console".into(), What::All)]);
-        assert_eq!(grants_after(&["disk=read"], true).len(), 6);
+        assert_eq!(grants_after(&["disk=read"], true).len(), 8);
         assert_eq!(grants_after(&["disk=read,sectors:0..8", "disk=write"], false).len(), 2, "each with its limits");
     }
 }

@@ -4,6 +4,7 @@
 //! Exit codes: 0 success, 1 the module or a file is at fault, 2 wrong usage.
 #![forbid(unsafe_code)]
 
+mod bindings;
 mod doc;
 mod fmt;
 mod input;
@@ -41,6 +42,8 @@ Examples:
     ilc fmt --check hello.il           fail if it is not formatted
     ilc check hello.il --message-format json
                                        errors for other programs, one JSON object a line
+    ilc bindings --lang c display keyboard -o cascade.h
+                                       instruction sets for C or Rust, to be compiled to WebAssembly
     ilc doc lib.il -o docs             pages from its `///` comments
     ilc explain IL0200                 what an error means, and what to do
 
@@ -117,6 +120,18 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// Write instruction sets as a C header or a Rust module, for programs that become WebAssembly.
+    Bindings {
+        /// Names of built-in sets (`display`, `cascade.disk@1`), or texts (`.il`) that declare some; without any,
+        /// all that are built in.
+        sets: Vec<String>,
+        /// The language.
+        #[arg(long, value_enum)]
+        lang: bindings::Lang,
+        /// Where to write; without it, standard output.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Run the `test` blocks of texts, each in a system of its own with devices that exist only there.
     Test {
         /// Texts (`.il`), or folders, of which every text is taken.
@@ -190,6 +205,7 @@ fn run(command: Command, format: messages::Format) -> Result<(), Failure> {
         Command::Fmt { stdin: true, check, .. } => fmt::stdin(check),
         Command::Fmt { inputs, check, stdin: false } => fmt::files(&inputs, check),
         Command::Doc { inputs, output, all } => doc::write(&inputs, output.as_deref(), all),
+        Command::Bindings { sets, lang, output } => bindings::write(lang, &sets, output.as_deref()),
         Command::Test { inputs, filter, timeout } => {
             testing::run(&inputs, &filter, u64::from(timeout) * 1000, format == messages::Format::Json)
         }

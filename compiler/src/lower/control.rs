@@ -12,8 +12,9 @@ use il::{LocalId, Type};
 
 use super::exits::trap_code;
 use super::operand::{Hold, Operand};
-use super::{Lowering, Result, clif_type};
+use super::{LOOP_DEPTH, Lowering, Result, clif_type};
 use crate::abi::Exit;
+use crate::error::CompileError;
 
 /// An open construct.
 pub(super) enum Control {
@@ -21,6 +22,8 @@ pub(super) enum Control {
     If { otherwise: Option<Block>, join: Block },
     /// `cond`; `otherwise` is set by `test` and taken by `else`.
     Cond { ty: Type, otherwise: Option<Block>, join: Join },
+    /// `block`; `exit` exists from the first `break` on.
+    Block { exit: Option<Block> },
     /// `loop` and `while`: repeats at `head`, through `latch`.
     Loop { head: Block, latch: Block, exit: Block },
     /// A `while` whose condition is lowered again at its end: `head` is the body.
@@ -49,19 +52,20 @@ pub(super) enum Join {
 }
 
 impl Control {
-    /// Where `break` goes.
-    pub fn exit(&self) -> Option<Block> {
+    /// Where `break` goes; of a block, if that is known yet.
+    fn exit(&self) -> Option<Block> {
         match self {
+            Control::Block { exit } => *exit,
             Control::Loop { exit, .. } | Control::Turned { exit, .. } | Control::For { exit, .. } => Some(*exit),
             Control::If { .. } | Control::Cond { .. } | Control::Switch { .. } => None,
         }
     }
 
     /// Where `continue` goes.
-    pub fn latch(&self) -> Option<Block> {
+    fn latch(&self) -> Option<Block> {
         match self {
             Control::Loop { latch, .. } | Control::Turned { latch, .. } | Control::For { latch, .. } => Some(*latch),
-            Control::If { .. } | Control::Cond { .. } | Control::Switch { .. } => None,
+            Control::Block { .. } | Control::If { .. } | Control::Cond { .. } | Control::Switch { .. } => None,
         }
     }
 }
@@ -224,20 +228,87 @@ impl Lowering<'_, '_> {
         Ok(())
     }
 
+    // Blocks, and `break` and `continue`.
+
+    /// Opens what `break` can leave.
+    fn open_target(&mut self, control: Control) {
+        self.targets.push(self.controls.len());
+        self.controls.push(control);
+    }
+
+    fn open_loop(&mut self, control: Control) -> Result {
+        self.loops += 1;
+        if self.loops > LOOP_DEPTH {
+            return Err(CompileError::TooLarge { func: self.id, name: self.module.func_name(self.id) });
+        }
+        self.open_target(control);
+        Ok(())
+    }
+
+    pub(super) fn begin_block(&mut self) {
+        self.open_target(Control::Block { exit: None });
+    }
+
+    fn end_block(&mut self, exit: Option<Block>) {
+        match exit {
+            Some(exit) => {
+                self.jump_unless_ended(exit);
+                self.enter(exit);
+            }
+            // What follows is never reached, but has to stand somewhere.
+            None if self.ended => {
+                let after = self.b.create_block();
+                self.enter(after);
+            }
+            None => {}
+        }
+    }
+
+    /// The depth-th enclosing loop or block.
+    fn target(&mut self, depth: u32) -> Result<&mut Control> {
+        let missing = self.unverified("an enclosing loop or block");
+        let place = self.targets.len().checked_sub(depth as usize + 1).and_then(|at| self.targets.get(at));
+        place.and_then(|at| self.controls.get_mut(*at)).ok_or(missing)
+    }
+
+    pub(super) fn break_out(&mut self, depth: u32) -> Result {
+        let exit = match self.target(depth)?.exit() {
+            Some(exit) => exit,
+            None => {
+                let new = self.b.create_block();
+                if let Control::Block { exit } = self.target(depth)? {
+                    *exit = Some(new);
+                }
+                new
+            }
+        };
+        self.jump(exit, &[]);
+        self.ended = true;
+        Ok(())
+    }
+
+    pub(super) fn repeat(&mut self, depth: u32) -> Result {
+        let missing = self.unverified("an enclosing loop");
+        let latch = self.target(depth)?.latch().ok_or(missing)?;
+        self.jump(latch, &[]);
+        self.ended = true;
+        Ok(())
+    }
+
     // Loops. The deadline is checked where a loop repeats (`pace`).
 
-    pub(super) fn begin_loop(&mut self) {
+    pub(super) fn begin_loop(&mut self) -> Result {
         let (head, latch, exit) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
         self.jump(head, &[]);
         self.b.switch_to_block(head);
         self.forget_loop_locals(self.offset);
-        self.controls.push(Control::Loop { head, latch, exit });
+        self.open_loop(Control::Loop { head, latch, exit })
     }
 
-    pub(super) fn begin_while(&mut self) {
+    pub(super) fn begin_while(&mut self) -> Result {
         let Some(condition) = self.facts.turned.get(&self.offset).cloned() else { return self.begin_loop() };
         let (head, latch, exit) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
-        self.controls.push(Control::Turned { head, latch, exit, condition });
+        self.open_loop(Control::Turned { head, latch, exit, condition })
     }
 
     fn forget_turned_locals(&mut self) -> Result {
@@ -272,22 +343,13 @@ impl Lowering<'_, '_> {
         self.forget_loop_locals(self.offset);
         self.write(local, counter);
         let short = self.program.effects.is_short(self.id, self.offset);
-        self.controls.push(Control::For { head, latch, exit, counter, end, short });
-        Ok(())
+        self.open_loop(Control::For { head, latch, exit, counter, end, short })
     }
 
     /// Goes to a `for`'s head if the counter is still below the end.
     fn repeat_for(&mut self, counter: Value, end: Value, head: Block, exit: Block) {
         let below = self.b.ins().icmp(IntCC::SignedLessThan, counter, end);
         self.b.ins().brif(below, head, &[counter.into()], exit, &[]);
-    }
-
-    pub(super) fn leave_to(&mut self, depth: u32, target: fn(&Control) -> Option<Block>) -> Result {
-        let block = self.controls.iter().rev().filter_map(target).nth(depth as usize);
-        let block = block.ok_or(self.unverified("an enclosing loop"))?;
-        self.jump(block, &[]);
-        self.ended = true;
-        Ok(())
     }
 
     fn end_loop(&mut self, latch: Block) {
@@ -356,7 +418,13 @@ impl Lowering<'_, '_> {
     }
 
     pub(super) fn end(&mut self) -> Result {
-        match self.controls.pop().ok_or(self.unverified("an open block"))? {
+        let ended = self.controls.pop().ok_or(self.unverified("an open block"))?;
+        if self.targets.last() == Some(&self.controls.len()) {
+            self.targets.pop();
+            self.loops -= usize::from(ended.latch().is_some());
+        }
+        match ended {
+            Control::Block { exit } => self.end_block(exit),
             Control::If { otherwise, join } => {
                 self.jump_unless_ended(join);
                 if let Some(otherwise) = otherwise {

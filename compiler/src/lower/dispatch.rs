@@ -12,7 +12,7 @@ use crate::abi::Exit;
 
 impl Lowering<'_, '_> {
     pub(super) fn op(&mut self, op: Op, immediate: Immediate) -> Result {
-        let Immediate { offset, lane } = immediate;
+        let Immediate { lane, memory, from, .. } = immediate;
         match op {
             Op::I32Add | Op::I64Add => self.commutative(op, |i, a, b| i.iadd(a, b)),
             Op::I32Sub | Op::I64Sub => self.binary(op, |i, a, b| i.isub(a, b)),
@@ -90,24 +90,27 @@ impl Lowering<'_, '_> {
             Op::F64Bits => self.unary_bits(op, |i, a| i.bitcast(types::F64, MemFlagsData::new(), a)),
             Op::I32Bits => self.unary_bits(op, |i, a| i.bitcast(types::I32, MemFlagsData::new(), a)),
             Op::F32Bits => self.unary_bits(op, |i, a| i.bitcast(types::F32, MemFlagsData::new(), a)),
-            Op::Load8S => self.load_memory(op, offset, Load::Byte { signed: true }),
-            Op::Load8U => self.load_memory(op, offset, Load::Byte { signed: false }),
-            Op::Load16S => self.load_memory(op, offset, Load::Half { signed: true }),
-            Op::Load16U => self.load_memory(op, offset, Load::Half { signed: false }),
-            Op::Load32 => self.load_memory(op, offset, Load::Whole(types::I32)),
-            Op::Load64 => self.load_memory(op, offset, Load::Whole(types::I64)),
-            Op::LoadF64 => self.load_memory(op, offset, Load::Whole(types::F64)),
-            Op::LoadF32 => self.load_memory(op, offset, Load::Whole(types::F32)),
-            Op::LoadV128 => self.load_memory(op, offset, Load::Whole(types::I8X16)),
-            Op::Store8 => self.store_memory(offset, Store::Byte, 1),
-            Op::Store16 => self.store_memory(offset, Store::Half, 2),
-            Op::Store32 | Op::StoreF32 => self.store_memory(offset, Store::Whole, 4),
-            Op::Store64 | Op::StoreF64 => self.store_memory(offset, Store::Whole, 8),
-            Op::StoreV128 => self.store_memory(offset, Store::Whole, 16),
-            Op::MemorySize => self.memory_size(),
-            Op::MemoryGrow => self.exit_op(op, Exit::MemoryGrow),
-            Op::MemoryFill => self.exit_op(op, Exit::MemoryFill),
-            Op::MemoryCopy => self.exit_op(op, Exit::MemoryCopy),
+            Op::Load8S => self.load_memory(op, immediate, Load::Byte { signed: true }),
+            Op::Load8U => self.load_memory(op, immediate, Load::Byte { signed: false }),
+            Op::Load16S => self.load_memory(op, immediate, Load::Half { signed: true }),
+            Op::Load16U => self.load_memory(op, immediate, Load::Half { signed: false }),
+            Op::Load32 => self.load_memory(op, immediate, Load::Whole(types::I32)),
+            Op::Load64 => self.load_memory(op, immediate, Load::Whole(types::I64)),
+            Op::LoadF64 => self.load_memory(op, immediate, Load::Whole(types::F64)),
+            Op::LoadF32 => self.load_memory(op, immediate, Load::Whole(types::F32)),
+            Op::LoadV128 => self.load_memory(op, immediate, Load::Whole(types::I8X16)),
+            Op::Store8 => self.store_memory(immediate, Store::Byte, 1),
+            Op::Store16 => self.store_memory(immediate, Store::Half, 2),
+            Op::Store32 | Op::StoreF32 => self.store_memory(immediate, Store::Whole, 4),
+            Op::Store64 | Op::StoreF64 => self.store_memory(immediate, Store::Whole, 8),
+            Op::StoreV128 => self.store_memory(immediate, Store::Whole, 16),
+            Op::MemorySize => self.memory_size(memory),
+            Op::MemoryGrow => self.exit_op_with(op, Exit::MemoryGrow, &[memory]),
+            Op::MemoryFill => self.exit_op_with(op, Exit::MemoryFill, &[memory]),
+            Op::MemoryCopy => self.exit_op_with(op, Exit::MemoryCopy, &[memory, from]),
+            Op::MemoryWrite => self.exit_op_with(op, Exit::MemoryWrite, &[memory]),
+            Op::BufAt => self.exit_op_with(op, Exit::BufAt, &[memory]),
+            Op::BufWrite => self.exit_op_with(op, Exit::BufWrite, &[memory]),
             Op::BufNew => self.exit_op(op, Exit::BufNew),
             Op::BufLen => self.buf_len(),
             Op::BufLoad8S => self.load_buf(op, Load::Byte { signed: true }),
@@ -136,7 +139,7 @@ impl Lowering<'_, '_> {
             Op::StrFromF64 => self.exit_op(op, Exit::StrFromF64),
             Op::StrFromF32 => self.exit_op(op, Exit::StrFromF32),
             Op::StrFromBool => self.exit_op(op, Exit::StrFromBool),
-            Op::StrAt => self.exit_op(op, Exit::StrAt),
+            Op::StrAt => self.exit_op_with(op, Exit::StrAt, &[memory]),
             Op::I8x16Add | Op::I16x8Add | Op::I32x4Add | Op::I64x2Add => self.lanewise(op, |i, a, b| i.iadd(a, b)),
             Op::I8x16Sub | Op::I16x8Sub | Op::I32x4Sub | Op::I64x2Sub => self.lanewise(op, |i, a, b| i.isub(a, b)),
             Op::I16x8Mul | Op::I32x4Mul | Op::I64x2Mul => self.lanewise(op, |i, a, b| i.imul(a, b)),
@@ -278,26 +281,30 @@ impl Lowering<'_, '_> {
             Op::F64x2ConvertLowI32x4U => self.convert_low(false),
             Op::F32x4DemoteF64x2Zero => self.change_precision(types::F64X2, types::F32X4, |i, a| i.fvdemote(a)),
             Op::F64x2PromoteLowF32x4 => self.change_precision(types::F32X4, types::F64X2, |i, a| i.fvpromote_low(a)),
-            Op::Load8x8S => self.load_widening(offset, |i, flags, address, offset| i.sload8x8(flags, address, offset)),
-            Op::Load8x8U => self.load_widening(offset, |i, flags, address, offset| i.uload8x8(flags, address, offset)),
+            Op::Load8x8S => {
+                self.load_widening(immediate, |i, flags, address, offset| i.sload8x8(flags, address, offset))
+            }
+            Op::Load8x8U => {
+                self.load_widening(immediate, |i, flags, address, offset| i.uload8x8(flags, address, offset))
+            }
             Op::Load16x4S => {
-                self.load_widening(offset, |i, flags, address, offset| i.sload16x4(flags, address, offset))
+                self.load_widening(immediate, |i, flags, address, offset| i.sload16x4(flags, address, offset))
             }
             Op::Load16x4U => {
-                self.load_widening(offset, |i, flags, address, offset| i.uload16x4(flags, address, offset))
+                self.load_widening(immediate, |i, flags, address, offset| i.uload16x4(flags, address, offset))
             }
             Op::Load32x2S => {
-                self.load_widening(offset, |i, flags, address, offset| i.sload32x2(flags, address, offset))
+                self.load_widening(immediate, |i, flags, address, offset| i.sload32x2(flags, address, offset))
             }
             Op::Load32x2U => {
-                self.load_widening(offset, |i, flags, address, offset| i.uload32x2(flags, address, offset))
+                self.load_widening(immediate, |i, flags, address, offset| i.uload32x2(flags, address, offset))
             }
-            Op::Load8Splat => self.load_splat(offset, types::I8X16),
-            Op::Load16Splat => self.load_splat(offset, types::I16X8),
-            Op::Load32Splat => self.load_splat(offset, types::I32X4),
-            Op::Load64Splat => self.load_splat(offset, types::I64X2),
-            Op::Load32Zero => self.load_zero(offset, types::I32X4),
-            Op::Load64Zero => self.load_zero(offset, types::I64X2),
+            Op::Load8Splat => self.load_splat(immediate, types::I8X16),
+            Op::Load16Splat => self.load_splat(immediate, types::I16X8),
+            Op::Load32Splat => self.load_splat(immediate, types::I32X4),
+            Op::Load64Splat => self.load_splat(immediate, types::I64X2),
+            Op::Load32Zero => self.load_zero(immediate, types::I32X4),
+            Op::Load64Zero => self.load_zero(immediate, types::I64X2),
             Op::Load8Lane => self.load_lane(immediate, types::I8X16),
             Op::Load16Lane => self.load_lane(immediate, types::I16X8),
             Op::Load32Lane => self.load_lane(immediate, types::I32X4),

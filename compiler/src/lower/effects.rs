@@ -6,10 +6,11 @@ use hashbrown::HashMap;
 use il::instr::{Instr, Reader};
 use il::isa::GridInstruction;
 use il::op::Op;
-use il::{FuncId, Hierarchy, Module, StructDef, TypeDef, TypeId};
+use il::{FuncId, GlobalId, Hierarchy, Module, StructDef, TypeDef, TypeId};
 
-use super::inline;
 use super::pace::{Look, Pace};
+use super::{constants, inline};
+use crate::image::ConstantArray;
 
 /// What lowering knows of a module's functions and types before it starts.
 #[derive(Default)]
@@ -28,6 +29,10 @@ pub(crate) struct Effects {
     pub func_refs: Vec<(FuncId, TypeId)>,
     /// Places in `func_refs`.
     pub numbers: HashMap<(FuncId, TypeId), u32>,
+    /// Arrays of constants that globals begin as.
+    pub arrays: Vec<ConstantArray>,
+    /// Places in `arrays`.
+    pub array_numbers: HashMap<GlobalId, u32>,
     /// Whether the table of capabilities may move.
     pub gains_capabilities: bool,
 }
@@ -61,6 +66,7 @@ impl Effects {
                 effects.note_reference(instr);
             }
         }
+        effects.find_arrays(module, hierarchy);
         for (at, func) in module.funcs.iter().enumerate() {
             let mut reader = Reader::new(&func.body);
             while let Ok(Some(instr)) = reader.next() {
@@ -99,6 +105,17 @@ impl Effects {
                 self.func_refs.push((func, ty));
                 self.func_refs.len() as u32 - 1
             });
+        }
+    }
+
+    fn find_arrays(&mut self, module: &Module, hierarchy: &Hierarchy) {
+        let texts = module.strings.len() as u32;
+        for (at, global) in module.globals.iter().enumerate() {
+            let place = |func, ty| texts.checked_add(*self.numbers.get(&(func, ty))?);
+            if let Some(array) = constants::array(&global.init, hierarchy, place) {
+                self.array_numbers.insert(GlobalId(at as u32), self.arrays.len() as u32);
+                self.arrays.push(array);
+            }
         }
     }
 
@@ -174,6 +191,7 @@ impl Effects {
             Instr::RunSet(..) | Instr::RunTrySet(..) | Instr::RunSend(..) => Effect::Collects,
             Instr::I32Const(_) | Instr::I64Const(_) | Instr::F32Const(_) | Instr::F64Const(_) => Effect::None,
             Instr::BoolConst(_) | Instr::StrConst(_) | Instr::Null(_) | Instr::Shuffle(_) => Effect::None,
+            Instr::Select(_) | Instr::MemoryInit(..) | Instr::DataDrop(_) | Instr::Exit => Effect::None,
             Instr::Get(_) | Instr::Take(_) | Instr::Set(_) => Effect::None,
             Instr::GlobalGet(_) | Instr::GlobalTake(_) | Instr::GlobalSet(_) => Effect::None,
             Instr::FieldGet(..) | Instr::FieldTake(..) | Instr::FieldSet(..) => Effect::None,
@@ -185,14 +203,14 @@ impl Effects {
             Instr::Cond(_) | Instr::Test | Instr::If | Instr::Else | Instr::Loop | Instr::While | Instr::For(_) => {
                 Effect::None
             }
-            Instr::Switch | Instr::Arm(_) | Instr::Default | Instr::End => Effect::None,
+            Instr::Switch | Instr::Arm(_) | Instr::Default | Instr::End | Instr::Block => Effect::None,
             Instr::Break(_) | Instr::Continue(_) => Effect::None,
         }
     }
 }
 
 fn op_effect(op: Op) -> Effect {
-    let exits = matches!(op, Op::BufNew | Op::MemoryGrow | Op::StrAt | Op::StrConcat | Op::StrSlice)
+    let exits = matches!(op, Op::BufNew | Op::BufAt | Op::MemoryGrow | Op::StrAt | Op::StrConcat | Op::StrSlice)
         || matches!(op, Op::StrFromI32 | Op::StrFromI64 | Op::StrFromF32 | Op::StrFromF64 | Op::StrFromBool);
     if exits { Effect::Collects } else { Effect::None }
 }

@@ -10,7 +10,7 @@ use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
 use hashbrown::HashMap;
 use il::trap::TrapKind;
-use il::{FuncId, StrId, UseId};
+use il::{DataId, FuncId, MemoryId, StrId, Type, UseId};
 
 use super::{Lowering, Result};
 use crate::abi::{self, Exit};
@@ -168,6 +168,30 @@ impl Lowering<'_, '_> {
 
     pub(super) fn wait_forever(&mut self) {
         self.exit(Exit::WaitForever, &[]);
+    }
+
+    /// `exit`: the base ends the VM.
+    pub(super) fn quit(&mut self) -> Result {
+        let code = self.pop_number()?;
+        let code = self.word(code, Type::I32);
+        self.last_exit(Exit::Quit, &[code]);
+        self.ended = true;
+        Ok(())
+    }
+
+    pub(super) fn memory_init(&mut self, data: DataId, memory: MemoryId) -> Result {
+        let mut words = Vec::new();
+        for operand in self.pop_many(3)? {
+            words.push(self.word(operand.value, Type::I32));
+        }
+        words.extend([data.0, memory.0].map(|index| self.word_const(u64::from(index))));
+        self.exit(Exit::MemoryInit, &words);
+        Ok(())
+    }
+
+    pub(super) fn data_drop(&mut self, data: DataId) {
+        let data = self.word_const(u64::from(data.0));
+        self.exit(Exit::DataDrop, &[data]);
     }
 
     pub(super) fn flush(&mut self, target: UseId) {

@@ -6,7 +6,7 @@ use il::{GlobalId, Type};
 
 use super::operand::{Hold, Operand};
 use super::{Lowering, Result, clif_type};
-use crate::abi;
+use crate::abi::{self, Exit};
 
 impl<'m> Lowering<'m, '_> {
     pub(super) fn global_get(&mut self, id: GlobalId) -> Result {
@@ -49,6 +49,15 @@ impl<'m> Lowering<'m, '_> {
         let ty = self.module.global_type(id).ok_or(self.unverified("a global"))?;
         let value = self.pop_settled()?;
         self.store_global(id, ty, value);
+        Ok(())
+    }
+
+    /// Pushes an array of constants.
+    pub(super) fn constant_array(&mut self, id: GlobalId, number: u32) -> Result {
+        let ty = self.module.global_type(id).ok_or(self.unverified("a global"))?;
+        let number = self.word_const(u64::from(number));
+        let array = self.exit(Exit::NewArray, &[number]);
+        self.push(Operand::plain(array, ty));
         Ok(())
     }
 

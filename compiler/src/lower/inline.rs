@@ -49,7 +49,7 @@ fn is_harmless(instr: Instr<'_>, before: Option<Instr<'_>>) -> bool {
         Instr::I32Const(_) | Instr::I64Const(_) | Instr::F32Const(_) | Instr::F64Const(_) => true,
         Instr::BoolConst(_) | Instr::StrConst(_) | Instr::Null(_) | Instr::Get(_) | Instr::Set(_) => true,
         Instr::GlobalGet(_) | Instr::FieldGet(..) | Instr::ArrayLen | Instr::RefEq | Instr::RefNe => true,
-        Instr::Cond(ty) => ty != Type::V128,
+        Instr::Cond(ty) | Instr::Select(ty) => ty != Type::V128,
         Instr::Test | Instr::Else | Instr::End => true,
         Instr::Op(op, _) => is_harmless_op(op, before),
         _ => false,

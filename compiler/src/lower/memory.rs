@@ -1,7 +1,8 @@
-//! Bounds: the linear memory, buffers and strings.
+//! Bounds: linear memories, buffers and strings.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type as Clif, Value, types};
+use il::MemoryId;
 use il::trap::TrapKind;
 
 use super::Lowering;
@@ -19,9 +20,10 @@ pub(super) struct Place {
 }
 
 impl Lowering<'_, '_> {
-    /// The one decision between guard region and explicit check: where `bytes` bytes at
-    /// `address + offset` of the linear memory lie, trapping outside it.
-    pub(super) fn memory_place(&mut self, access: Access, address: Value, offset: u32, bytes: u32) -> Place {
+    /// The one decision between guard region and explicit check: where the bytes at `address` of a
+    /// linear memory lie, trapping outside it.
+    pub(super) fn memory_place(&mut self, span: Span, address: Value) -> Place {
+        let Span { access, memory, offset, bytes } = span;
         let out = match access {
             Access::Load => LOAD_OUTSIDE,
             Access::Store => trap_code(TrapKind::MemoryOutOfBounds),
@@ -32,14 +34,14 @@ impl Lowering<'_, '_> {
             Bounds::Guard => self.regions.memory.with_trap_code(Some(out)),
             Bounds::Explicit => {
                 let end = self.b.ins().iadd_imm_u(address, i64::from(offset) + i64::from(bytes));
-                let length = self.memory_bytes();
+                let length = self.memory_bytes(memory);
                 let outside = self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, length);
                 self.b.ins().trapnz(outside, out);
                 self.regions.memory
             }
         };
         // The region is reserved once, so the base address never changes, however the memory grows.
-        let base = self.ctx_constant(abi::offset::MEMORY_BASE);
+        let base = self.memory_base(memory);
         let address = self.b.ins().iadd(base, address);
         match i32::try_from(offset) {
             Ok(offset) => Place { flags, address, offset },
@@ -47,8 +49,29 @@ impl Lowering<'_, '_> {
         }
     }
 
-    pub(super) fn memory_bytes(&mut self) -> Value {
-        self.b.ins().load(types::I64, self.regions.memory_bytes, self.ctx, abi::offset::MEMORY_BYTES)
+    fn memory_base(&mut self, memory: MemoryId) -> Value {
+        if memory == MemoryId(0) {
+            return self.ctx_constant(abi::offset::MEMORY_BASE);
+        }
+        let (slot, offset) = self.memory_slot(memory);
+        self.b.ins().load(types::I64, self.regions.constant, slot, offset + abi::offset::MEMORY_SLOT_BASE)
+    }
+
+    pub(super) fn memory_bytes(&mut self, memory: MemoryId) -> Value {
+        let (slot, offset) = match memory {
+            MemoryId(0) => (self.ctx, abi::offset::MEMORY_BYTES),
+            other => {
+                let (slot, offset) = self.memory_slot(other);
+                (slot, offset + abi::offset::MEMORY_SLOT_BYTES)
+            }
+        };
+        self.b.ins().load(types::I64, self.regions.memory_bytes, slot, offset)
+    }
+
+    /// Where the code's view of a memory lies: at most [`il::limits::MEMORIES`] are in the array.
+    fn memory_slot(&mut self, memory: MemoryId) -> (Value, i32) {
+        let slots = self.ctx_constant(abi::offset::MEMORIES);
+        self.table_place(slots, u64::from(memory.0) * abi::MEMORY_SLOT_BYTES)
     }
 
     /// Where `bytes` bytes at byte `index` of a `buf` lie, trapping outside it.
@@ -107,7 +130,17 @@ impl Lowering<'_, '_> {
     }
 }
 
-/// What is done to a place of the linear memory.
+/// What is accessed of a linear memory.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    pub access: Access,
+    pub memory: MemoryId,
+    /// Added to the address.
+    pub offset: u32,
+    pub bytes: u32,
+}
+
+/// What is done to a place of a linear memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     Load,

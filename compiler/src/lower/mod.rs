@@ -15,6 +15,7 @@ mod bufs;
 mod calls;
 mod caps;
 mod casts;
+mod constants;
 mod control;
 mod device;
 mod dispatch;
@@ -141,6 +142,10 @@ pub(crate) struct Lowering<'m, 'b> {
     locals: Vec<Local>,
     stack: Vec<Operand>,
     controls: Vec<Control>,
+    /// Indices into `controls` of the loops and blocks among them.
+    targets: Vec<usize>,
+    /// How many loops are open.
+    loops: usize,
     /// Whether a terminator has ended the current list of statements.
     ended: bool,
     epilogue: Option<Epilogue>,
@@ -159,7 +164,10 @@ pub(crate) struct Lowering<'m, 'b> {
 
 /// CLIF instructions of a function. The code generator's memory grows with them, by about 750 bytes
 /// each, and a hostile module must not exhaust it.
-const FUNCTION_INSTRUCTIONS: usize = 100_000;
+const FUNCTION_INSTRUCTIONS: usize = 250_000;
+
+/// Loops inside one another: what the code generator does with them takes time by the square of their depth.
+const LOOP_DEPTH: usize = 256;
 
 type Result<T = ()> = core::result::Result<T, CompileError>;
 
@@ -196,8 +204,13 @@ pub(crate) fn lower_inits(
     let func = Func::default();
     let mut lowering = Lowering::new(program, id, &func, choices, Facts::default(), builder)?;
     for global in globals.map(GlobalId) {
-        let init = program.module.globals.get(global.index()).map_or(&[][..], |global| &global.init);
-        lowering.instructions_from(init, 0)?;
+        match program.effects.array_numbers.get(&global) {
+            Some(number) => lowering.constant_array(global, *number)?,
+            None => {
+                let init = program.module.globals.get(global.index()).map_or(&[][..], |global| &global.init);
+                lowering.instructions_from(init, 0)?;
+            }
+        }
         lowering.init_global(global)?;
     }
     lowering.fall_off_the_end()?;
@@ -232,6 +245,8 @@ impl<'m, 'b> Lowering<'m, 'b> {
             locals: Vec::new(),
             stack: Vec::new(),
             controls: Vec::new(),
+            targets: Vec::new(),
+            loops: 0,
             ended: false,
             epilogue: None,
             regions,
@@ -320,6 +335,9 @@ impl<'m, 'b> Lowering<'m, 'b> {
             Instr::FuncRef(func, ty) => self.reference_to(func, ty)?,
             Instr::Op(op, immediate) => self.op(op, immediate)?,
             Instr::Shuffle(lanes) => self.shuffle(lanes)?,
+            Instr::Select(ty) => self.select(ty)?,
+            Instr::MemoryInit(data, memory) => self.memory_init(data, memory)?,
+            Instr::DataDrop(data) => self.data_drop(data),
             Instr::Call(func) => {
                 let results = self.call(func)?;
                 self.push_one(results)?;
@@ -413,6 +431,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
             Instr::Return => self.return_results()?,
             Instr::ReturnCall(func) => self.return_call(func)?,
             Instr::ReturnCallRef(ty) => self.return_call_reference(ty)?,
+            Instr::Exit => self.quit()?,
             Instr::Trap(why) => self.trap(why)?,
             Instr::Assert(why) => self.assert(why)?,
             Instr::Cond(ty) => self.begin_cond(ty),
@@ -420,15 +439,16 @@ impl<'m, 'b> Lowering<'m, 'b> {
             Instr::If => self.begin_if()?,
             Instr::IfAs(ty, local) => self.begin_if_as(ty, local)?,
             Instr::Else => self.otherwise()?,
-            Instr::Loop => self.begin_loop(),
-            Instr::While => self.begin_while(),
+            Instr::Block => self.begin_block(),
+            Instr::Loop => self.begin_loop()?,
+            Instr::While => self.begin_while()?,
             Instr::For(local) => self.begin_for(local)?,
             Instr::Switch => self.begin_switch()?,
             Instr::Arm(values) => self.arm(values)?,
             Instr::Default => self.default_arm()?,
             Instr::End => self.end()?,
-            Instr::Break(depth) => self.leave_to(depth, Control::exit)?,
-            Instr::Continue(depth) => self.leave_to(depth, Control::latch)?,
+            Instr::Break(depth) => self.break_out(depth)?,
+            Instr::Continue(depth) => self.repeat(depth)?,
         }
         Ok(())
     }

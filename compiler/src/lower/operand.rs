@@ -134,6 +134,28 @@ impl Lowering<'_, '_> {
         }
     }
 
+    pub(super) fn select(&mut self, ty: Type) -> Result {
+        let condition = self.pop_number()?;
+        let no = self.pop()?;
+        let yes = self.pop()?;
+        // Of two that are not settled the one that is chosen is not.
+        let hold = match yes.hold {
+            Hold::RawFloat | Hold::RawLanes(_) if yes.hold == no.hold => yes.hold,
+            _ => Hold::Plain,
+        };
+        let (yes, no) = match hold {
+            Hold::Plain => (self.canonical(yes), self.canonical(no)),
+            _ => (yes.value, no.value),
+        };
+        let (yes, no) = match ty {
+            Type::V128 => (self.lanes(yes, types::I8X16), self.lanes(no, types::I8X16)),
+            _ => (yes, no),
+        };
+        let value = self.b.ins().select(condition, yes, no);
+        self.push(Operand::held(value, ty, hold));
+        Ok(())
+    }
+
     fn nan(&mut self, single: bool) -> Value {
         if single {
             self.b.ins().f32const(Ieee32::with_bits(CANONICAL_NAN_32))

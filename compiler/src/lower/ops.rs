@@ -3,13 +3,15 @@
 //! Numbers follow WebAssembly 3.0: wrapping, shift counts modulo the width, trapping conversions
 //! and division, `min`/`max` that propagate NaN and order -0 below 0, `nearest` ties to even.
 
+use alloc::vec::Vec;
+
 use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::FuncInstBuilder;
-use il::Type;
-use il::op::Op;
+use il::op::{Immediate, Op};
+use il::{MemoryId, Type};
 
-use super::memory::{Access, Load, Store};
+use super::memory::{Access, Load, Span, Store};
 use super::operand::{Hold, Operand};
 use super::{Lowering, Result};
 use crate::abi::Exit;
@@ -197,26 +199,28 @@ impl Lowering<'_, '_> {
         self.b.ins().select(small, signed, x)
     }
 
-    // The linear memory.
+    // Linear memories.
 
-    pub(super) fn load_memory(&mut self, op: Op, offset: u32, load: Load) -> Result {
+    pub(super) fn load_memory(&mut self, op: Op, at: Immediate, load: Load) -> Result {
         let address = self.pop_number()?;
-        let place = self.memory_place(Access::Load, address, offset, load.bytes());
+        let span = Span { access: Access::Load, memory: at.memory, offset: at.offset, bytes: load.bytes() };
+        let place = self.memory_place(span, address);
         let value = self.load_place(place, load);
         self.push_result(op, value);
         Ok(())
     }
 
-    pub(super) fn store_memory(&mut self, offset: u32, store: Store, bytes: u32) -> Result {
+    pub(super) fn store_memory(&mut self, at: Immediate, store: Store, bytes: u32) -> Result {
         let value = self.pop_settled()?;
         let address = self.pop_number()?;
-        let place = self.memory_place(Access::Store, address, offset, bytes);
+        let span = Span { access: Access::Store, memory: at.memory, offset: at.offset, bytes };
+        let place = self.memory_place(span, address);
         self.store_place(place, store, value);
         Ok(())
     }
 
-    pub(super) fn memory_size(&mut self) -> Result {
-        let bytes = self.memory_bytes();
+    pub(super) fn memory_size(&mut self, memory: MemoryId) -> Result {
+        let bytes = self.memory_bytes(memory);
         let pages = self.b.ins().ushr_imm_u(bytes, 16);
         let pages = self.b.ins().ireduce(types::I32, pages);
         self.push(Operand::plain(pages, Type::I32));
@@ -319,14 +323,21 @@ impl Lowering<'_, '_> {
 
     /// An operator that is an exit with the same operands.
     pub(super) fn exit_op(&mut self, op: Op, exit: Exit) -> Result {
+        self.exit_op_with(op, exit, &[])
+    }
+
+    /// The same, with memories behind its operands.
+    pub(super) fn exit_op_with(&mut self, op: Op, exit: Exit, memories: &[MemoryId]) -> Result {
         let operands = self.pop_many(op.info().params.len())?;
-        let mut words = [self.ctx; 8];
-        for (word, operand) in words.iter_mut().zip(&operands) {
+        let mut words = Vec::with_capacity(operands.len() + memories.len());
+        for operand in &operands {
             let value = self.canonical(*operand);
-            *word = self.word(value, operand.ty);
+            words.push(self.word(value, operand.ty));
         }
-        let count = operands.len().min(words.len());
-        let answer = self.exit(exit, &words[..count]);
+        for memory in memories {
+            words.push(self.word_const(u64::from(memory.0)));
+        }
+        let answer = self.exit(exit, &words);
         for operand in operands {
             self.discard(operand);
         }

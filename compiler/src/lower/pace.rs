@@ -177,7 +177,13 @@ impl<'m> Walk<'m> {
             reading.own += 1;
             match instr {
                 Instr::For(_) => open.push(Construct::counted(offset, turns(constants), reading.work)),
-                Instr::Loop | Instr::While | Instr::If | Instr::IfAs(..) | Instr::Cond(_) | Instr::Switch => {
+                Instr::Block
+                | Instr::Loop
+                | Instr::While
+                | Instr::If
+                | Instr::IfAs(..)
+                | Instr::Cond(_)
+                | Instr::Switch => {
                     open.push(Construct::default());
                 }
                 Instr::End => {
@@ -246,7 +252,7 @@ impl Construct {
 fn cost(instr: Instr<'_>) -> u64 {
     match instr {
         Instr::Op(op, _) if takes_long(op) => MOST,
-        Instr::ArrayNew(_) | Instr::Freeze => MOST,
+        Instr::ArrayNew(_) | Instr::Freeze | Instr::MemoryInit(..) => MOST,
         Instr::ArrayOf(_, count) => 1 + u64::from(count),
         Instr::Send(..) | Instr::SendSet(..) | Instr::SendTo(..) | Instr::SendToSet(..) => SENDING,
         Instr::Emit(..) | Instr::EmitTo(..) | Instr::Forward(..) | Instr::ForwardTo(..) => SENDING,
@@ -258,7 +264,8 @@ fn cost(instr: Instr<'_>) -> u64 {
 fn takes_long(op: Op) -> bool {
     let texts = matches!(op, Op::StrAt | Op::StrConcat | Op::StrSlice | Op::StrEq | Op::StrNe);
     let made = matches!(op, Op::StrFromI32 | Op::StrFromI64 | Op::StrFromF32 | Op::StrFromF64 | Op::StrFromBool);
-    texts || made || matches!(op, Op::BufNew | Op::BufCopy | Op::MemoryGrow | Op::MemoryFill | Op::MemoryCopy)
+    let bytes = matches!(op, Op::BufNew | Op::BufCopy | Op::BufAt | Op::BufWrite | Op::MemoryWrite);
+    texts || made || bytes || matches!(op, Op::MemoryGrow | Op::MemoryFill | Op::MemoryCopy)
 }
 
 /// What an instruction calls: `Some(None)` if that is not known.

@@ -227,7 +227,7 @@ impl Ranges {
                 self.assign_one(id, offset, loop_locals);
                 self.open.push(false);
             }
-            Instr::If | Instr::Cond(_) | Instr::Switch => self.open.push(false),
+            Instr::If | Instr::Cond(_) | Instr::Switch | Instr::Block => self.open.push(false),
             Instr::Loop | Instr::While | Instr::For(_) => {
                 self.open.push(true);
                 // The instruction is one byte.
@@ -365,6 +365,7 @@ impl Conds {
             Instr::Cond(_)
             | Instr::If
             | Instr::IfAs(..)
+            | Instr::Block
             | Instr::Loop
             | Instr::While
             | Instr::For(_)

@@ -9,7 +9,7 @@ use cranelift_frontend::FuncInstBuilder;
 use il::Type;
 use il::op::{Immediate, Op};
 
-use super::memory::{Access, Load, Place, Store};
+use super::memory::{Access, Load, Place, Span, Store};
 use super::operand::{Hold, Operand};
 use super::{Lowering, Result};
 
@@ -204,9 +204,17 @@ impl Lowering<'_, '_> {
         Ok(())
     }
 
+    /// Of two constants it is one.
     pub(super) fn vector_from_halves(&mut self) -> Result {
         let high = self.pop_number()?;
         let low = self.pop_number()?;
+        if let (Some(low), Some(high)) = (self.constant(low), self.constant(high)) {
+            let bits = u128::from(high as u64) << 64 | u128::from(low as u64);
+            let bits = self.b.func.dfg.constants.insert(ConstantData::from(&bits.to_le_bytes()[..]));
+            let value = self.b.ins().vconst(types::I8X16, bits);
+            self.push_vector(value, Hold::Plain);
+            return Ok(());
+        }
         let lanes = self.b.ins().scalar_to_vector(types::I64X2, low);
         let value = self.b.ins().insertlane(lanes, high, 1);
         self.push_vector(value, Hold::Plain);
@@ -361,55 +369,59 @@ impl Lowering<'_, '_> {
         Ok(())
     }
 
-    // The linear memory.
+    // Linear memories.
 
     pub(super) fn load_widening(
         &mut self,
-        offset: u32,
+        at: Immediate,
         make: impl FnOnce(FuncInstBuilder<'_, '_>, MemFlagsData, Value, Offset32) -> Value,
     ) -> Result {
         let address = self.pop_number()?;
-        let Place { flags, address, offset } = self.memory_place(Access::Load, address, offset, 8);
+        let span = Span { access: Access::Load, memory: at.memory, offset: at.offset, bytes: 8 };
+        let Place { flags, address, offset } = self.memory_place(span, address);
         let value = make(self.b.ins(), flags, address, Offset32::new(offset));
         self.push_vector(value, Hold::Plain);
         Ok(())
     }
 
     /// Pops an address and loads a lane from there.
-    fn load_scalar(&mut self, offset: u32, lanes: Clif) -> Result<Value> {
+    fn load_scalar(&mut self, at: Immediate, lanes: Clif) -> Result<Value> {
         let address = self.pop_number()?;
         let lane = lanes.lane_type();
-        let place = self.memory_place(Access::Load, address, offset, lane.bytes());
+        let span = Span { access: Access::Load, memory: at.memory, offset: at.offset, bytes: lane.bytes() };
+        let place = self.memory_place(span, address);
         Ok(self.load_place(place, Load::Whole(lane)))
     }
 
-    pub(super) fn load_splat(&mut self, offset: u32, lanes: Clif) -> Result {
-        let scalar = self.load_scalar(offset, lanes)?;
+    pub(super) fn load_splat(&mut self, at: Immediate, lanes: Clif) -> Result {
+        let scalar = self.load_scalar(at, lanes)?;
         let value = self.b.ins().splat(lanes, scalar);
         self.push_vector(value, Hold::Plain);
         Ok(())
     }
 
-    pub(super) fn load_zero(&mut self, offset: u32, lanes: Clif) -> Result {
-        let scalar = self.load_scalar(offset, lanes)?;
+    pub(super) fn load_zero(&mut self, at: Immediate, lanes: Clif) -> Result {
+        let scalar = self.load_scalar(at, lanes)?;
         let value = self.b.ins().scalar_to_vector(lanes, scalar);
         self.push_vector(value, Hold::Plain);
         Ok(())
     }
 
-    pub(super) fn load_lane(&mut self, immediate: Immediate, lanes: Clif) -> Result {
+    pub(super) fn load_lane(&mut self, at: Immediate, lanes: Clif) -> Result {
         let vector = self.pop_lanes(lanes)?;
-        let scalar = self.load_scalar(immediate.offset, lanes)?;
-        let value = self.b.ins().insertlane(vector, scalar, immediate.lane);
+        let scalar = self.load_scalar(at, lanes)?;
+        let value = self.b.ins().insertlane(vector, scalar, at.lane);
         self.push_vector(value, Hold::Plain);
         Ok(())
     }
 
-    pub(super) fn store_lane(&mut self, immediate: Immediate, lanes: Clif) -> Result {
+    pub(super) fn store_lane(&mut self, at: Immediate, lanes: Clif) -> Result {
         let vector = self.pop_lanes(lanes)?;
         let address = self.pop_number()?;
-        let scalar = self.b.ins().extractlane(vector, immediate.lane);
-        let place = self.memory_place(Access::Store, address, immediate.offset, lanes.lane_type().bytes());
+        let scalar = self.b.ins().extractlane(vector, at.lane);
+        let bytes = lanes.lane_type().bytes();
+        let place =
+            self.memory_place(Span { access: Access::Store, memory: at.memory, offset: at.offset, bytes }, address);
         self.store_place(place, Store::Whole, scalar);
         Ok(())
     }

@@ -11,7 +11,7 @@ pub mod machine;
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use compiler::abi::{self, BufHeader, CapSlot, Exit, FROZEN, IMMORTAL, Kind, REMEMBERED, VmCtx, attach};
+use compiler::abi::{self, BufHeader, CapSlot, Exit, FROZEN, IMMORTAL, Kind, MemorySlot, REMEMBERED, VmCtx, attach};
 use compiler::{Bounds, Compiled, Cpu, Location, Opt, Options, Section, Symbol};
 use il::isa::GridInstruction;
 use il::packet::{MAX_ATTACHMENTS, MAX_WORDS};
@@ -46,6 +46,7 @@ pub fn all_options() -> Vec<Options> {
 #[derive(Clone, PartialEq, Debug)]
 pub enum End {
     Done,
+    Quit(i32),
     Trap { kind: TrapKind, message: String, line: Option<u32> },
     Device { slot: u64, opcode: u64, status: u64 },
 }
@@ -72,7 +73,9 @@ pub struct Vm {
     pub compiled: Compiled,
     code: Mapping,
     stack: Mapping,
-    memory: Mapping,
+    memories: Vec<Mapping>,
+    memory_slots: Vec<MemorySlot>,
+    dropped: Vec<bool>,
     interrupt: Box<u32>,
     globals: Vec<u64>,
     caps: Vec<CapSlot>,
@@ -127,18 +130,27 @@ impl Vm {
         let module = il::verify(module).unwrap_or_else(|error| panic!("{error}"));
         let compiled = compiler::compile_program(&module, options, grid).unwrap_or_else(|error| panic!("{error}"));
         let code = Mapping::code(compiled.code.len(), |dest, address| compiled.link_into(dest, address).unwrap());
-        let pages = module.memory.map_or(0, |memory| memory.min);
-        let memory = Mapping::memory(compiler::GUARD_REGION_BYTES as usize, pages as usize * 65536);
+        let bytes = |memory: &il::Memory| memory.min as usize * 65536;
+        let map = |memory| Mapping::memory(compiler::GUARD_REGION_BYTES as usize, bytes(memory));
+        let memories: Vec<Mapping> = module.memories.iter().map(map).collect();
+        let slot =
+            |(mapping, memory): (&Mapping, _)| MemorySlot { base: mapping.address(), bytes: bytes(memory) as u64 };
+        let memory_slots = memories.iter().zip(&module.memories).map(slot).collect();
         for data in &module.data {
-            memory.write(data.offset as usize, &data.bytes);
+            if let Some(place) = data.place {
+                memories[place.memory.index()].write(place.offset as usize, &data.bytes);
+            }
         }
+        let dropped = module.data.iter().map(|data| data.place.is_some()).collect();
         let mut vm = Box::new(Vm {
             // SAFETY: all fields are integers.
             ctx: Box::new(unsafe { std::mem::zeroed() }),
             compiled,
             code,
             stack: Mapping::stack(256 << 10),
-            memory,
+            memories,
+            memory_slots,
+            dropped,
             interrupt: Box::new(0),
             globals: Vec::new(),
             caps: Vec::new(),
@@ -166,11 +178,11 @@ impl Vm {
             end: None,
             module,
         });
-        vm.prepare(pages);
+        vm.prepare();
         vm
     }
 
-    fn prepare(&mut self, pages: u32) {
+    fn prepare(&mut self) {
         for text in self.module.strings.clone() {
             let address = self.heap.immortal_str(&text);
             self.literals.push(address);
@@ -193,8 +205,9 @@ impl Vm {
         *self.ctx = VmCtx {
             exit: machine::exit as *const () as u64,
             interrupt: &raw mut *self.interrupt as u64,
-            memory_base: self.memory.address(),
-            memory_bytes: u64::from(pages) * 65536,
+            memory_base: self.memory_slots.first().map_or(0, |memory| memory.base),
+            memory_bytes: self.memory_slots.first().map_or(0, |memory| memory.bytes),
+            memories: self.memory_slots.as_mut_ptr() as u64,
             globals: self.globals.as_mut_ptr() as u64,
             heap_cursor: self.heap.cursor,
             heap_limit: self.heap.cursor,
@@ -274,6 +287,7 @@ impl Vm {
             End::Done => Ok(self.ctx.values[0]),
             End::Trap { kind, .. } => Err(kind),
             End::Device { .. } => Err(TrapKind::Device),
+            End::Quit(code) => panic!("it has ended with {code}"),
         }
     }
 
@@ -299,7 +313,11 @@ impl Vm {
     }
 
     pub fn memory(&self, range: std::ops::Range<usize>) -> Vec<u8> {
-        self.memory.read(range)
+        self.memory_of(0, range)
+    }
+
+    pub fn memory_of(&self, memory: usize, range: std::ops::Range<usize>) -> Vec<u8> {
+        self.memories[memory].read(range)
     }
 
     /// How many objects and `buf`s exist, literals and the empty ones aside, once garbage is gone.
@@ -642,8 +660,7 @@ impl Vm {
             Exit::StrFromF64 => self.new_str(&f64::from_bits(args[0]).to_string()),
             Exit::StrFromBool => self.new_str(if args[0] == 0 { "false" } else { "true" }),
             Exit::StrAt => {
-                self.check_memory(args[0], args[1]);
-                let bytes = self.memory.read(args[0] as usize..(args[0] + args[1]) as usize);
+                let bytes = self.read_memory(args[2], args[0], args[1]);
                 match String::from_utf8(bytes) {
                     Ok(text) => self.new_str(&text),
                     Err(_) => self.fault(TrapKind::BadUtf8),
@@ -651,26 +668,82 @@ impl Vm {
             }
             Exit::StrEq => u64::from(self.text(args[0]) == self.text(args[1])),
             Exit::MemoryGrow => {
-                let old = self.ctx.memory_bytes / 65536;
+                let memory = args[1] as usize;
+                let old = self.memory_slots[memory].bytes / 65536;
                 let new = old + args[0];
-                if new > u64::from(self.module.memory.map_or(0, |memory| memory.max)) {
+                if new > u64::from(self.module.memories[memory].max) {
                     return 0xffff_ffff;
                 }
-                self.memory.open(new as usize * 65536);
-                self.ctx.memory_bytes = new * 65536;
+                self.memories[memory].open(new as usize * 65536);
+                self.memory_slots[memory].bytes = new * 65536;
+                self.ctx.memory_bytes = self.memory_slots[0].bytes;
                 old
             }
             Exit::MemoryFill => {
-                self.check_memory(args[0], args[2]);
-                self.memory.write(args[0] as usize, &vec![args[1] as u8; args[2] as usize]);
+                self.check_memory(args[3], args[0], args[2]);
+                self.memories[args[3] as usize].write(args[0] as usize, &vec![args[1] as u8; args[2] as usize]);
                 0
             }
             Exit::MemoryCopy => {
-                self.check_memory(args[0], args[2]);
-                self.check_memory(args[1], args[2]);
-                let bytes = self.memory.read(args[1] as usize..(args[1] + args[2]) as usize);
-                self.memory.write(args[0] as usize, &bytes);
+                self.check_memory(args[3], args[0], args[2]);
+                let bytes = self.read_memory(args[4], args[1], args[2]);
+                self.memories[args[3] as usize].write(args[0] as usize, &bytes);
                 0
+            }
+            Exit::MemoryInit => {
+                self.check_memory(args[4], args[0], args[2]);
+                let data = args[3] as usize;
+                let (from, len) = (args[1] as usize, args[2] as usize);
+                let bytes = if self.dropped[data] { &[][..] } else { &self.module.data[data].bytes };
+                match bytes.get(from..from + len) {
+                    Some(bytes) => self.memories[args[4] as usize].write(args[0] as usize, bytes),
+                    None => self.fault(TrapKind::MemoryOutOfBounds),
+                }
+                0
+            }
+            Exit::DataDrop => {
+                self.dropped[args[0] as usize] = true;
+                0
+            }
+            Exit::BufAt => {
+                let bytes = self.read_memory(args[2], args[0], args[1]);
+                self.new_buf(&bytes)
+            }
+            Exit::BufWrite => {
+                let (at, len) = (args[1] as usize, args[3] as usize);
+                if self.buf_mut(args[0]).get(at..at + len).is_none() {
+                    self.fault(TrapKind::IndexOutOfBounds);
+                }
+                let bytes = self.read_memory(args[4], args[2], args[3]);
+                self.buf_mut(args[0])[at..at + len].copy_from_slice(&bytes);
+                0
+            }
+            Exit::MemoryWrite => {
+                self.check_memory(args[4], args[0], args[3]);
+                let (from, len) = (args[2] as usize, args[3] as usize);
+                match self.buf_mut(args[1]).get(from..from + len).map(<[u8]>::to_vec) {
+                    Some(bytes) => self.memories[args[4] as usize].write(args[0] as usize, &bytes),
+                    None => self.fault(TrapKind::IndexOutOfBounds),
+                }
+                0
+            }
+            Exit::NewArray => {
+                let array = self.compiled.arrays[args[0] as usize].clone();
+                let bytes = abi::array_bytes(self.heap.hierarchy.array(array.ty).unwrap().element.bytes(), array.len);
+                let ty = abi::type_word(&self.heap.hierarchy, array.ty);
+                let address = self.heap.allocate(ty, array.len, bytes);
+                let mut contents = array.contents(|literal| self.literals.get(literal as usize).copied()).unwrap();
+                contents.resize(contents.len().next_multiple_of(8), 0);
+                for (at, word) in contents.chunks_exact(8).enumerate() {
+                    store(address + 8 + 8 * at as u64, u64::from_le_bytes(word.try_into().unwrap()));
+                }
+                self.sync_heap();
+                address
+            }
+            Exit::Quit => {
+                self.end = Some(End::Quit(args[0] as i32));
+                // SAFETY: as in `trap`.
+                unsafe { leave(&mut *self.ctx) }
             }
             Exit::BufCopy => {
                 let (from, len) = (args[3] as usize, args[4] as usize);
@@ -704,10 +777,15 @@ impl Vm {
         }
     }
 
-    fn check_memory(&mut self, address: u64, len: u64) {
-        if address + len > self.ctx.memory_bytes {
+    fn check_memory(&mut self, memory: u64, address: u64, len: u64) {
+        if address + len > self.memory_slots[memory as usize].bytes {
             self.fault(TrapKind::MemoryOutOfBounds);
         }
+    }
+
+    fn read_memory(&mut self, memory: u64, address: u64, len: u64) -> Vec<u8> {
+        self.check_memory(memory, address, len);
+        self.memories[memory as usize].read(address as usize..(address + len) as usize)
     }
 
     /// What a fault at `pc` means; `None` if it is not in this VM's code.

@@ -73,6 +73,25 @@ pub fn compile_with(file: &str, source: &str, options: &Options<'_>) -> Result<M
     })
 }
 
+/// The instruction sets that a text declares, whole and documented, in their order: what is used of them or not.
+///
+/// # Errors
+/// Everything that is wrong with the text, as [`compile_with`].
+pub fn sets(file: &str, source: &str, options: &Options<'_>) -> Result<Vec<InstructionSet>, Diagnostics> {
+    let texts = load(file, source, options)?;
+    let mut sets = checked(&texts, options, |build, sink| {
+        let sets = check::sets(build, sink);
+        if sink.is_clean() { Ok(sets) } else { Err(core::mem::replace(sink, Sink::new("", "")).finish()) }
+    })?;
+    let items = outline(source);
+    for set in &mut sets {
+        let path = set.path();
+        let item = items.iter().find(|item| item.kind == ItemKind::Isa && item.name == path);
+        set.doc = item.map_or_else(String::new, |item| item.doc.clone()).into();
+    }
+    Ok(sets)
+}
+
 /// Parses the texts of a build and hands them on.
 fn checked<T>(
     texts: &[(String, Source)],

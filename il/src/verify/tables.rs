@@ -281,6 +281,8 @@ fn programs(module: &Module, hierarchy: &Hierarchy, roles: &mut [Role]) -> Resul
         unique(&mut seen, "program", &program.name)?;
         set(module, program.isa)?;
         let sig = &function(module, program.func)?.sig;
+        limit("parameters of a program", sig.params.len(), limits::ISA_OPERANDS)?;
+        limit("results of a program", sig.results.len(), limits::ISA_OPERANDS)?;
         for ty in sig.params.iter().chain(&sig.results) {
             let carried = *ty == Type::Buf || hierarchy.is_sendable_object(*ty);
             ensure!(carried, Violation::TypeNotAllowed { place: "a program's parameter or result", ty: *ty });

@@ -187,7 +187,7 @@ fn change_tables(random: &mut Random, module: &mut Module) {
         },
         2 => module.globals.iter_mut().for_each(|global| global.ty = new),
         3 => module.globals.iter_mut().for_each(|global| global.mutable = small % 2 == 0),
-        4 => module.memory = None,
+        4 => module.memories.truncate(small as usize % 2),
         5 => module.exports.iter_mut().for_each(|export| export.func = FuncId(small)),
         6 => module.programs.iter_mut().for_each(|program| program.func = FuncId(small)),
         7 => module.tests.push(il::Test { name: "t".into(), func: FuncId(small) }),

@@ -52,7 +52,7 @@ pub const BUILDS: &[(&str, Build)] = &[
         let name = "N".repeat(left - bytes("", fields));
         types.push(frozen(&name, &[], fields));
         let all: Vec<Type> = (0..types.len() as u32).map(|at| Type::Ref(TypeId(at))).collect();
-        let sends = all.chunks(limits::PARAMS).enumerate();
+        let sends = all.chunks(limits::ISA_OPERANDS).enumerate();
         let sends = sends.map(|(at, part)| instruction(at as u8 + 1, String::leak(format!("i{at}")), part, None));
         let set = InstructionSet { instructions: sends.collect::<Vec<_>>().into(), ..device_set() };
         Module { types, isas: vec![set], ..Module::default() }
@@ -94,6 +94,14 @@ pub const BUILDS: &[(&str, Build)] = &[
         one.init = bytes;
         Module { types, globals: vec![one], ..Module::default() }
     }),
+    ("INIT_OPERANDS", |count| {
+        let body = (0..count).fold(code(), |body, _| body.i32(1)).put(Instr::ArrayOf(TypeId(0), count as u32));
+        Module {
+            types: vec![array(false, I32)],
+            globals: vec![global(false, Type::Ref(TypeId(0)), body)],
+            ..Module::default()
+        }
+    }),
     ("ARRAY_LITERAL", |count| {
         let body = (0..count).fold(code(), |body, _| body.i32(1)).put(Instr::ArrayOf(TypeId(0), count as u32));
         Module { types: vec![array(false, I32)], ..one(&[], body.discard()) }
@@ -123,10 +131,11 @@ pub const BUILDS: &[(&str, Build)] = &[
     }),
     ("USES", |count| Module { isas: vec![device_set()], uses: uses(count), ..Module::default() }),
     ("GLOBALS", |count| Module { globals: vec![global(false, I32, code().i32(0)); count], ..Module::default() }),
-    ("MEMORY_PAGES", |count| Module { memory: Some(Memory { min: 0, max: count as u32 }), ..Module::default() }),
+    ("MEMORIES", |count| Module { memories: vec![Memory { min: 0, max: 0 }; count], ..Module::default() }),
+    ("MEMORY_PAGES", |count| Module { memories: vec![Memory { min: 0, max: count as u32 }], ..Module::default() }),
     ("DATA", |count| {
-        let data = vec![Data { offset: 0, bytes: vec![1] }; count];
-        Module { memory: Some(Memory { min: 1, max: 1 }), data, ..Module::default() }
+        let data = vec![Data { place: None, bytes: vec![1] }; count];
+        Module { memories: vec![Memory { min: 1, max: 1 }], data, ..Module::default() }
     }),
     ("FUNCS", many),
     ("EXPORTS", |count| {
@@ -162,6 +171,7 @@ pub const BUILDS: &[(&str, Build)] = &[
         let body = (0..count).fold(code(), |body, _| body.i32(1)).ret();
         Module { funcs: vec![func(&[], &vec![I32; count], &[], body)], ..Module::default() }
     }),
+    ("ISA_OPERANDS", |count| operands(&vec![I32; count], None)),
     ("LOCALS", |count| one(&vec![I32; count], code())),
     ("BUFS", |count| one(&vec![Type::Buf; count], code())),
     ("BODY_BYTES", |count| {
@@ -203,9 +213,10 @@ pub const BUILDS: &[(&str, Build)] = &[
 
 /// The same limits where they hold for something else as well.
 pub const MORE: &[(&str, &str, Build)] = &[
-    ("PARAMS", "of an instruction", |count| operands(&vec![I32; count], None)),
-    ("RESULTS", "of an instruction", |count| operands(&[], Some(&vec![I32; count]))),
-    ("PARAMS", "of an event", |count| {
+    ("ISA_OPERANDS", "results of an instruction", |count| operands(&[], Some(&vec![I32; count]))),
+    ("ISA_OPERANDS", "of a program", |count| program(&vec![I32; count], &[])),
+    ("ISA_OPERANDS", "results of a program", |count| program(&[], &vec![I32; count])),
+    ("ISA_OPERANDS", "of an event", |count| {
         let set = InstructionSet { events: vec![event(1, "e", &vec![I32; count])].into(), ..device_set() };
         Module { isas: vec![set], ..Module::default() }
     }),
@@ -254,6 +265,17 @@ fn many(count: usize) -> Module {
 
 fn uses(count: usize) -> Vec<Use> {
     (0..count).map(|at| Use { name: format!("u{at}"), isa: IsaId(0) }).collect()
+}
+
+fn program(params: &[Type], results: &[Type]) -> Module {
+    let body = results.iter().fold(code(), |body, _| body.i32(1)).ret();
+    let program = Program { name: "p".into(), isa: IsaId(0), func: FuncId(0) };
+    Module {
+        programs: vec![program],
+        isas: vec![device_set()],
+        funcs: vec![func(params, results, &[], body)],
+        ..Module::default()
+    }
 }
 
 fn operands(params: &[Type], results: Option<&[Type]>) -> Module {

@@ -12,8 +12,8 @@ use il::isa::{Event, Field, Instruction, InstructionSet};
 use il::op::{Immediate, Op};
 use il::verify::Violation;
 use il::{
-    Data, Export, Func, FuncId, Global, Handler, IsaId, LocalId, Memory, Module, ProgramId, ProvidedId, Provides,
-    Signature, StrId, Type, TypeId, Use, UseId,
+    Data, DataPlace, Export, Func, FuncId, Global, Handler, IsaId, LocalId, Memory, MemoryId, Module, ProgramId,
+    ProvidedId, Provides, Signature, StrId, Type, TypeId, Use, UseId,
 };
 
 /// A body under construction; every method appends one instruction.
@@ -191,7 +191,7 @@ pub fn device_module() -> Module {
         uses: vec![Use { name: "device".into(), isa: IsaId(0) }],
         strings: vec!["why".into()],
         globals: vec![global(true, Type::I32, code().i32(7)), global(false, Type::Str, code().str(0))],
-        memory: Some(Memory { min: 1, max: 2 }),
+        memories: vec![Memory { min: 1, max: 2 }],
         funcs: vec![
             func(&[Type::I32], &[Type::I32], &[], code().get(0).ret()),
             func(&[Type::BufRef, Type::Buf], &[], &[], code()),
@@ -222,6 +222,6 @@ pub fn service() -> Module {
     module.provides = vec![Provides { isa: IsaId(0), name: Some("thing".into()), ops }];
     module.handlers = vec![Handler { source: UseId(0), event: 1, func: FuncId(op + 5) }];
     module.exports = vec![Export { name: "main".into(), func: FuncId(op + 6) }];
-    module.data = vec![Data { offset: 8, bytes: vec![1, 2, 3] }];
+    module.data = vec![Data { place: Some(DataPlace { memory: MemoryId(0), offset: 8 }), bytes: vec![1, 2, 3] }];
     module
 }

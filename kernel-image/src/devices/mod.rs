@@ -5,6 +5,7 @@
 //! leaves no dangling memory behind; a backend handed to a VM is an empty handle to it.
 
 pub mod disk;
+pub mod entropy;
 pub mod keyboard;
 pub mod pci;
 pub mod screen;

@@ -4,7 +4,7 @@
 
 use il::instr::{Instr, Writer};
 use il::op::{Immediate, Op};
-use il::{FuncId, LocalId, Type};
+use il::{FuncId, LocalId, MemoryId, Type};
 
 use crate::world::{Place, Plan, Role, World};
 use crate::{Config, Random, constant};
@@ -12,8 +12,10 @@ use crate::{Config, Random, constant};
 /// Which locals are available; `None` where control does not get.
 pub(crate) type Flow = Option<Vec<bool>>;
 
-/// An enclosing loop.
+/// An enclosing loop or block.
 pub(crate) struct Loop {
+    /// Whether it is a block, which does not repeat.
+    pub is_block: bool,
     /// What a turn must bring back.
     pub head: Vec<bool>,
     /// What all ways out have.
@@ -83,6 +85,20 @@ impl<'w> Body<'w> {
 
     pub fn op(&mut self, op: Op) {
         self.out.push(Instr::Op(op, Immediate::default()));
+    }
+
+    /// An operator on a memory.
+    pub fn op_in(&mut self, op: Op, memory: MemoryId) {
+        self.out.push(Instr::Op(op, Immediate { memory, ..Immediate::default() }));
+    }
+
+    /// A memory that may be accessed here.
+    pub fn pick_memory(&mut self) -> Option<MemoryId> {
+        let count = self.world.module.memories.len();
+        if count == 0 || self.is_pure() {
+            return None;
+        }
+        Some(MemoryId(self.random.below(count) as u32))
     }
 
     pub fn i32(&mut self, value: i32) {

@@ -41,7 +41,8 @@ impl Body<'_> {
             0..=11 => self.local(ty),
             12..=17 => self.global(ty),
             18..=47 => self.operator(ty, depth),
-            48..=53 => self.cond(ty, depth),
+            48..=51 => self.cond(ty, depth),
+            52..=53 => self.select(ty, depth),
             54..=62 => self.call(ty, depth),
             63..=66 => self.call_ref(ty, depth),
             67..=70 => self.send(ty, depth),
@@ -111,6 +112,15 @@ impl Body<'_> {
         true
     }
 
+    /// `select`: both values are computed, so neither is a `buf`.
+    fn select(&mut self, ty: Type, depth: usize) -> bool {
+        self.expr(ty, depth);
+        self.expr(ty, depth);
+        self.expr(Type::Bool, depth);
+        self.push(Instr::Select(ty));
+        true
+    }
+
     // Operators.
 
     fn operator(&mut self, ty: Type, depth: usize) -> bool {
@@ -127,7 +137,7 @@ impl Body<'_> {
             self.expr(*param, depth);
         }
         let lane = op.info().form.lanes().map_or(0, |lanes| self.random.below(lanes.into()) as u8);
-        self.push(Instr::Op(op, Immediate { offset: 0, lane }));
+        self.push(Instr::Op(op, Immediate { lane, ..Immediate::default() }));
         true
     }
 
@@ -211,9 +221,7 @@ impl Body<'_> {
     }
 
     fn load(&mut self, ty: Type, depth: usize) -> bool {
-        if self.world.module.memory.is_none() || self.is_pure() {
-            return false;
-        }
+        let Some(memory) = self.pick_memory() else { return false };
         let ops: Vec<Op> = Op::TABLE
             .iter()
             .filter(|info| info.result == Some(ty) && info.form.has_offset())
@@ -226,7 +234,7 @@ impl Body<'_> {
         }
         let lane = op.info().form.lanes().map_or(0, |lanes| self.random.below(lanes.into()) as u8);
         let offset = self.random.below(64) as u32;
-        self.push(Instr::Op(op, Immediate { offset, lane }));
+        self.push(Instr::Op(op, Immediate { offset, lane, memory, ..Immediate::default() }));
         true
     }
 
@@ -311,14 +319,8 @@ impl Body<'_> {
 
     /// What fits nowhere else.
     fn odd(&mut self, ty: Type, depth: usize) -> bool {
-        let memory = self.world.module.memory.is_some() && !self.is_pure();
         match ty {
-            Type::I32 if memory && self.random.percent(30) => self.op(Op::MemorySize),
-            Type::I32 if memory && self.random.percent(20) => {
-                let pages = self.random.below(3) as i32;
-                self.i32(pages);
-                self.op(Op::MemoryGrow);
-            }
+            Type::I32 if self.random.percent(45) && self.grown() => {}
             Type::I32 if self.plan.role == Role::Op && self.random.percent(50) => self.push(Instr::Caller),
             Type::I32 => match self.pick_buf() {
                 Some(buf) if self.random.percent(50) => {
@@ -327,18 +329,19 @@ impl Body<'_> {
                 }
                 _ => return self.length(depth),
             },
-            Type::Str if memory => {
+            Type::Str => {
+                let Some(memory) = self.pick_memory() else { return false };
                 let at = self.random.below(4000) as i32;
                 let ascii = |body: &mut Self| {
                     body.i32(at);
-                    body.op(Op::Load8U);
+                    body.op_in(Op::Load8U, memory);
                     body.i32(0x80);
                     body.op(Op::I32LtU);
                 };
                 let read = |body: &mut Self| {
                     body.i32(at);
                     body.i32(1);
-                    body.op(Op::StrAt);
+                    body.op_in(Op::StrAt, memory);
                 };
                 self.cond_of(ty, ascii, read, |body| body.constant(ty));
             }
@@ -351,6 +354,19 @@ impl Body<'_> {
             }
             Type::Bool => return self.identity(depth),
             _ => return false,
+        }
+        true
+    }
+
+    /// A memory's size, perhaps changed.
+    fn grown(&mut self) -> bool {
+        let Some(memory) = self.pick_memory() else { return false };
+        if self.random.percent(60) {
+            self.op_in(Op::MemorySize, memory);
+        } else {
+            let pages = self.random.below(3) as i32;
+            self.i32(pages);
+            self.op_in(Op::MemoryGrow, memory);
         }
         true
     }
@@ -568,8 +584,19 @@ impl Body<'_> {
                 self.op(Op::I32And);
                 self.op(Op::BufNew);
             }
+            9 if self.buf_at(depth) => {}
             _ => self.constant(Type::Buf),
         }
+    }
+
+    /// A `buf` with bytes of a memory.
+    fn buf_at(&mut self, depth: usize) -> bool {
+        let Some(memory) = self.pick_memory() else { return false };
+        self.address(depth.min(1));
+        let length = self.random.below(40) as i32;
+        self.i32(length);
+        self.op_in(Op::BufAt, memory);
+        true
     }
 
     fn optional_buf(&mut self, depth: usize) {

@@ -18,7 +18,10 @@ mod world;
 
 use il::instr::{Instr, Writer};
 use il::op::{Immediate, Op};
-use il::{Export, Func, FuncId, GlobalId, Handler, IsaId, LocalId, Module, Program, Provides, Signature, Type, UseId};
+use il::{
+    Export, Func, FuncId, GlobalId, Handler, IsaId, LocalId, MemoryId, Module, Program, Provides, Signature, Type,
+    UseId,
+};
 
 pub use random::Random;
 pub use send::UNRELIABLE;
@@ -110,32 +113,33 @@ fn announce(world: &mut World) {
     world.module = module;
 }
 
-/// `observe() -> (i64, i64)`: the digest of values, and one of the first 4 KiB and the last bytes of memory.
+/// `observe() -> (i64, i64)`: the digest of values, and one of each memory's start and of the last bytes of its first page.
 fn observer(world: &World) -> Func {
     let mut out = Writer::default();
     let (sum, at) = (LocalId(0), LocalId(1));
     out.push(Instr::I64Const(0));
     out.set(&[Some(sum)]);
-    let op = |out: &mut Writer, op: Op, offset: u32| out.push(Instr::Op(op, Immediate { offset, lane: 0 }));
-    if world.module.memory.is_some() {
+    let op = |out: &mut Writer, op: Op| out.push(Instr::Op(op, Immediate::default()));
+    for memory in (0..world.module.memories.len() as u32).map(MemoryId) {
+        let load = |out: &mut Writer| out.push(Instr::Op(Op::Load64, Immediate { memory, ..Immediate::default() }));
         out.push(Instr::I32Const(0));
         out.push(Instr::I32Const(640));
         out.push(Instr::For(at));
         out.push(Instr::Get(sum));
         out.push(Instr::I64Const(5));
-        op(&mut out, Op::I64Rotl, 0);
+        op(&mut out, Op::I64Rotl);
         out.push(Instr::Get(at));
         out.push(Instr::I32Const(3));
-        op(&mut out, Op::I32Shl, 0);
-        op(&mut out, Op::Load64, 0);
-        op(&mut out, Op::I64Xor, 0);
+        op(&mut out, Op::I32Shl);
+        load(&mut out);
+        op(&mut out, Op::I64Xor);
         out.set(&[Some(sum)]);
         out.push(Instr::End);
         for back in [8, 16, 80, 144] {
             out.push(Instr::Get(sum));
             out.push(Instr::I32Const(65536 - back));
-            op(&mut out, Op::Load64, 0);
-            op(&mut out, Op::I64Add, 0);
+            load(&mut out);
+            op(&mut out, Op::I64Add);
             out.set(&[Some(sum)]);
         }
     }

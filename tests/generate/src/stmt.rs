@@ -2,10 +2,10 @@
 
 use il::instr::Instr;
 use il::op::{Immediate, Op};
-use il::{FieldId, GlobalId, LocalId, StrId, Type, TypeId};
+use il::{DataId, FieldId, GlobalId, LocalId, MemoryId, StrId, Type, TypeId};
 
 use crate::body::{Body, Loop, join};
-use crate::world::Role;
+use crate::world::{DROPPED, KEPT, PLACED, Role, SEGMENT};
 
 impl Body<'_> {
     /// The whole body.
@@ -157,7 +157,7 @@ impl Body<'_> {
             }
             Type::V128 => {
                 let lane = self.random.below(2) as u8;
-                self.push(Instr::Op(Op::I64x2ExtractLane, Immediate { offset: 0, lane }));
+                self.push(Instr::Op(Op::I64x2ExtractLane, Immediate { lane, ..Immediate::default() }));
             }
             Type::Str | Type::Buf | Type::BufRef => {
                 self.op(if ty == Type::Str { Op::StrLen } else { Op::BufLen });
@@ -213,7 +213,8 @@ impl Body<'_> {
                 64..=71 => self.send_statement(depth),
                 72..=79 => self.branch(depth),
                 80..=82 => self.branch_as(depth),
-                83..=88 => self.repeat(depth),
+                83..=86 => self.repeat(depth),
+                87..=88 => self.labelled(),
                 89..=92 => self.switch(depth),
                 93..=95 => self.jump(),
                 96 => self.flush(),
@@ -330,20 +331,9 @@ impl Body<'_> {
         {
             return self.store_buf(buf, depth);
         }
-        if self.world.module.memory.is_none() || self.is_pure() {
-            return false;
-        }
-        if self.random.percent(12) {
-            self.address(1);
-            if self.random.percent(50) {
-                self.address(1);
-                self.i32(self.budget & 63);
-                self.op(Op::MemoryCopy);
-            } else {
-                self.expr(Type::I32, 1);
-                self.i32(self.budget & 63);
-                self.op(Op::MemoryFill);
-            }
+        let Some(memory) = self.pick_memory() else { return false };
+        if self.random.percent(25) {
+            self.store_many(memory);
             return true;
         }
         let writes = |info: &&il::op::OpInfo| info.result.is_none() && info.form.has_offset();
@@ -353,12 +343,76 @@ impl Body<'_> {
         self.expr(op.info().params[1], depth);
         let lane = op.info().form.lanes().map_or(0, |lanes| self.random.below(lanes.into()) as u8);
         let offset = self.random.below(64) as u32;
-        self.push(Instr::Op(op, Immediate { offset, lane }));
+        self.push(Instr::Op(op, Immediate { offset, lane, memory, ..Immediate::default() }));
         true
     }
 
+    /// Many bytes at once.
+    fn store_many(&mut self, memory: MemoryId) {
+        match self.random.below(4) {
+            0 => {
+                let from = self.pick_memory().unwrap_or_default();
+                self.address(1);
+                self.address(1);
+                self.i32(self.budget & 63);
+                self.push(Instr::Op(Op::MemoryCopy, Immediate { memory, from, ..Immediate::default() }));
+            }
+            1 => {
+                self.address(1);
+                self.expr(Type::I32, 1);
+                self.i32(self.budget & 63);
+                self.op_in(Op::MemoryFill, memory);
+            }
+            2 => self.store_from_buf(memory),
+            _ => self.store_segment(memory),
+        }
+    }
+
+    /// Bytes of a new `buf`, or of one at hand.
+    fn store_from_buf(&mut self, memory: MemoryId) {
+        let Some(buf) = self.pick_buf() else { return self.store_segment(memory) };
+        let at = self.random.below(16) as i32;
+        let guarded = !self.reckless();
+        if guarded {
+            self.within_buf(buf, at + 16);
+            self.push(Instr::If);
+        }
+        let before = self.flow.clone();
+        self.borrowed.push(buf);
+        self.address(1);
+        self.push(Instr::Get(buf));
+        self.i32(at);
+        self.i32(13);
+        self.op_in(Op::MemoryWrite, memory);
+        self.borrowed.pop();
+        if guarded {
+            self.flow = join(before, self.flow.take());
+            self.push(Instr::End);
+        }
+    }
+
+    /// Bytes of a data segment. Of one that may have been dropped there are none for sure.
+    fn store_segment(&mut self, memory: MemoryId) {
+        if self.random.percent(20) {
+            return self.push(Instr::DataDrop(DROPPED));
+        }
+        let segment: DataId = self.random.of([PLACED, KEPT, KEPT, DROPPED]);
+        let sure = if segment == DROPPED && !self.reckless() { 0 } else { SEGMENT.len() };
+        let from = self.random.below(sure + 1);
+        let length = self.random.below(sure + 1 - from);
+        self.address(1);
+        self.i32(from as i32);
+        self.i32(length as i32);
+        self.push(Instr::MemoryInit(segment, memory));
+    }
+
     fn store_buf(&mut self, buf: LocalId, depth: usize) -> bool {
-        let writes = |info: &&il::op::OpInfo| info.result.is_none() && info.params.first() == Some(&Type::BufRef);
+        let memory = self.pick_memory();
+        let writes = |info: &&il::op::OpInfo| {
+            info.result.is_none()
+                && info.params.first() == Some(&Type::BufRef)
+                && (memory.is_some() || !info.op.touches_memory())
+        };
         let ops: Vec<Op> = Op::TABLE.iter().filter(writes).map(|info| info.op).collect();
         let Some(op) = self.random.pick(&ops) else { return false };
         let at = self.random.below(16) as i32;
@@ -375,10 +429,13 @@ impl Body<'_> {
             self.push(Instr::Get(buf));
             self.i32(at / 2);
             self.i32(9);
+        } else if op == Op::BufWrite {
+            self.address(1);
+            self.i32(11);
         } else {
             self.expr(op.info().params[2], depth);
         }
-        self.op(op);
+        self.op_in(op, memory.filter(|_| op.touches_memory()).unwrap_or_default());
         self.borrowed.pop();
         if guarded {
             self.flow = join(before, self.flow.take());
@@ -486,6 +543,20 @@ impl Body<'_> {
         true
     }
 
+    /// `block .. end`, which jumps may leave.
+    fn labelled(&mut self) -> bool {
+        if !self.may_nest() || self.loops.len() > 2 {
+            return false;
+        }
+        self.push(Instr::Block);
+        self.loops.push(Loop { is_block: true, head: Vec::new(), exit: None });
+        self.inner();
+        let exit = self.loops.pop().and_then(|closed| closed.exit);
+        self.push(Instr::End);
+        self.flow = join(exit, self.flow.take());
+        true
+    }
+
     fn head(&self) -> Vec<bool> {
         self.flow.clone().unwrap_or_default()
     }
@@ -526,7 +597,7 @@ impl Body<'_> {
         let local = self.new_local(ty);
         self.push(Instr::For(local));
         let head = self.head();
-        self.loops.push(Loop { exit: Some(head.clone()), head });
+        self.loops.push(Loop { is_block: false, exit: Some(head.clone()), head });
         self.assigned(local);
         self.check_fuel();
         self.turn();
@@ -590,7 +661,7 @@ impl Body<'_> {
         }
         self.moves = moves;
         self.push(Instr::Test);
-        self.loops.push(Loop { exit: self.flow.clone(), head });
+        self.loops.push(Loop { is_block: false, exit: self.flow.clone(), head });
         self.count(counter);
         self.check_fuel();
         self.turn();
@@ -600,7 +671,7 @@ impl Body<'_> {
         let counter = self.counter();
         let head = self.head();
         self.push(Instr::Loop);
-        self.loops.push(Loop { exit: None, head });
+        self.loops.push(Loop { is_block: false, exit: None, head });
         self.below(counter);
         self.op(Op::BoolNot);
         self.leave_if();
@@ -616,7 +687,7 @@ impl Body<'_> {
         }
         let depth = self.random.below(self.loops.len());
         let at = self.loops.len() - 1 - depth;
-        if self.random.percent(50) {
+        if self.loops[at].is_block || self.random.percent(50) {
             self.push(Instr::Break(depth as u32));
             let flow = self.flow.take();
             self.loops[at].exit = join(self.loops[at].exit.take(), flow);
@@ -693,6 +764,12 @@ impl Body<'_> {
         if self.plan.role == Role::Op && self.random.percent(40) {
             self.expr(Type::I32, 1);
             self.push(Instr::Fail);
+            self.leave();
+            return true;
+        }
+        if self.reckless() && !self.is_pure() && self.random.percent(50) {
+            self.expr(Type::I32, 1);
+            self.push(Instr::Exit);
             self.leave();
             return true;
         }

@@ -2,8 +2,8 @@
 
 use il::isa::{Event, Field, Instruction, InstructionSet};
 use il::{
-    ArrayDef, CapDef, FuncId, Global, GlobalId, Hierarchy, IsaId, Memory, Module, Signature, Storage, StructDef,
-    StructField, Type, TypeDef, TypeId, Use, UseId,
+    ArrayDef, CapDef, DataId, DataPlace, FuncId, Global, GlobalId, Hierarchy, IsaId, Memory, MemoryId, Module,
+    Signature, Storage, StructDef, StructField, Type, TypeDef, TypeId, Use, UseId,
 };
 
 use crate::{Config, Random};
@@ -142,10 +142,7 @@ impl World {
             ..Module::default()
         };
         if random.percent(80) {
-            let min = 1 + random.below(2) as u32;
-            module.memory = Some(Memory { min, max: min + random.below(3) as u32 });
-            let data = il::Data { offset: random.below(4000) as u32, bytes: b"memory at start".to_vec() };
-            module.data = vec![data];
+            memories(random, &mut module);
         }
         module.types = if config.objects { definitions(random) } else { Vec::new() };
         let hierarchy = Hierarchy::new(&module.types);
@@ -304,6 +301,26 @@ pub(crate) enum Place {
     Pure,
     /// Any other body.
     Body,
+}
+
+/// The data segments: one that lies in a memory at start, one that is never dropped, and one that may be.
+pub(crate) const PLACED: DataId = DataId(0);
+pub(crate) const KEPT: DataId = DataId(1);
+pub(crate) const DROPPED: DataId = DataId(2);
+
+/// Bytes of each data segment.
+pub(crate) const SEGMENT: &[u8] = b"bytes of a data segment";
+
+/// A memory or several, each of a page at least, and data segments.
+fn memories(random: &mut Random, module: &mut Module) {
+    for _ in 0..random.of([1, 1, 2, 3]) {
+        let min = 1 + random.below(2) as u32;
+        module.memories.push(Memory { min, max: min + random.below(3) as u32 });
+    }
+    let memory = MemoryId(random.below(module.memories.len()) as u32);
+    let place = DataPlace { memory, offset: random.below(4000) as u32 };
+    let places = [Some(place), None, None];
+    module.data = places.map(|place| il::Data { place, bytes: SEGMENT.to_vec() }).to_vec();
 }
 
 /// All types of non-affine values.

@@ -28,12 +28,7 @@ impl Lines {
 
     /// Takes the next line, without its end. Bytes that are not UTF-8 become U+FFFD.
     pub fn next(&mut self) -> Option<String> {
-        if self.after_return && !self.bytes.is_empty() {
-            self.after_return = false;
-            if self.bytes.first() == Some(&b'\n') {
-                self.bytes.remove(0);
-            }
-        }
+        self.pass_newline();
         match self.bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
             Some(length) if length <= MAX_LINE_BYTES => {
                 self.after_return = self.bytes.get(length) == Some(&b'\r');
@@ -43,6 +38,26 @@ impl Lines {
             _ if self.ended && !self.bytes.is_empty() => Some(self.cut(self.bytes.len(), 0)),
             _ => None,
         }
+    }
+
+    /// Passes over a `\n` that belongs to the line before.
+    fn pass_newline(&mut self) {
+        if self.after_return && !self.bytes.is_empty() {
+            self.after_return = false;
+            if self.bytes.first() == Some(&b'\n') {
+                self.bytes.remove(0);
+            }
+        }
+    }
+
+    /// Takes bytes as they came, and says how many. What a line before has left is first.
+    pub fn take_bytes(&mut self, into: &mut [u8]) -> usize {
+        self.pass_newline();
+        let count = self.bytes.len().min(into.len());
+        for (place, byte) in into.iter_mut().zip(self.bytes.drain(..count)) {
+            *place = byte;
+        }
+        count
     }
 
     /// The last place in a line that is too long where no character is cut in two.
@@ -83,6 +98,22 @@ mod tests {
         assert_eq!(all(&[b"\r\r\n\n"]), ["", "", ""]);
         assert_eq!(all(&[b"ha", b"lf"]), ["half"]);
         assert_eq!(all(&[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn bytes_are_taken_as_they_came_and_lines_go_on_behind_them() {
+        let mut lines = Lines::default();
+        let mut bytes = [0; 4];
+        assert_eq!(lines.take_bytes(&mut bytes), 0);
+        lines.add(b"a\r\n\xff\nbc\nd");
+        assert_eq!(lines.next().as_deref(), Some("a"));
+        assert_eq!((lines.take_bytes(&mut bytes), &bytes), (4, b"\xff\nbc"));
+        assert_eq!(lines.next().as_deref(), Some(""));
+        lines.add(b"e\r");
+        assert_eq!(lines.next().as_deref(), Some("de"));
+        assert_eq!(lines.take_bytes(&mut bytes), 0);
+        lines.add(b"\nf");
+        assert_eq!((lines.take_bytes(&mut bytes), bytes[0]), (1, b'f'), "the end of a line may come later");
     }
 
     #[test]

@@ -32,8 +32,7 @@ impl Output {
     }
 
     /// Executes a `write`.
-    pub fn write(&mut self, terminal: &mut dyn Terminal, host: &mut dyn Host, text: &str) -> Outcome {
-        let bytes = text.as_bytes();
+    pub fn write(&mut self, terminal: &mut dyn Terminal, host: &mut dyn Host, bytes: &[u8]) -> Outcome {
         let written = match self.rests.is_empty() {
             true => terminal.write(bytes),
             false => Ok(0),

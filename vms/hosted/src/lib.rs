@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 mod disk;
+mod entropy;
+mod files;
 mod frames;
 mod keys;
 mod ring;
@@ -15,6 +17,8 @@ mod window;
 mod window_keys;
 
 pub use disk::{DiskError, FileDisk, MAX_IN_FLIGHT};
+pub use entropy::OsEntropy;
+pub use files::{FolderError, HostFiles, ThreadedFiles};
 pub use frames::{Headless, KeptFrame, RawFrames};
 pub use keys::{KeyQueue, MAX_QUEUED, ScriptKeys};
 pub use terminal::{MAX_UNWRITTEN_BYTES, Output, StreamTerminal};

@@ -16,13 +16,22 @@ mod table;
 
 pub use describe::{describe, reference_page};
 pub use operand::{Attachment, Buf, Operand, OptAny, Str};
-pub use sets::{clock, console, directory, disk, display, keyboard, system};
+pub use sets::{clock, console, directory, disk, display, entropy, keyboard, system, wasi};
 
 use il::isa::InstructionSet;
 
 /// Every built-in set, in the order of the reference page.
-pub static ALL: &[&InstructionSet] =
-    &[&console::SET, &display::SET, &keyboard::SET, &disk::SET, &clock::SET, &directory::SET, &system::SET];
+pub static ALL: &[&InstructionSet] = &[
+    &console::SET,
+    &display::SET,
+    &keyboard::SET,
+    &disk::SET,
+    &clock::SET,
+    &entropy::SET,
+    &wasi::SET,
+    &directory::SET,
+    &system::SET,
+];
 
 /// The built-in set with this path (`cascade.display@1`), name (`cascade.display`) or last part of
 /// its name (`display`).

@@ -1,4 +1,4 @@
-//! The sets of the five devices and of the base's two VMs. The signatures are promises to programs.
+//! The sets of the devices, of the WASI subsystem and of the base's two VMs. The signatures are promises to programs.
 
 use crate::instruction_set;
 
@@ -12,6 +12,12 @@ instruction_set! {
         2 read_line = ReadLine -> (line: Str);
         /// The terminal's size in characters; 80 x 25 where it is not known.
         3 size = Size -> (columns: i32, rows: i32);
+        /// Writes bytes as they are, in order with `write`.
+        4 write_bytes = WriteBytes { bytes: Buf };
+        /// Waits for input and gives what there is, untranslated, `most` bytes at most (and never more than 65536):
+        /// the first `count` of `bytes`. A `count` of 0 is the end of the input, now and from then on. Status 2 (out of
+        /// range) if `most` is not positive.
+        5 read = Read { most: i32 } -> (count: i32, bytes: Buf);
         events {
             /// A line arrived; without its newline.
             1 input = INPUT { text: Str };
@@ -105,6 +111,84 @@ instruction_set! {
             /// is the time that it was due.
             1 tick = TICK { timer: i32, now: i64 };
         }
+    }
+}
+
+instruction_set! {
+    /// Randomness: from the machine, or from a seed, so that a run can be repeated.
+    pub mod entropy = "cascade.entropy" @ 1 {
+        /// `n` random bytes, 65536 at most; status 2 (out of range) beyond, 11 (not supported) where the machine has
+        /// no source of randomness and no seed was given.
+        1 fill = Fill { n: i32 } -> (bytes: Buf);
+    }
+}
+
+instruction_set! {
+    /// What a program for WASI preview 1 finds: its arguments, its environment, and files in the directories that it
+    /// was granted. Each client has its own, and its own file descriptors; 0 to 2 are its standard streams, which are
+    /// the console's matter until `renumber` puts a file there. Errors are preview 1's error numbers, 0 for success, in the
+    /// first result. Numbers, flags and rights, and the layout of what comes as bytes, are preview 1's. A path is
+    /// UTF-8, and relative to the directory `dir`, which it cannot leave. When this VM is restarted, descriptors are gone and files stay.
+    pub mod wasi = "cascade.wasi" @ 1 {
+        /// The arguments, the program's name first: each ends with a zero byte.
+        1 args = Args -> (data: Buf);
+        /// The environment: `NAME=value`, each ended by a zero byte.
+        2 environ = Environ -> (data: Buf);
+        /// The guest's name of a granted directory; error 8 (badf) at the first descriptor from 3 on that is none.
+        3 prestat = Prestat { fd: i32 } -> (error: i32, name: Buf);
+        /// Opens a file or a directory. `follow`: 1 if a symbolic link at the path's end is followed. `flags`: create 1,
+        /// directory 2, exclusive 4, truncate 8. `fdflags`: append 1, and those for synchronous writing.
+        4 open = Open { dir: i32, follow: i32, path: Buf, flags: i32, rights: i64, inheriting: i64, fdflags: i32 }
+            -> (error: i32, fd: i32);
+        /// Closes a descriptor.
+        5 close = Close { fd: i32 } -> (error: i32);
+        /// Reads from `offset` on, or from the descriptor's own position, which moves, if that is -1: the first `count`
+        /// bytes of `data`. At most 1 MiB is read at a time; a `count` of 0 is the end of the file.
+        6 read = Read { fd: i32, bytes: i32, offset: i64 } -> (error: i32, count: i32, data: Buf);
+        /// Writes at `offset`, or at the descriptor's own position, which moves, if that is -1.
+        7 write = Write { fd: i32, data: Buf, offset: i64 } -> (error: i32, count: i32);
+        /// Moves a descriptor's position: from the start (0), from where it is (1), from the end (2).
+        8 seek = Seek { fd: i32, offset: i64, whence: i32 } -> (error: i32, position: i64);
+        /// A `filestat`, 64 bytes.
+        9 stat = Stat { fd: i32 } -> (error: i32, data: Buf);
+        /// The `filestat` of a path.
+        10 stat_at = StatAt { dir: i32, follow: i32, path: Buf } -> (error: i32, data: Buf);
+        /// A `fdstat`, 24 bytes.
+        11 fdstat = Fdstat { fd: i32 } -> (error: i32, data: Buf);
+        /// Sets a descriptor's flags.
+        12 set_flags = SetFlags { fd: i32, flags: i32 } -> (error: i32);
+        /// Takes rights from a descriptor.
+        13 set_rights = SetRights { fd: i32, rights: i64, inheriting: i64 } -> (error: i32);
+        /// Cuts a file, or lengthens it with zeros.
+        14 set_size = SetSize { fd: i32, size: i64 } -> (error: i32);
+        /// Makes sure that a file reaches to `offset + bytes`.
+        15 allocate = Allocate { fd: i32, offset: i64, bytes: i64 } -> (error: i32);
+        /// Sets times in nanoseconds: `flags`: last access 1, to now 2, last change 4, to now 8.
+        16 set_times = SetTimes { fd: i32, access: i64, change: i64, flags: i32 } -> (error: i32);
+        /// The same of a path.
+        17 set_times_at = SetTimesAt { dir: i32, follow: i32, path: Buf, access: i64, change: i64, flags: i32 }
+            -> (error: i32);
+        /// Puts what was written onto the medium.
+        18 sync = Sync { fd: i32 } -> (error: i32);
+        /// Entries of a directory, `dirent` after `dirent`, from `cookie` on: the first `count` of `data`, `bytes` of which
+        /// are filled as far as there are entries; the last may be cut.
+        19 readdir = Readdir { fd: i32, bytes: i32, cookie: i64 } -> (error: i32, count: i32, data: Buf);
+        /// Makes a directory.
+        20 mkdir = Mkdir { dir: i32, path: Buf } -> (error: i32);
+        /// Takes a file or a link away.
+        21 unlink = Unlink { dir: i32, path: Buf } -> (error: i32);
+        /// Takes an empty directory away.
+        22 rmdir = Rmdir { dir: i32, path: Buf } -> (error: i32);
+        /// Renames, within one granted directory's storage.
+        23 rename = Rename { dir: i32, path: Buf, to: i32, to_path: Buf } -> (error: i32);
+        /// Gives a file a further name.
+        24 link = Link { dir: i32, follow: i32, path: Buf, to: i32, to_path: Buf } -> (error: i32);
+        /// Makes a symbolic link, which cannot be absolute.
+        25 symlink = Symlink { target: Buf, dir: i32, path: Buf } -> (error: i32);
+        /// What a symbolic link says: the first `count` of `data`, at most `bytes`.
+        26 readlink = Readlink { dir: i32, path: Buf, bytes: i32 } -> (error: i32, count: i32, data: Buf);
+        /// Moves a descriptor to another number, which is closed before. A granted directory cannot be moved.
+        27 renumber = Renumber { from: i32, to: i32 } -> (error: i32);
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use std::path::PathBuf;
+
 use bootstrapper::plan::{Escalation, Limit, Programs, Restart, RestartWhen, What};
 use il::ranges;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -209,6 +211,54 @@ impl<'de> Deserialize<'de> for Grant {
                     }
                 }
                 Ok(grant)
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
+}
+
+/// Where a directory of a WASI program is: a folder, or a table.
+pub struct DirValue {
+    pub place: DirPlace,
+    pub read_only: bool,
+}
+
+/// Where it is.
+pub enum DirPlace {
+    Host(PathBuf),
+    Memory(u64),
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DirKeys {
+    host: Option<PathBuf>,
+    memory: Option<Bytes>,
+    #[serde(default)]
+    read_only: bool,
+}
+
+impl<'de> Deserialize<'de> for DirValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<DirValue, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = DirValue;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "a folder, or a table such as { host = \"data\", read_only = true } or { memory = \"16 MiB\" }",
+                )
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<DirValue, E> {
+                Ok(DirValue { place: DirPlace::Host(text.into()), read_only: false })
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<DirValue, A::Error> {
+                let keys = DirKeys::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                let place = match (keys.host, keys.memory) {
+                    (Some(host), None) => DirPlace::Host(host),
+                    (None, Some(memory)) => DirPlace::Memory(memory.0),
+                    _ => return Err(de::Error::custom("a directory is either `host` or `memory`")),
+                };
+                Ok(DirValue { place, read_only: keys.read_only })
             }
         }
         deserializer.deserialize_any(Read)

@@ -213,7 +213,9 @@ impl<'f> Body<'_, '_, 'f, '_> {
         if !leaves && self.loops[at].is_block {
             let name = label.map_or("", |label| label.text);
             let report = Report::new(Code::Misplaced, span, format!("`{name}` is a block, which does not repeat"));
-            self.cx.report(report.hint(format!("leave it with `break {name}`, or make it a loop: `{name}: loop {{ .. }}`")));
+            self.cx.report(
+                report.hint(format!("leave it with `break {name}`, or make it a loop: `{name}: loop {{ .. }}`")),
+            );
             self.state = State::DEAD;
             return;
         }

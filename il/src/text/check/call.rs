@@ -16,7 +16,7 @@ use crate::op::{Form, Op};
 use crate::types::{FuncId, Type};
 
 /// Built-in functions that are no operators.
-const BASE: &[&str] = &[
+pub(super) const BASE: &[&str] = &[
     "wait",
     "wait_forever",
     "flush",
@@ -296,13 +296,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
         typed
     }
 
-    fn plain_operator(
-        &mut self,
-        text: &'static str,
-        args: &'f [Arg<'f>],
-        span: Span,
-        hint: Option<Type>,
-    ) -> Typed {
+    fn plain_operator(&mut self, text: &'static str, args: &'f [Arg<'f>], span: Span, hint: Option<Type>) -> Typed {
         self.no_names(args);
         self.with_borrows(|body| {
             let args: Vec<Typed> = args.iter().map(|arg| body.operand(&arg.value, None)).collect();

@@ -286,9 +286,10 @@ impl<'f> Body<'_, '_, 'f, '_> {
             Entry::Program(_) => {
                 (format!("`{name}` is a device program, not a value"), format!("run it: `cap.run({name}, ..)`"))
             }
-            Entry::Memory(_) => {
-                (format!("`{name}` is a memory, not a value"), format!("name it behind operands: `load32(a, memory: {name})`"))
-            }
+            Entry::Memory(_) => (
+                format!("`{name}` is a memory, not a value"),
+                format!("name it behind operands: `load32(a, memory: {name})`"),
+            ),
             Entry::Data(_) => (
                 format!("`{name}` is a data segment, not a value"),
                 format!("put it into a memory: `memory_init({name}, to, from, length)`"),
@@ -300,7 +301,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
     }
 
     pub(super) fn unknown_name(&mut self, name: &str, span: Span) {
-        if named(Form::Call, name).next().is_some() {
+        if named(Form::Call, name).next().is_some() || super::call::BASE.contains(&name) {
             let report = Report::new(Code::WrongKind, span, format!("`{name}` is a built-in function, not a value"));
             return self.cx.report(report.hint(format!("call it: `{name}(..)`")));
         }

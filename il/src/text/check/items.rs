@@ -141,6 +141,8 @@ impl<'f> Context<'_, 'f, '_> {
             self.limit(params.len(), limits::PARAMS, "parameters", func.sig.span);
             self.limit(results.len(), limits::RESULTS, "results", func.sig.span);
             if let FuncKind::Program(_) = kind {
+                self.limit(params.len(), limits::ISA_OPERANDS, "parameters of a program", func.sig.span);
+                self.limit(results.len(), limits::ISA_OPERANDS, "results of a program", func.sig.span);
                 self.check_program_types(func, &params, &results);
             }
             self.funcs[id].params = params;

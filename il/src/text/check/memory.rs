@@ -62,13 +62,7 @@ impl Numbered {
 }
 
 impl<'f> Context<'_, 'f, '_> {
-    pub(super) fn declare_memory(
-        &mut self,
-        name: Option<Name<'f>>,
-        min: (u64, Span),
-        max: (u64, Span),
-        span: Span,
-    ) {
+    pub(super) fn declare_memory(&mut self, name: Option<Name<'f>>, min: (u64, Span), max: (u64, Span), span: Span) {
         if let Some(name) = name {
             self.declare_name(name, Entry::Memory(self.memories.len()));
         }

@@ -71,6 +71,14 @@ pub(super) fn check(build: &Build<'_>, sink: &mut Sink<'_>) -> Module {
     context.finish()
 }
 
+/// Checks a whole build, and gives the instruction sets that the module that is built declares, in their order. The result
+/// means something only if nothing was reported.
+pub(super) fn sets(build: &Build<'_>, sink: &mut Sink<'_>) -> Vec<InstructionSet> {
+    let mut context = Context::new(build, sink);
+    context.run();
+    context.sets.into_iter().filter(|(module, _)| *module == 0).map(|(_, set)| Rc::unwrap_or_clone(set)).collect()
+}
+
 /// Checks a whole build, noting what the names of the module that is built stand for.
 pub(super) fn notes(build: &Build<'_>, sink: &mut Sink<'_>) -> Notes {
     let mut context = Context::new(build, sink);

@@ -247,6 +247,7 @@ impl<'s> Parser<'_, 's> {
 
 fn too_deep(span: Span) -> Report {
     let message = format!("nested more than {SOURCE_NESTING} deep");
-    let report = Report::new(Code::TooDeep, span, message).hint("split it with `let`, or move the inner part into a function");
+    let report =
+        Report::new(Code::TooDeep, span, message).hint("split it with `let`, or move the inner part into a function");
     report.label("only the binary form nests deeper")
 }

@@ -6,8 +6,8 @@ use il::instr::{DecodeError, Instr};
 use il::op::Op;
 use il::verify::Violation;
 use il::{
-    Data, Export, FuncId, GlobalId, Handler, IsaId, LocalId, Memory, Module, Names, ProvidedId, StrId, Type, Use,
-    UseId, limits,
+    Data, DataPlace, Export, FuncId, GlobalId, Handler, IsaId, LocalId, Memory, MemoryId, Module, Names, ProvidedId,
+    StrId, Type, Use, UseId, limits,
 };
 
 const I32: Type = Type::I32;
@@ -289,7 +289,7 @@ pub fn memory_operators_need_a_memory(c: &mut Corpus) {
     for body in [code().op(Op::MemorySize).discard(), code().i32(0).op(Op::Load32).discard()] {
         let mut module = Module { funcs: vec![func(&[], &[], &[], body)], ..Module::default() };
         c.refuses(module.clone(), Violation::NoMemory);
-        module.memory = Some(Memory { min: 0, max: 0 });
+        module.memories = vec![Memory { min: 0, max: 0 }];
         c.accepts(module);
     }
 }
@@ -323,7 +323,7 @@ pub fn limits_hold(c: &mut Corpus) {
         .refuses(wide(limits::OPERANDS + 1), over("operands on the stack", limits::OPERANDS))
         .accepts(nested(limits::NESTING))
         .refuses(nested(limits::NESTING + 1), over("nested constructs", limits::NESTING));
-    c.shape(&[BUF; limits::PARAMS], &[], &[BUF; limits::BUFS - limits::PARAMS]).accepts(code());
+    c.shape(&[BUF; 16], &[], &[BUF; limits::BUFS - 16]).accepts(code());
     c.shape(&[BUF; 1], &[], &[BUF; limits::BUFS])
         .refuses(code(), over("`buf` locals of a function, parameters included", limits::BUFS));
     c.shape(&[I32; limits::PARAMS + 1], &[], &[]).refuses(code(), over("parameters", limits::PARAMS));
@@ -439,13 +439,34 @@ pub fn tables_are_consistent(c: &mut Corpus) {
         |m| m.globals.push(global(false, Type::Str, code().str(1))),
         is!(Violation::NoSuch { what: "literal", .. }),
     );
-    c.changed(|m| m.memory = Some(Memory { min: 2, max: 1 }), is!(Violation::MemoryLimits { .. }));
-    c.changed(|m| m.memory = Some(Memory { min: 0, max: 65537 }), is!(Violation::Limit { .. }));
-    let data = |offset, bytes| Data { offset, bytes: vec![1; bytes] };
+    c.changed(|m| m.memories[0] = Memory { min: 2, max: 1 }, is!(Violation::MemoryLimits { .. }));
+    c.changed(|m| m.memories[0] = Memory { min: 0, max: 65537 }, is!(Violation::Limit { .. }));
+    let data_in = |memory, offset, bytes| Data {
+        place: Some(DataPlace { memory: MemoryId(memory), offset }),
+        bytes: vec![1; bytes],
+    };
+    let data = |offset, bytes| data_in(0, offset, bytes);
     c.accepts(Module { data: vec![data(65535, 1)], ..device_module() });
     c.changed(|m| m.data.push(data(65535, 2)), is!(Violation::DataOutside { .. }));
     c.changed(|m| m.data.push(data(u32::MAX, 1)), is!(Violation::DataOutside { .. }));
-    c.changed(|m| (m.memory, m.data) = (None, vec![data(0, 0)]), is!(Violation::NoMemory));
+    c.accepts(Module { data: vec![Data { place: None, bytes: vec![1; 70000] }], ..Module::default() });
+    c.changed(|m| m.data.push(data_in(1, 0, 0)), is!(Violation::NoSuch { what: "memory", index: 1, count: 1 }));
+    c.changed(
+        |m| {
+            m.memories.clear();
+            m.data = vec![data(0, 0)];
+        },
+        is!(Violation::NoSuch { what: "memory", index: 0, count: 0 }),
+    );
+    c.changed(
+        |m| {
+            m.memories.push(Memory { min: 2, max: 2 });
+            m.data.push(data_in(1, 131_071, 2));
+        },
+        is!(Violation::DataOutside { memory: 131_072, .. }),
+    );
+    let two = vec![Memory { min: 0, max: 0 }, Memory { min: 2, max: 2 }];
+    c.accepts(Module { memories: two, data: vec![data_in(1, 131_071, 1)], ..device_module() });
     let names = |change: fn(&mut Names)| {
         let mut names = Names { files: vec!["a.il".into()], funcs: vec!["f".into()], ..Names::default() };
         change(&mut names);

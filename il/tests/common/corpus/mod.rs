@@ -2,6 +2,7 @@
 
 mod bodies;
 mod calls;
+mod memories;
 mod objects;
 mod tables;
 pub mod world;
@@ -56,6 +57,7 @@ pub fn all() -> Corpus {
     let mut corpus = Corpus::default();
     bodies::all(&mut corpus);
     calls::all(&mut corpus);
+    memories::all(&mut corpus);
     objects::all(&mut corpus);
     tables::all(&mut corpus);
     corpus

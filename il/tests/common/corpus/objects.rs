@@ -287,7 +287,7 @@ fn nulls(c: &mut Corpus) {
 
 fn lanes(c: &mut Corpus) {
     let v128 = || (Type::V128, code().get(0));
-    let op = |op, lane| code().get(0).put(Instr::Op(op, Immediate { offset: 0, lane })).discard();
+    let op = |op, lane| code().get(0).put(Instr::Op(op, Immediate { lane, ..Immediate::default() })).discard();
     let last_lane_high = |lane| {
         let mut lanes = [0; 16];
         lanes[15] = lane;

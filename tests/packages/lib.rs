@@ -1,0 +1,1 @@
+//! Holds only the names of packages; see `Cargo.toml`.
