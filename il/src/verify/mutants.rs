@@ -111,6 +111,8 @@ fn cases() -> Vec<Case> {
         cases.push(Case { module: build(value(name)), verdict: Verdict::Accept, at });
         cases.push(Case { module: build(value(name) + 1), verdict: Verdict::Like(is_limit), at });
     }
+    // A mutant is tried on the cheapest cases first.
+    cases.sort_by_cached_key(|case| crate::binary::encode(&case.module).len());
     cases
 }
 
