@@ -243,7 +243,7 @@ impl Build<'_> {
 
     /// The function that makes a handle or a buffer of one.
     pub fn buffer_func(&self, name: &str) -> Option<FuncId> {
-        self.base.get(name).copied()
+        self.base.func(name)
     }
 
     /// The function that sends a device instruction, for references and exports; written when all units are.

@@ -1,5 +1,6 @@
 //! Finding what a unit imports, and giving what it defines a place in the module.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,7 +11,7 @@ use il::instr::Instr;
 use il::{Func, MemoryId, Type, limits};
 use wasmparser::{ExternalKind, Import, MemoryType, TableInit, TableType, TypeRef};
 
-use super::base::BUFFER_IMPORTS;
+use super::base::Base;
 use super::{Build, Global, Linked, Memory, TABLE_ELEMENTS, Table, Target, matching};
 use crate::constant::{self, Const};
 use crate::decode::Decoded;
@@ -149,10 +150,9 @@ impl<'a> Build<'a> {
             ));
         };
         let sig = unit.types.sig(ty).cloned().unwrap_or_default();
-        if import.module == BUFFER_IMPORTS.0 {
-            let name = format!("{}{}", BUFFER_IMPORTS.1, import.name);
-            let func = self.base.get(&name).copied();
-            let func = func.ok_or_else(|| unknown(unit, offset, import, "it has new, len, read, write and free"))?;
+        if Base::answers(import.module) {
+            let func = self.base.import(import);
+            let func = func.ok_or_else(|| unknown(unit, offset, import, Base::hint(import.module)))?;
             return self.match_base(unit, offset, import, func, &sig);
         }
         if import.module.contains('@') {
@@ -179,7 +179,7 @@ impl<'a> Build<'a> {
     }
 }
 
-pub(super) fn unknown(unit: &Linked<'_>, offset: usize, import: &Import<'_>, hint: &str) -> Error {
+pub(super) fn unknown(unit: &Linked<'_>, offset: usize, import: &Import<'_>, hint: &str) -> Box<Error> {
     let (module, name) = (import.module.into(), import.name.into());
     Error::new(unit.name(), offset, ErrorKind::UnknownImport { module, name, hint: hint.into() })
 }
@@ -190,7 +190,7 @@ pub(super) fn incompatible(
     import: &Import<'_>,
     wanted: String,
     found: String,
-) -> Error {
+) -> Box<Error> {
     let (module, name) = (import.module.into(), import.name.into());
     Error::new(unit.name(), offset, ErrorKind::IncompatibleImport { module, name, wanted, found })
 }

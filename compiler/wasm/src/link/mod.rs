@@ -8,6 +8,7 @@ mod instantiate;
 mod matching;
 mod segments;
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -115,7 +116,7 @@ impl<'a> Linked<'a> {
         self.data.get(index as usize).copied()
     }
 
-    fn error(&self, kind: ErrorKind) -> Error {
+    fn error(&self, kind: ErrorKind) -> Box<Error> {
         Error::new(self.name(), None, kind)
     }
 }
@@ -128,8 +129,7 @@ pub(crate) struct Build<'a> {
     pub devices: Vec<Device>,
     strings: HashMap<String, StrId>,
     helpers: [Option<FuncId>; Helper::COUNT],
-    /// The functions of IL text that stand for imports, by name.
-    base: HashMap<String, FuncId>,
+    base: base::Base,
     /// Whether a unit so far runs code when it is instantiated.
     started: bool,
     /// One a function, as far as they are known.
