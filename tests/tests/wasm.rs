@@ -152,6 +152,26 @@ fn floating_point_and_files_are_those_of_a_native_program() {
     assert_eq!(read(guest.path(), "series.rest"), read(native.path(), "series.rest"));
 }
 
+#[test]
+fn a_trap_names_the_functions_and_exit_codes_are_passed_on() {
+    let source = folder().join("falls.c");
+    let text = "#include <stdio.h>\n#include <stdlib.h>\n\
+        __attribute__((noinline)) static int reach(volatile char *far) { return *far; }\n\
+        int main(int count, char **arguments) {\n  (void)arguments;\n  puts(\"before\");\n\
+          if (count > 1) exit(77);\n  return reach((char *)0x7fffffff);\n}\n";
+    std::fs::write(&source, text).unwrap();
+    let wasm = source.with_extension("wasm");
+    must(Command::new("clang").args(["--target=wasm32-wasi", "-O1"]).arg(&source).arg("-o").arg(&wasm));
+    for place in Where::BOTH {
+        let trapped = run(place, &wasm, &[]).unwrap();
+        assert_eq!((trapped.exit, trapped.console.as_str()), (1, "before\n"), "{place:?}");
+        let report = trapped.faults.join("\n");
+        assert!(report.contains("out of bounds") && report.contains("in reach"), "{place:?}: {report}");
+        let ended = run(place, &wasm, &["--", "on purpose"]).unwrap();
+        assert_eq!((ended.exit, ended.console.as_str(), ended.faults.len()), (77, "before\n", 0), "{place:?}");
+    }
+}
+
 /// Writes the bindings that a device program includes.
 fn bindings(lang: &str, to: &Path) {
     must(ilc().args(["bindings", "--lang", lang, "console", "display", "keyboard", "-o"]).arg(to));
