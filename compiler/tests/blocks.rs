@@ -179,7 +179,11 @@ fn select_takes_one_of_two() {
         let floats = [2.5f64.to_bits(), 0x7ff8_0000_0000_1234];
         assert_eq!(vm.eval("floats", &[floats[0], floats[1], 1]), Ok(floats[0]));
         assert_eq!(vm.eval("floats", &[floats[0], floats[1], 0]), Ok(0x7ff8_0000_0000_0000), "a NaN is settled");
-        assert_eq!(vm.eval("singles", &[0x7fc0_1234, 0, 1]), Ok(0x7fc0_1234), "one that was not computed keeps its bits");
+        assert_eq!(
+            vm.eval("singles", &[0x7fc0_1234, 0, 1]),
+            Ok(0x7fc0_1234),
+            "one that was not computed keeps its bits"
+        );
         assert_eq!(vm.eval("singles", &[0, 0x7fc0_1234, 0]), Ok(0x7fc0_0000));
         let (one, two) = (u64::from(1f32.to_bits()), u64::from(2f32.to_bits()));
         for (yes, low) in [(1, u64::from(3f32.to_bits())), (0, two)] {
@@ -225,7 +229,8 @@ fn exit_ends_the_vm_wherever_it_stands() {
 /// Functions of more parameters and results than there are registers, called each way.
 #[test]
 fn wide_signatures_keep_their_values() {
-    let types: Vec<Type> = (0..limits::RESULTS).map(|at| [Type::I32, Type::I64, Type::F64, Type::F32][at % 4]).collect();
+    let types: Vec<Type> =
+        (0..limits::RESULTS).map(|at| [Type::I32, Type::I64, Type::F64, Type::F32][at % 4]).collect();
     let mut build = Build::new();
     let mut turned: Vec<Instr> = (0..types.len() as u32).map(get).collect();
     turned.push(Instr::Return);
