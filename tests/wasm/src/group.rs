@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use il::FuncId;
 use il::verify::VerifiedModule;
 use wasm::{ErrorKind, Options};
@@ -11,6 +11,35 @@ use crate::border;
 use crate::script::{Script, Unit};
 use crate::value::{Value, listed};
 use crate::vm::{self, Trap, Vm};
+
+/// Why units are no module.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// In words.
+    pub why: String,
+    /// What they use that the IL does not carry, if that is it.
+    pub feature: Option<String>,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl From<wasm::Error> for Refused {
+    fn from(error: wasm::Error) -> Refused {
+        let feature = match &error.kind {
+            // What the validator adds stands in brackets.
+            ErrorKind::Unsupported { what, .. } => Some(what.split(" (").next().unwrap_or(what).to_string()),
+            ErrorKind::Invalid(_) | ErrorKind::UnknownImport { .. } | ErrorKind::IncompatibleImport { .. } => None,
+            ErrorKind::Entry(_) | ErrorKind::Internal(_) => None,
+        };
+        Refused { why: error.to_string(), feature }
+    }
+}
 
 /// One exported function.
 #[derive(Clone, Debug)]
@@ -36,9 +65,9 @@ impl Group {
     ///
     /// # Errors
     /// Whatever refuses them.
-    pub fn new(script: &Script, units: &[usize]) -> Result<Group> {
+    pub fn new(script: &Script, units: &[usize]) -> Result<Group, Refused> {
         let linked: Vec<(String, &Unit)> = units.iter().map(|at| (Unit::name(*at), &script.units[*at])).collect();
-        let mut module = translate(&linked).map_err(|error| anyhow!("{error}"))?;
+        let mut module = translate(&linked)?;
         let references: HashMap<String, Vec<bool>> = module
             .exports
             .iter()
@@ -48,7 +77,8 @@ impl Group {
             })
             .collect();
         border::wrap(&mut module);
-        let module = il::verify(module).map_err(|error| anyhow!("not verified: {error}"))?;
+        let module =
+            il::verify(module).map_err(|error| Refused { why: format!("not verified: {error}"), feature: None })?;
         let entry = |export: &il::Export| {
             let references = references.get(&export.name).cloned().unwrap_or_default();
             (export.name.clone(), Entry { func: export.func, references })
@@ -103,15 +133,10 @@ pub fn translate(units: &[(String, &Unit)]) -> Result<il::Module, wasm::Error> {
 /// Whether a module is valid, and carried by the IL.
 ///
 /// # Errors
-/// Why not; `None` in the place of reasons that do not lie in the module alone.
-pub fn validate(bytes: &[u8]) -> Result<(), Option<String>> {
+/// Why not.
+pub fn validate(bytes: &[u8]) -> Result<(), wasm::Error> {
     let unit = wasm::Unit { name: "module", bytes };
-    let answer = wasm::translate(&[unit], &Options { script: true, ..Options::default() });
-    answer.map(drop).map_err(|error| match &error.kind {
-        ErrorKind::Invalid(_) | ErrorKind::Unsupported { .. } => Some(error.to_string()),
-        ErrorKind::UnknownImport { .. } | ErrorKind::IncompatibleImport { .. } => None,
-        ErrorKind::Entry(_) | ErrorKind::Internal(_) => None,
-    })
+    wasm::translate(&[unit], &Options { script: true, ..Options::default() }).map(drop)
 }
 
 /// Units that share imports, directly or by way of others, each list ascending.

@@ -8,6 +8,7 @@
 pub mod border;
 pub mod files;
 pub mod group;
+pub mod hostile;
 pub mod peer;
 pub mod play;
 pub mod random;
