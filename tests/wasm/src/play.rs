@@ -7,7 +7,9 @@ use il::trap::TrapKind;
 use wasm::ErrorKind;
 use wasmparser::{Validator, WasmFeatures};
 
-use crate::group::{self, Entry, Group, Refused};
+use crate::border::Entry;
+use crate::group::{self, Group, Refused};
+use crate::native::Native;
 use crate::rename;
 use crate::script::{Access, Action, SPECTEST, Script, Unit};
 use crate::value::{Pattern, Value, listed};
@@ -54,16 +56,19 @@ impl Core {
 pub enum Engine {
     /// The reference interpreter.
     Interpreter,
+    /// Machine code.
+    Jit,
 }
 
 impl Engine {
     /// All of them.
-    pub const ALL: [Engine; 1] = [Engine::Interpreter];
+    pub const ALL: [Engine; 2] = [Engine::Interpreter, Engine::Jit];
 
     /// What it is called in lists and reports.
     pub const fn name(self) -> &'static str {
         match self {
             Engine::Interpreter => "interpreter",
+            Engine::Jit => "jit",
         }
     }
 
@@ -74,6 +79,7 @@ impl Engine {
     pub fn instance(self, group: &Group) -> Result<Box<dyn Vm + '_>> {
         Ok(match self {
             Engine::Interpreter => Box::new(Interpreted::new(&group.module)?),
+            Engine::Jit => Box::new(Native::new(&group.module)?),
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::value::Value;
 /// Calls inside one another.
 const DEPTH: usize = 2000;
 /// Bytes that a VM may use, its memories and tables included.
-const QUOTA_BYTES: u64 = 1 << 30;
+pub const QUOTA_BYTES: u64 = 1 << 30;
 
 /// How a call ended, if not by returning.
 #[derive(Clone, PartialEq, Eq, Debug)]
