@@ -40,6 +40,15 @@ pub enum Core {
     V3,
 }
 
+impl Core {
+    fn features(self) -> WasmFeatures {
+        match self {
+            Core::V2 => WasmFeatures::WASM2,
+            Core::V3 => WasmFeatures::WASM3,
+        }
+    }
+}
+
 /// What runs a script.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Engine {
@@ -178,15 +187,14 @@ impl<'s> Play<'s> {
 
 fn refused(module: &Result<Vec<u8>, String>, core: Core) -> Result<()> {
     let Ok(bytes) = module else { return Ok(()) };
+    let valid = || Validator::new_with_features(core.features()).validate_all(bytes).is_ok();
     match group::validate(bytes).map_err(|error| error.kind) {
         Err(ErrorKind::Invalid(_) | ErrorKind::Unsupported { .. }) => Ok(()),
+        // What it imports is not there, which is seen first.
+        Err(ErrorKind::UnknownImport { .. } | ErrorKind::IncompatibleImport { .. }) if !valid() => Ok(()),
         Err(kind) => bail!("refused for another reason: {kind:?}"),
-        Ok(()) => {
-            let older =
-                core == Core::V2 && Validator::new_with_features(WasmFeatures::WASM2).validate_all(bytes).is_err();
-            ensure!(older, "accepted");
-            Ok(())
-        }
+        Ok(()) if core == Core::V2 && !valid() => Ok(()),
+        Ok(()) => bail!("accepted"),
     }
 }
 
