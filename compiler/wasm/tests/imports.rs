@@ -156,3 +156,18 @@ fn any_bytes_give_a_module_or_an_error() {
         let _ = translate(&[Unit { name: "x", bytes: &bytes[..length] }], &options);
     }
 }
+
+#[test]
+fn every_function_of_wasi_can_be_imported_alone() {
+    let all = il::text::compile("wasi.il", include_str!("../src/wasi.il"), common::KNOWN);
+    let all = all.unwrap_or_else(|errors| panic!("{errors}"));
+    let list = |types: &[il::Type]| types.iter().map(|ty| format!(" {}", ty.name())).collect::<String>();
+    for export in all.exports.iter().filter(|export| !export.name.starts_with("console_")) {
+        let sig = all.sig(export.func).expect("an exported function");
+        let (params, results) = (list(&sig.params), list(&sig.results));
+        let import = format!("(import \"wasi_snapshot_preview1\" \"{}\"", export.name);
+        let module = module(&format!("(module {import} (func (param{params}) (result{results}))) (memory 1))"));
+        // The text's functions come first, then `main`.
+        assert!(module.funcs.iter().any(|func| func.sig == *sig) && module.funcs.len() <= all.funcs.len());
+    }
+}
