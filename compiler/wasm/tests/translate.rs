@@ -262,6 +262,47 @@ fn several_memories() {
 }
 
 #[test]
+fn wide_addresses() {
+    let text = r#"(module (memory $m i64 1 3) (memory $n 1) (table $t i64 2 5 funcref) (data (i64.const 8) "\2a\01")
+      (elem (i64.const 1) $seven)
+      (func $seven (result i32) (i32.const 7))
+      (func (export "load") (param i64) (result i32) (i32.load8_u (local.get 0)))
+      (func (export "far") (param i64) (result i32) (i32.load8_u offset=0x100000000 (local.get 0)))
+      (func (export "store") (param i64 i32) (result i32)
+        (i32.store offset=4 (local.get 0) (local.get 1)) (i32.load offset=4 (local.get 0)))
+      (func (export "lane") (param i64) (result i32)
+        (i32x4.extract_lane 1 (v128.load32_lane 1 (local.get 0) (v128.const i32x4 0 0 0 0))))
+      (func (export "size") (result i64) (memory.size $m))
+      (func (export "grow") (param i64) (result i64) (memory.grow $m (local.get 0)))
+      (func (export "fill") (param i64 i64) (result i32)
+        (memory.fill $m (local.get 0) (i32.const 9) (local.get 1)) (i32.load8_u (local.get 0)))
+      (func (export "copy") (param i64) (result i32)
+        (memory.copy $n $m (i32.const 3) (local.get 0) (i32.const 1)) (i32.load8_u $n (i32.const 3)))
+      (func (export "call") (param i64) (result i32) (call_indirect (result i32) (local.get 0)))
+      (func (export "table_grow") (param i64) (result i64) (table.grow (ref.null func) (local.get 0)))
+      (func (export "table_size") (result i64) (table.size)))"#;
+    gives(text, "load", &[I64(8)], &[I32(42)]);
+    traps(text, "load", &[I64(65536)], "MemoryOutOfBounds");
+    traps(text, "load", &[I64(0x1_0000_0008)], "MemoryOutOfBounds");
+    traps(text, "far", &[I64(8)], "MemoryOutOfBounds");
+    gives(text, "store", &[I64(16), I32(77)], &[I32(77)]);
+    traps(text, "store", &[I64(-16), I32(77)], "MemoryOutOfBounds");
+    gives(text, "lane", &[I64(8)], &[I32(0x12a)]);
+    gives(text, "size", &[], &[I64(1)]);
+    gives(text, "grow", &[I64(2)], &[I64(1)]);
+    gives(text, "grow", &[I64(3)], &[I64(-1)]);
+    gives(text, "grow", &[I64(0x1_0000_0000)], &[I64(-1)]);
+    gives(text, "fill", &[I64(100), I64(4)], &[I32(9)]);
+    traps(text, "fill", &[I64(100), I64(0x1_0000_0000)], "MemoryOutOfBounds");
+    gives(text, "copy", &[I64(8)], &[I32(42)]);
+    gives(text, "call", &[I64(1)], &[I32(7)]);
+    traps(text, "call", &[I64(0x1_0000_0001)], "IndexOutOfBounds");
+    gives(text, "table_grow", &[I64(3)], &[I64(2)]);
+    gives(text, "table_grow", &[I64(0x1_0000_0000)], &[I64(-1)]);
+    gives(text, "table_size", &[], &[I64(2)]);
+}
+
+#[test]
 fn units_link_in_scripts() {
     let a = r#"(module (global (export "g") (mut i32) (i32.const 5)) (memory (export "m") 1)
       (table (export "t") 3 funcref) (global (export "k") i32 (i32.const 2))
