@@ -39,7 +39,8 @@ fn errors_say_what_to_do_and_exit_with_2() {
     let bad_keys = source(&dir, "bad.keys", "wait 1\npress a\n");
     let bad_system = source(&dir, "system.toml", "main = \"app\"\n[vm.app]\nmodul = \"x.il\"\n");
     let component = source(&dir, "app.wasm", "\0asm\x0d\0\x01\0");
-    let (env, beside) = (source(&dir, "env.wat", "(module (func $first) (func $odd drop))"), dir.path().join("ap.wasm"));
+    let (env, beside) =
+        (source(&dir, "env.wat", "(module (func $first) (func $odd drop))"), dir.path().join("ap.wasm"));
     let hello = "samples/hello.il";
     let sector = "samples/sector.il";
     let narrow = source(&dir, "narrow.toml", "[vm.main.grants]\nconsole = \"all\"\ndisk = { sector = \"0..8\" }\n");

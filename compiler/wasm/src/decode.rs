@@ -1,5 +1,6 @@
 //! A unit's sections: decoded and validated, but for the bodies, which are validated while they are translated.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use wasmparser::{
@@ -74,11 +75,11 @@ impl<'a> Decoded<'a> {
         self.types.get(index as usize).ok_or_else(|| self.internal("a type index"))
     }
 
-    pub fn internal(&self, what: &'static str) -> Error {
+    pub fn internal(&self, what: &'static str) -> Box<Error> {
         Error::new(self.unit.name, None, ErrorKind::Internal(what))
     }
 
-    pub fn invalid(&self, error: &wasmparser::Error) -> Error {
+    pub fn invalid(&self, error: &wasmparser::Error) -> Box<Error> {
         Error::validation(self.unit.name, error)
     }
 }

@@ -1,5 +1,6 @@
 //! What can be wrong with a unit, in words: what, where and what to do.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::fmt;
 
@@ -54,16 +55,16 @@ pub enum ErrorKind {
     Internal(&'static str),
 }
 
-/// Results of this crate.
-pub type Result<T = ()> = core::result::Result<T, Error>;
+/// Results inside this crate: boxed, as nearly all are fine.
+pub(crate) type Result<T = ()> = core::result::Result<T, Box<Error>>;
 
 impl Error {
-    pub(crate) fn new(unit: &str, offset: impl Into<Option<usize>>, kind: ErrorKind) -> Error {
-        Error { unit: unit.into(), offset: offset.into().map(|offset| offset as u64), kind }
+    pub(crate) fn new(unit: &str, offset: impl Into<Option<usize>>, kind: ErrorKind) -> Box<Error> {
+        Box::new(Error { unit: unit.into(), offset: offset.into().map(|offset| offset as u64), kind })
     }
 
     /// Takes what the validator says. If a feature is missing it is named, with what to do about it.
-    pub(crate) fn validation(unit: &str, error: &wasmparser::Error) -> Error {
+    pub(crate) fn validation(unit: &str, error: &wasmparser::Error) -> Box<Error> {
         let known = error.missing_wasm_feature().and_then(missing);
         let kind = match known {
             Some((what, hint)) => ErrorKind::Unsupported { what: alloc::format!("{what} ({})", error.message()), hint },

@@ -7,17 +7,17 @@ use il::instr::{Instr, Writer};
 use il::op::{Immediate, Op};
 use il::{Func, LocalId, Signature, Type, TypeId};
 
-/// Which function.
+/// Which function, by the operator on tables that it stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Helper {
     /// `(to, from, count, table, segment)`
-    TableInit,
+    Init,
     /// `(to, from, count, table, other)`
-    TableCopy,
+    Copy,
     /// `(at, value, count, table)`
-    TableFill,
+    Fill,
     /// `(value, count, table, most) -> (table, its old size or -1)`
-    TableGrow,
+    Grow,
 }
 
 impl Helper {
@@ -27,10 +27,10 @@ impl Helper {
     /// What faults call it.
     pub fn name(self) -> &'static str {
         match self {
-            Helper::TableInit => "table.init",
-            Helper::TableCopy => "table.copy",
-            Helper::TableFill => "table.fill",
-            Helper::TableGrow => "table.grow",
+            Helper::Init => "table.init",
+            Helper::Copy => "table.copy",
+            Helper::Fill => "table.fill",
+            Helper::Grow => "table.grow",
         }
     }
 
@@ -39,19 +39,19 @@ impl Helper {
         let (int, table_ref, segment_ref) = (Type::I32, Type::Ref(table), Type::Ref(segment));
         let mut code = Code { writer: Writer::default(), table };
         let (params, results, locals) = match self {
-            Helper::TableInit => {
+            Helper::Init => {
                 code.init(segment);
                 (vec![int, int, int, table_ref, segment_ref], vec![], vec![int])
             }
-            Helper::TableCopy => {
+            Helper::Copy => {
                 code.copy();
                 (vec![int, int, int, table_ref, table_ref], vec![], vec![int])
             }
-            Helper::TableFill => {
+            Helper::Fill => {
                 code.fill();
                 (vec![int, Type::OptAny, int, table_ref], vec![], vec![int])
             }
-            Helper::TableGrow => {
+            Helper::Grow => {
                 code.grow();
                 (vec![Type::OptAny, int, table_ref, int], vec![table_ref, int], vec![int, int, table_ref])
             }

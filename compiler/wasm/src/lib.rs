@@ -26,7 +26,7 @@ mod types;
 use il::Module;
 use il::isa::InstructionSet;
 
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind};
 
 /// One WebAssembly module.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,7 @@ pub struct Options<'a> {
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn translate(units: &[Unit<'_>], options: &Options<'_>) -> Result<Module> {
-    link::link(units, options)
+#[allow(clippy::result_large_err)] // once a build, and its reader wants all of it
+pub fn translate(units: &[Unit<'_>], options: &Options<'_>) -> Result<Module, Error> {
+    link::link(units, options).map_err(|error| *error)
 }

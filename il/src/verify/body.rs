@@ -394,8 +394,11 @@ impl<'m> Body<'m> {
     #[cfg_attr(test, track_caller)]
     fn memory(&self, id: MemoryId) -> Result {
         let count = self.context.module.memories.len();
-        ensure!(count > 0, Violation::NoMemory);
-        ensure!(id.index() < count, Violation::NoSuch { what: "memory", index: id.0, count });
+        let missing = match count {
+            0 => Violation::NoMemory,
+            _ => Violation::NoSuch { what: "memory", index: id.0, count },
+        };
+        ensure!(id.index() < count, missing);
         Ok(())
     }
 

@@ -113,6 +113,10 @@ impl Host<'_> {
                     self.submit_all();
                     return true;
                 }
+                Outcome::Exit(_) => {
+                    self.submit_all();
+                    return false;
+                }
                 Outcome::Trap(_) | Outcome::OutOfFuel | Outcome::WaitForever => return false,
                 Outcome::Room { slot, .. } => {
                     self.submit(slot);

@@ -36,19 +36,19 @@ impl Translator<'_, '_, '_> {
                 }
             },
             Operator::CallIndirect { type_index, table_index } => {
-                let callee = self.from_table(*type_index, *table_index)?;
+                let callee = self.table_callee(*type_index, *table_index)?;
                 self.call(callee, *type_index)?;
             }
             Operator::ReturnCallIndirect { type_index, table_index } => {
-                let callee = self.from_table(*type_index, *table_index)?;
+                let callee = self.table_callee(*type_index, *table_index)?;
                 self.tail(callee, *type_index)?;
             }
             Operator::CallRef { type_index } => {
-                let callee = self.from_stack(*type_index)?;
+                let callee = self.stack_callee(*type_index)?;
                 self.call(callee, *type_index)?;
             }
             Operator::ReturnCallRef { type_index } => {
-                let callee = self.from_stack(*type_index)?;
+                let callee = self.stack_callee(*type_index)?;
                 self.tail(callee, *type_index)?;
             }
             Operator::RefFunc { function_index } => {
@@ -147,25 +147,25 @@ impl Translator<'_, '_, '_> {
     }
 
     /// The index on top becomes the function, which goes before the arguments.
-    fn from_table(&mut self, ty: u32, table: u32) -> Result<Callee> {
+    fn table_callee(&mut self, ty: u32, table: u32) -> Result<Callee> {
         let (params, _) = self.arity(ty)?;
         self.steady(1, params, Effect::Pure)?;
         self.element(table)?;
         let id = self.type_id(ty);
         self.tree(Instr::As(Type::Ref(id)), 1, Type::Ref(id), Effect::Reads)?;
-        self.to_front(params)?;
+        self.rotate_to_front(params)?;
         Ok(Callee::Reference(id))
     }
 
     /// The reference on top goes before the arguments.
-    fn from_stack(&mut self, ty: u32) -> Result<Callee> {
+    fn stack_callee(&mut self, ty: u32) -> Result<Callee> {
         let (params, _) = self.arity(ty)?;
         self.steady(1, params, Effect::Pure)?;
         let id = self.type_id(ty);
         if self.top()?.ty != Type::Ref(id) {
             self.tree(Instr::As(Type::Ref(id)), 1, Type::Ref(id), Effect::Reads)?;
         }
-        self.to_front(params)?;
+        self.rotate_to_front(params)?;
         Ok(Callee::Reference(id))
     }
 }

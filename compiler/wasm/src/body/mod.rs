@@ -14,6 +14,7 @@ mod tables;
 mod variables;
 mod vectors;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use il::instr::{Instr, Writer};
@@ -108,15 +109,15 @@ impl<'b, 'o, 'a> Translator<'b, 'o, 'a> {
         }
     }
 
-    pub(super) fn internal(&self, what: &'static str) -> Error {
+    pub(super) fn internal(&self, what: &'static str) -> Box<Error> {
         Error::new(self.unit.name(), self.offset, ErrorKind::Internal(what))
     }
 
-    fn unsupported(&self, what: &str, hint: &'static str) -> Error {
+    fn unsupported(&self, what: &str, hint: &'static str) -> Box<Error> {
         Error::new(self.unit.name(), self.offset, ErrorKind::Unsupported { what: what.into(), hint })
     }
 
-    fn invalid(&self, error: &wasmparser::Error) -> Error {
+    fn invalid(&self, error: &wasmparser::Error) -> Box<Error> {
         Error::validation(self.unit.name(), error)
     }
 

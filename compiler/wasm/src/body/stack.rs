@@ -410,7 +410,7 @@ impl Translator<'_, '_, '_> {
 
     /// Moves the topmost value before the `count` values below it; all are taken next, by what does not ask where each
     /// starts.
-    pub(super) fn to_front(&mut self, count: usize) -> Result {
+    pub(super) fn rotate_to_front(&mut self, count: usize) -> Result {
         let (first, top) = (self.entry(count)?.start, self.top()?.start);
         let length = self.code.bytes.len() - top;
         self.code.bytes.get_mut(first..).unwrap_or_default().rotate_right(length);

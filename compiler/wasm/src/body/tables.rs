@@ -61,13 +61,13 @@ impl Translator<'_, '_, '_> {
             Operator::TableFill { table } => {
                 let (table, ty) = (self.table(*table)?, self.table_type());
                 self.push_global(table.id, ty)?;
-                self.helper(Helper::TableFill, 4)?;
+                self.helper(Helper::Fill, 4)?;
             }
             Operator::TableCopy { dst_table, src_table } => {
                 let (to, from, ty) = (self.table(*dst_table)?, self.table(*src_table)?, self.table_type());
                 self.push_global(to.id, ty)?;
                 self.push_global(from.id, ty)?;
-                self.helper(Helper::TableCopy, 5)?;
+                self.helper(Helper::Copy, 5)?;
             }
             Operator::TableInit { elem_index, table } => {
                 let (table, ty) = (self.table(*table)?, self.table_type());
@@ -75,7 +75,7 @@ impl Translator<'_, '_, '_> {
                 self.push_global(table.id, ty)?;
                 let ty = self.build.segment_type();
                 self.push_global(segment, ty)?;
-                self.helper(Helper::TableInit, 5)?;
+                self.helper(Helper::Init, 5)?;
             }
             Operator::ElemDrop { elem_index } => {
                 let segment = self.segment(*elem_index)?;
@@ -103,7 +103,7 @@ impl Translator<'_, '_, '_> {
         let (table, ty) = (self.table(table)?, self.table_type());
         self.push_global(table.id, ty)?;
         self.push_leaf(Leaf::I32(table.max as i32), Type::I32);
-        let func = self.build.helper(Helper::TableGrow);
+        let func = self.build.helper(Helper::Grow);
         self.begin(4, Keep::ALL)?;
         let slot = self.entries.len();
         let (array, result) = (self.temp(slot, Type::Ref(ty)), self.temp(slot, Type::I32));

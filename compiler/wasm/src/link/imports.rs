@@ -1,5 +1,6 @@
 //! Finding what a unit imports, and giving what it defines a place in the module.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -178,7 +179,7 @@ impl<'a> Build<'a> {
     }
 }
 
-pub(super) fn unknown(unit: &Linked<'_>, offset: usize, import: &Import<'_>, hint: &str) -> Error {
+pub(super) fn unknown(unit: &Linked<'_>, offset: usize, import: &Import<'_>, hint: &str) -> Box<Error> {
     let (module, name) = (import.module.into(), import.name.into());
     Error::new(unit.name(), offset, ErrorKind::UnknownImport { module, name, hint: hint.into() })
 }
@@ -189,7 +190,7 @@ pub(super) fn incompatible(
     import: &Import<'_>,
     wanted: String,
     found: String,
-) -> Error {
+) -> Box<Error> {
     let (module, name) = (import.module.into(), import.name.into());
     Error::new(unit.name(), offset, ErrorKind::IncompatibleImport { module, name, wanted, found })
 }

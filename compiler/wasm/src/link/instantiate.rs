@@ -61,7 +61,7 @@ impl Build<'_> {
 
     fn copy_elements(&mut self, unit: &Linked<'_>, element: &ActiveElement, code: &mut Writer) -> Result {
         let segment = self.segment(unit, element.index)?;
-        let init = self.helper(Helper::TableInit);
+        let init = self.helper(Helper::Init);
         for value in [element.offset, 0, element.length as i32] {
             code.push(Instr::I32Const(value));
         }

@@ -1,7 +1,7 @@
 //! Whether an export is what an import wants, as WebAssembly's specification says.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use wasmparser::{ExternalKind, FuncType, GlobalType, HeapType, MemoryType, RefType, TableType, TypeRef, ValType};
 
@@ -95,7 +95,7 @@ pub(super) fn memory_text(ty: &MemoryType) -> String {
 
 pub(super) fn global_text(ty: &GlobalType) -> String {
     let mutable = if ty.mutable { "mutable " } else { "" };
-    format!("a {mutable}global of type {}", ty.content_type.to_string())
+    format!("a {mutable}global of type {}", ty.content_type)
 }
 
 pub(super) fn kind_text(ty: &TypeRef) -> &'static str {

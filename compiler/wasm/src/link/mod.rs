@@ -8,6 +8,7 @@ mod instantiate;
 mod matching;
 mod segments;
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -115,7 +116,7 @@ impl<'a> Linked<'a> {
         self.data.get(index as usize).copied()
     }
 
-    fn error(&self, kind: ErrorKind) -> Error {
+    fn error(&self, kind: ErrorKind) -> Box<Error> {
         Error::new(self.name(), None, kind)
     }
 }

@@ -1,5 +1,5 @@
 //! From WebAssembly's text to what it does, in the interpreter.
-#![allow(dead_code, missing_docs)] // each test file uses a part
+#![allow(dead_code, missing_docs, clippy::result_large_err)] // each test file uses a part
 
 use il::isa::InstructionSet;
 use il::verify::VerifiedModule;
