@@ -72,13 +72,14 @@ impl Engine {
         }
     }
 
-    /// A new instance of a group's module, which has run nothing.
+    /// A new instance of a group's module, which has run nothing; if it is interpreted, it may execute so many
+    /// instructions.
     ///
     /// # Errors
     /// If it cannot be made.
-    pub fn instance(self, group: &Group) -> Result<Box<dyn Vm + '_>> {
+    pub fn instance(self, group: &Group, fuel: u64) -> Result<Box<dyn Vm + '_>> {
         Ok(match self {
-            Engine::Interpreter => Box::new(Interpreted::new(&group.module)?),
+            Engine::Interpreter => Box::new(Interpreted::new(&group.module, fuel)?),
             Engine::Jit => Box::new(Native::new(&group.module)?),
         })
     }
@@ -178,7 +179,7 @@ impl<'s> Play<'s> {
             }
         };
         let module = il::verify(module).map_err(|error| anyhow!("not verified: {error}"))?;
-        let mut vm = Interpreted::new(&module)?;
+        let mut vm = Interpreted::new(&module, u64::MAX)?;
         let mut last = Ok(Vec::new());
         for at in 0..units.len() {
             last = vm.call(module.export(&format!("instantiate_{at}")).context("an instantiation")?, &[])?;
@@ -282,7 +283,7 @@ impl<'p> Stage<'p, '_> {
         let at = *self.play.group_of.get(&unit).context("a group")?;
         if !self.vms.contains_key(&at) {
             let group = self.group(unit)?;
-            let mut vm = self.engine.instance(group)?;
+            let mut vm = self.engine.instance(group, u64::MAX)?;
             if group.units.contains(&SPECTEST) {
                 vm.call(group.instantiation(SPECTEST)?.func, &[])?.map_err(|trap| anyhow!("spectest: {trap}"))?;
             }
