@@ -137,6 +137,21 @@ fn refusals_say_what_and_what_to_do() {
 }
 
 #[test]
+fn what_would_grow_without_bound_is_refused() {
+    let (types, values) = (" i32".repeat(900), "i32.const 0 ".repeat(900));
+    let branches = "(br_if $a (local.get 0)) ".repeat(2000);
+    let drops = "drop ".repeat(900);
+    let text = format!("(module (func (param i32) (block $a (result{types}) {values} {branches}) {drops}))");
+    refused(&text, &["a function as large as this one", "split it"]);
+    let functions = format!("(module {})", "(func)".repeat((1 << 17) + 1));
+    refused(&functions, &["so many functions"]);
+    let deep = "block ".repeat(5000) + &"end ".repeat(5000);
+    refused(&format!("(module (func {deep}))"), &["a construct inside so many others"]);
+    let elements = "0 ".repeat(1 << 17);
+    refused(&format!("(module (table 1 funcref) (func) (elem func {elements}))"), &["an element segment"]);
+}
+
+#[test]
 fn any_bytes_give_a_module_or_an_error() {
     let bytes = encode(
         r#"(module (memory 1) (table 3 funcref) (elem (i32.const 0) 0) (data (i32.const 4) "abc")
