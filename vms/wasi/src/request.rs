@@ -8,7 +8,7 @@ use isa::Attachment as Index;
 use isa::wasi::{Op, reply};
 
 use crate::abi::{self, Kind, fdflags, fstflags, oflags, rights};
-use crate::client::{Client, Descriptor, Granted};
+use crate::client::{Client, Descriptor, FIRST, Granted};
 use crate::errno::Errno;
 use crate::job::{self, Job, Moved, Opening, Then, number, plain, position, with};
 use crate::tree::{Action, At, How, Times};
@@ -239,7 +239,21 @@ impl Wasi {
         let found = self.descriptor(caller, fd).and_then(|it| it.granted.ok_or(Errno::BADF));
         let name = found.ok().and_then(|at| Some(self.granted(caller)?.dirs.get(at)?.name.as_bytes()));
         let data = filled(host, name.unwrap_or_default())?;
+        self.hint(host, caller, fd);
         Ok(Work::Answered(with(&reply::prestat(number(found.map(drop)), Index(0)), data)))
+    }
+
+    /// A program that looks for directories and has none is told so once, in the log: it may only say that there is
+    /// no such file.
+    fn hint(&mut self, host: &mut dyn Host, caller: VmId, fd: i32) {
+        let has_none = self.granted(caller).is_none_or(|granted| granted.dirs.is_empty());
+        if let Some(client) = self.clients.get_mut(&caller)
+            && has_none
+            && fd == FIRST as i32
+            && !core::mem::replace(&mut client.was_told, true)
+        {
+            host.log("the program looks for directories, and is granted none; grant one by --dir FOLDER[=NAME]");
+        }
     }
 
     fn open(&mut self, caller: VmId, (dir, follow, path): (i32, i32, Buf), wanted: Wanted) -> Result<Work, Refused> {
