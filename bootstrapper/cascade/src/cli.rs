@@ -523,7 +523,9 @@ impl FromStr for DirOption {
             None => (text, text),
         };
         if folder.is_empty() || guest.is_empty() {
-            return Err("expected FOLDER, FOLDER=NAME or :memory:=NAME, each maybe with `:ro`, e.g. data=/data:ro".into());
+            return Err(
+                "expected FOLDER, FOLDER=NAME or :memory:=NAME, each maybe with `:ro`, e.g. data=/data:ro".into()
+            );
         }
         let place = match folder {
             MEMORY => Place::Memory(Contents::default()),
@@ -614,7 +616,10 @@ mod tests {
         assert_eq!(dir("a=b=/data:ro"), Ok((Place::Host("a=b".into()), "/data".into(), true)));
         assert_eq!(dir(":memory:=/tmp"), Ok((Place::Memory(Contents::default()), "/tmp".into(), false)));
         assert!([":memory:", "", "=/a", "a=", ":ro"].iter().all(|bad| dir(bad).is_err()));
-        assert_eq!("A=b=c".parse::<EnvOption>().map(|EnvOption(it)| (it.name, it.value)), Ok(("A".into(), "b=c".into())));
+        assert_eq!(
+            "A=b=c".parse::<EnvOption>().map(|EnvOption(it)| (it.name, it.value)),
+            Ok(("A".into(), "b=c".into()))
+        );
         assert!("A".parse::<EnvOption>().is_err() && "=b".parse::<EnvOption>().is_err());
         assert_eq!("window=display".parse::<OnOption>().map(|on| on.lower), Ok("display".into()));
         assert!("window".parse::<OnOption>().is_err() && "=display".parse::<OnOption>().is_err());

@@ -71,7 +71,10 @@ impl Reading {
                 let bytes = fs::read(&at).with_context(|| format!("cannot read `{}`", at.display()))?;
                 self.add(path, Some(bytes))?;
             } else {
-                bail!("`{}` is neither a file nor a folder (or too deep), and cannot be sent to a machine", at.display());
+                bail!(
+                    "`{}` is neither a file nor a folder (or too deep), and cannot be sent to a machine",
+                    at.display()
+                );
             }
         }
         Ok(())

@@ -18,7 +18,8 @@ use vm_console::{Size, Terminal};
 use vm_disk::{BlockDevice, MemoryDisk};
 use vm_display::Screen;
 use vm_hosted::{
-    FileDisk, Headless, KeptFrame, KeyQueue, OsEntropy, Output, RawFrames, ScriptKeys, StreamTerminal, Window, WindowHandle,
+    FileDisk, Headless, KeptFrame, KeyQueue, OsEntropy, Output, RawFrames, ScriptKeys, StreamTerminal, Window,
+    WindowHandle,
 };
 
 use crate::cli::{CommonOptions, Display, RunOptions};

@@ -11,8 +11,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use bootstrapper::wasi::{Contents, Dir, Place, Variable, Wasi};
 use bootstrapper::plan::{self, Clock, Device, DisplaySize, Engine, Grant, Kind, Limits, Plan, Priority, Vm};
+use bootstrapper::wasi::{Contents, Dir, Place, Variable, Wasi};
 use toml::Spanned;
 use values::{Bytes, DirPlace, DirValue, OneOrMore, ProgramsTable, RestartTable};
 

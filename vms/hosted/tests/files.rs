@@ -27,8 +27,37 @@ impl Random {
 
 /// Names that meet often, and every form of path.
 const PATHS: &[&str] = &[
-    "a", "b", "c", "a/b", "a/c", "b/a", "a/b/c", "a/", "b/", "a/b/", "./a", "a/.", "a/..", "..", ".", "a/../b", "../a", "a/../../b",
-    "b/./a", "l", "l/", "l/a", "m", "m/b", "a//b", "/a", "", "l/..", "l/../a", "n\0n", "m/../..",
+    "a",
+    "b",
+    "c",
+    "a/b",
+    "a/c",
+    "b/a",
+    "a/b/c",
+    "a/",
+    "b/",
+    "a/b/",
+    "./a",
+    "a/.",
+    "a/..",
+    "..",
+    ".",
+    "a/../b",
+    "../a",
+    "a/../../b",
+    "b/./a",
+    "l",
+    "l/",
+    "l/a",
+    "m",
+    "m/b",
+    "a//b",
+    "/a",
+    "",
+    "l/..",
+    "l/../a",
+    "n\0n",
+    "m/../..",
 ];
 const TARGETS: &[&str] = &["a", "b", "..", "../..", "a/b", "l", "/a", "m", ".", "../b", "", "none"];
 
@@ -41,7 +70,8 @@ fn buf(account: &Arc<Account>, bytes: &[u8]) -> Buf {
 /// A call, by its recipe: each storage gets buffers of its own.
 fn call(random: &mut Random, account: &Arc<Account>, nodes: u32) -> Call {
     // Mostly from the granted folder; at times from what may be a file, or closed.
-    let node = |random: &mut Random| if random.below(2) == 0 { Node(0) } else { Node(random.below(nodes as usize) as u32) };
+    let node =
+        |random: &mut Random| if random.below(2) == 0 { Node(0) } else { Node(random.below(nodes as usize) as u32) };
     let at = |random: &mut Random| At {
         dir: node(random),
         path: buf(account, random.one(PATHS).as_bytes()),
@@ -138,9 +168,11 @@ fn every_storage_answers_every_call_the_same() {
         let mut storages = storages(&folders);
         let mut story = Vec::new();
         for step in 0..120 {
-            let make = || call(&mut Random(seed * 0x9e37_79b9_7f4a_7c15 + step * 0xbf58_476d_1ce4_e5b9 + 1), &account, 12);
+            let make =
+                || call(&mut Random(seed * 0x9e37_79b9_7f4a_7c15 + step * 0xbf58_476d_1ce4_e5b9 + 1), &account, 12);
             story.push(format!("{:?}", make().action));
-            let answers: Vec<_> = storages.iter_mut().map(|(name, files)| (*name, outcome(&mut **files, make()))).collect();
+            let answers: Vec<_> =
+                storages.iter_mut().map(|(name, files)| (*name, outcome(&mut **files, make()))).collect();
             let expected = &answers[0].1;
             for (name, answer) in &answers {
                 let last = story[story.len().saturating_sub(12)..].join("\n  ");
@@ -188,7 +220,8 @@ fn no_link_of_the_parent_os_leads_out() {
         };
         let read = How { read: true, ..How::default() };
         assert!(open("good", read).is_ok());
-        for path in ["absolute", "up", "around", "parent", "root", "root/etc/passwd", "parent/a", "magic", "magic/etc"] {
+        for path in ["absolute", "up", "around", "parent", "root", "root/etc/passwd", "parent/a", "magic", "magic/etc"]
+        {
             assert_eq!(open(path, read), Err(Errno::PERM), "{path}");
             let create = How { write: true, create: true, truncate: true, ..How::default() };
             assert_eq!(open(path, create), Err(Errno::PERM), "{path}");

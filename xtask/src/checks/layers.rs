@@ -8,8 +8,7 @@ use serde_json::Value;
 use crate::shell;
 
 /// The device VMs: each may use what a device VM may, and never another.
-const DEVICES: [&str; 7] =
-    ["vm-display", "vm-keyboard", "vm-disk", "vm-clock", "vm-console", "vm-entropy", "vm-wasi"];
+const DEVICES: [&str; 7] = ["vm-display", "vm-keyboard", "vm-disk", "vm-clock", "vm-console", "vm-entropy", "vm-wasi"];
 /// What a device VM may use.
 const FOR_DEVICES: [&str; 3] = ["il", "isa", "basevm"];
 /// The other crates below the platforms, and what each may use of this workspace.
