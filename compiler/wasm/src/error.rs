@@ -79,7 +79,6 @@ impl Error {
 /// The name of a feature that is left out, and what to do without it.
 fn missing(feature: WasmFeatures) -> Option<(&'static str, &'static str)> {
     const ALL: &[(WasmFeatures, &str, &str)] = &[
-        (WasmFeatures::MEMORY64, "memory64", "build for wasm32, whose addresses have 32 bits"),
         (
             WasmFeatures::EXCEPTIONS,
             "exceptions",

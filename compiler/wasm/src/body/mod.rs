@@ -13,6 +13,7 @@ mod stack;
 mod tables;
 mod variables;
 mod vectors;
+mod wide;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -56,6 +56,20 @@ pub(crate) struct Memory {
     owner: usize,
 }
 
+impl Table {
+    /// Whether its indices have 64 bits.
+    pub fn is_wide(&self) -> bool {
+        self.ty.table64
+    }
+}
+
+impl Memory {
+    /// Whether its addresses have 64 bits.
+    pub fn is_wide(&self) -> bool {
+        self.ty.memory64
+    }
+}
+
 /// A global.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Global {

@@ -119,6 +119,8 @@ impl Build<'_> {
     fn offset(&mut self, unit: &Linked<'_>, expr: &wasmparser::ConstExpr<'_>) -> Result<i32> {
         match constant::evaluate(self, unit, expr)? {
             Const::I32(offset) => Ok(offset),
+            // One that does not fit is beyond all that there is, as is the largest that does.
+            Const::I64(offset) => Ok(u32::try_from(offset as u64).unwrap_or(u32::MAX) as i32),
             _ => Err(unit.decoded.internal("a segment's offset")),
         }
     }
