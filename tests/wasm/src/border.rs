@@ -179,6 +179,10 @@ fn enter(out: &mut Writer, local: LocalId, ty: Type, host: TypeId) {
             out.push(Instr::StructNew(host));
             out.push(Instr::End);
         }
+        Type::Any => {
+            out.push(Instr::Get(local));
+            out.push(Instr::StructNew(host));
+        }
         // Null is the one reference of these types that a script can pass.
         ty if ty.is_reference() => {
             let null = ty.nullable().unwrap_or(Type::OptAny);
@@ -197,7 +201,7 @@ fn leave(out: &mut Writer, local: LocalId, ty: Type, host: TypeId) {
         return out.push(Instr::Get(local));
     }
     let number = |out: &mut Writer| {
-        if ty != Type::OptAny {
+        if !matches!(ty, Type::Any | Type::OptAny) {
             return out.push(Instr::I32Const(OTHER));
         }
         out.push(Instr::Cond(Type::I32));

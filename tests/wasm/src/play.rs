@@ -133,7 +133,7 @@ impl<'s> Play<'s> {
                 Action::Refused(module, message) => refused(module, self.core).with_context(|| message.clone()),
                 Action::Unlinkable(unit, message) => self.unlinkable(unit).with_context(|| message.clone()),
                 Action::Define(bytes) => group::validate(bytes).map_err(|error| Refused::from(error).into()),
-                Action::Foreign(name) => Err(anyhow!("`{name}` is not known")),
+                Action::Foreign(name) => Err(foreign(name).into()),
                 Action::Instantiate(_) | Action::Invoke(_) | Action::Returns(..) | Action::Traps(..) => continue,
                 Action::Exhausts(_) | Action::Uninstantiable(..) => continue,
             };
@@ -171,11 +171,13 @@ impl<'s> Play<'s> {
         let module = match group::translate(&units) {
             Ok(module) => module,
             Err(error) => {
-                let kind = &error.kind;
-                let fits =
-                    matches!(kind, wasm::ErrorKind::UnknownImport { .. } | wasm::ErrorKind::IncompatibleImport { .. });
-                ensure!(fits, "refused, but not for its imports: {error}");
-                return Ok(());
+                return match &error.kind {
+                    ErrorKind::UnknownImport { .. } | ErrorKind::IncompatibleImport { .. } => Ok(()),
+                    ErrorKind::Unsupported { .. } => Err(Refused::from(error).into()),
+                    ErrorKind::Invalid(_) | ErrorKind::Entry(_) | ErrorKind::Internal(_) => {
+                        bail!("refused, but not for its imports: {error}")
+                    }
+                };
             }
         };
         let module = il::verify(module).map_err(|error| anyhow!("not verified: {error}"))?;
@@ -190,6 +192,12 @@ impl<'s> Play<'s> {
             Ok(_) => bail!("it is linked"),
         }
     }
+}
+
+/// What only modules with features that are not carried can be asked.
+fn foreign(directive: &str) -> Refused {
+    let feature = (directive == "assert_exception").then(|| "exceptions".to_string());
+    Refused { why: format!("`{directive}` is not known"), feature }
 }
 
 fn refused(module: &Result<Vec<u8>, String>, core: Core) -> Result<()> {
