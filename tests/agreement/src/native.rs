@@ -100,6 +100,7 @@ impl Native {
             Step::Wait => Outcome::Wait,
             Step::WaitForever => Outcome::WaitForever,
             Step::Fail(status) => Outcome::Fail(status),
+            Step::Exit(code) => Outcome::Exit(code),
             Step::Forward { slot, opcode } => Outcome::Forward { slot, opcode },
             Step::Run { slot, program, args } => {
                 let operands = packet(args.words, args.attachments);
@@ -179,5 +180,9 @@ impl Engine for Native {
 
     fn set_caller(&mut self, caller: i32) {
         self.instance.set_caller(caller as u32);
+    }
+
+    fn revive(&mut self) {
+        self.instance.revive();
     }
 }
