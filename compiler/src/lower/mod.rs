@@ -51,7 +51,7 @@ use il::{Func, FuncId, GlobalId, Hierarchy, Module, StrId, Type};
 
 use crate::abi;
 use crate::error::CompileError;
-use crate::image::Stub;
+use crate::image::{Helper, Stub};
 use crate::options::Bounds;
 use control::{Control, Epilogue};
 use exits::Callees;
@@ -125,6 +125,8 @@ pub(crate) struct Program<'m> {
 pub(crate) struct Outcome {
     /// Stubs that its code refers to.
     pub stubs: Vec<Stub>,
+    /// Helpers that it refers to.
+    pub helpers: Vec<Helper>,
 }
 
 /// The state of one function's lowering.
@@ -144,6 +146,9 @@ pub(crate) struct Lowering<'m, 'b> {
     controls: Vec<Control>,
     /// Indices into `controls` of the loops and blocks among them.
     targets: Vec<usize>,
+    /// What the instruction being lowered loads from a linear memory, and what the one before it did.
+    loaded: Option<Value>,
+    before: Option<Value>,
     /// How many loops are open.
     loops: usize,
     /// Whether a terminator has ended the current list of statements.
@@ -247,6 +252,8 @@ impl<'m, 'b> Lowering<'m, 'b> {
             controls: Vec::new(),
             targets: Vec::new(),
             loops: 0,
+            loaded: None,
+            before: None,
             ended: false,
             epilogue: None,
             regions,
@@ -280,6 +287,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
             if self.look == Look::Before(self.offset) && self.inlined.is_none() {
                 self.deadline_check();
             }
+            self.before = self.loaded.take();
             self.instr(instr)?;
             if self.b.func.dfg.num_insts() > FUNCTION_INSTRUCTIONS {
                 return Err(CompileError::TooLarge { func: self.id, name: self.module.func_name(self.id) });
@@ -294,7 +302,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
         self.emit_epilogue();
         let Lowering { b, callees, choices, .. } = self;
         b.finalize(choices.frontend);
-        Ok(Outcome { stubs: callees.stubs() })
+        Ok(Outcome { stubs: callees.stubs(), helpers: callees.helpers() })
     }
 
     fn instr(&mut self, instr: Instr<'_>) -> Result {

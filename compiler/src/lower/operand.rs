@@ -8,7 +8,7 @@ use cranelift_codegen::ir::{Block, InstBuilder, StackSlot, Type as Clif, Value, 
 use cranelift_frontend::Variable;
 use il::{StrId, Type};
 
-use super::{Lowering, Result};
+use super::{Lowering, Result, clif_type};
 
 /// One value on the operand stack.
 #[derive(Clone, Copy, Debug)]
@@ -117,9 +117,17 @@ impl Lowering<'_, '_> {
     pub(super) fn canonical(&mut self, operand: Operand) -> Value {
         match operand.hold {
             Hold::RawFloat => {
-                let nan = self.nan(operand.ty == Type::F32);
                 let unordered = self.b.ins().fcmp(FloatCC::Unordered, operand.value, operand.value);
-                self.b.ins().select(unordered, nan, operand.value)
+                // A branch that is never taken costs less than to choose each time.
+                let (settle, on) = (self.b.create_block(), self.b.create_block());
+                let value = self.b.append_block_param(on, clif_type(operand.ty));
+                self.b.set_cold_block(settle);
+                self.b.ins().brif(unordered, settle, &[], on, &[operand.value.into()]);
+                self.enter(settle);
+                let nan = self.nan(operand.ty == Type::F32);
+                self.jump(on, &[nan]);
+                self.enter(on);
+                value
             }
             Hold::RawLanes(lanes) => {
                 let value = self.lanes(operand.value, lanes);

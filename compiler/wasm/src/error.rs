@@ -65,7 +65,9 @@ impl Error {
 
     /// Takes what the validator says. If a feature is missing it is named, with what to do about it.
     pub(crate) fn validation(unit: &str, error: &wasmparser::Error) -> Box<Error> {
-        let known = error.missing_wasm_feature().and_then(missing);
+        // A type that refers to itself is not found without that proposal, which only the words say.
+        let recursive = error.message().contains("GC proposal is disabled").then_some(WasmFeatures::GC);
+        let known = error.missing_wasm_feature().or(recursive).and_then(missing);
         let kind = match known {
             Some((what, hint)) => ErrorKind::Unsupported { what: alloc::format!("{what} ({})", error.message()), hint },
             None => ErrorKind::Invalid(error.message().to_string()),
@@ -77,7 +79,6 @@ impl Error {
 /// The name of a feature that is left out, and what to do without it.
 fn missing(feature: WasmFeatures) -> Option<(&'static str, &'static str)> {
     const ALL: &[(WasmFeatures, &str, &str)] = &[
-        (WasmFeatures::MEMORY64, "memory64", "build for wasm32, whose addresses have 32 bits"),
         (
             WasmFeatures::EXCEPTIONS,
             "exceptions",

@@ -1,5 +1,5 @@
-//! Functions in the IL that tables need: what WebAssembly does in one operator, and the IL in a loop. A module has
-//! those that it uses.
+//! Functions in the IL that tables need, and memories with wide addresses: what WebAssembly does in one operator, and the
+//! IL in several. A module has those that it uses.
 
 use alloc::vec;
 
@@ -7,7 +7,7 @@ use il::instr::{Instr, Writer};
 use il::op::{Immediate, Op};
 use il::{Func, LocalId, Signature, Type, TypeId};
 
-/// Which function, by the operator on tables that it stands for.
+/// Which function: an operator on tables, or what makes 32 bits of 64.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Helper {
     /// `(to, from, count, table, segment)`
@@ -18,11 +18,15 @@ pub(crate) enum Helper {
     Fill,
     /// `(value, count, table, most) -> (table, its old size or -1)`
     Grow,
+    /// `(address) -> address`: traps, as an access out of bounds does, if it has more than 32 bits.
+    Address,
+    /// `(number) -> number`: the largest one, unsigned, if it has more than 32 bits.
+    Saturate,
 }
 
 impl Helper {
     /// All of them.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 6;
 
     /// What faults call it.
     pub fn name(self) -> &'static str {
@@ -31,6 +35,8 @@ impl Helper {
             Helper::Copy => "table.copy",
             Helper::Fill => "table.fill",
             Helper::Grow => "table.grow",
+            Helper::Address => "address",
+            Helper::Saturate => "index",
         }
     }
 
@@ -54,6 +60,14 @@ impl Helper {
             Helper::Grow => {
                 code.grow();
                 (vec![Type::OptAny, int, table_ref, int], vec![table_ref, int], vec![int, int, table_ref])
+            }
+            Helper::Address => {
+                code.address();
+                (vec![Type::I64], vec![int], vec![])
+            }
+            Helper::Saturate => {
+                code.saturate();
+                (vec![Type::I64], vec![int], vec![])
             }
         };
         Func { sig: Signature { params, results }, pure: false, locals, body: code.writer.bytes }
@@ -122,6 +136,35 @@ impl Code {
         value(self);
         self.push(Instr::ArraySet(self.table));
         self.push(Instr::End);
+    }
+
+    /// Whether the first parameter has more than 32 bits.
+    fn is_far(&mut self) {
+        self.get(0);
+        self.push(Instr::I64Const(0xffff_ffff));
+        self.op(Op::I64GtU);
+    }
+
+    fn address(&mut self) {
+        self.is_far();
+        self.push(Instr::If);
+        // No memory has this byte.
+        self.int(-1);
+        self.push(Instr::Op(Op::Load8U, Immediate { offset: u32::MAX, ..Immediate::default() }));
+        self.writer.set(&[None]);
+        self.push(Instr::End);
+        self.get(0);
+        self.op(Op::I32FromI64);
+        self.push(Instr::Return);
+    }
+
+    fn saturate(&mut self) {
+        self.int(-1);
+        self.get(0);
+        self.op(Op::I32FromI64);
+        self.is_far();
+        self.push(Instr::Select(Type::I32));
+        self.push(Instr::Return);
     }
 
     fn init(&mut self, segment: TypeId) {

@@ -139,8 +139,8 @@ fn refused(text: &str, parts: &[&str]) -> ErrorKind {
 
 #[test]
 fn refusals_say_what_and_what_to_do() {
-    refused("(module (memory i64 1))", &["app.wasm, byte 0x", "memory64", "wasm32"]);
-    refused("(module (tag))", &["exceptions", "-fno-exceptions"]);
+    refused("(module (memory i64 65537))", &["app.wasm: ", "4 GiB"]);
+    refused("(module (tag))", &["app.wasm, byte 0x", "exceptions", "-fno-exceptions"]);
     refused("(module (memory 1 1 shared))", &["threads", "several VMs"]);
     refused("(module (type (struct)))", &["garbage collection"]);
     refused("(module (memory 1 (pagesize 1)))", &["custom page sizes", "64 KiB"]);
@@ -163,6 +163,21 @@ fn refusals_say_what_and_what_to_do() {
 }
 
 #[test]
+fn what_would_grow_without_bound_is_refused() {
+    let (types, values) = (" i32".repeat(900), "i32.const 0 ".repeat(900));
+    let branches = "(br_if $a (local.get 0)) ".repeat(2000);
+    let drops = "drop ".repeat(900);
+    let text = format!("(module (func (param i32) (block $a (result{types}) {values} {branches}) {drops}))");
+    refused(&text, &["a function as large as this one", "split it"]);
+    let functions = format!("(module {})", "(func)".repeat((1 << 17) + 1));
+    refused(&functions, &["so many functions"]);
+    let deep = "block ".repeat(5000) + &"end ".repeat(5000);
+    refused(&format!("(module (func {deep}))"), &["a construct inside so many others"]);
+    let elements = "0 ".repeat(1 << 17);
+    refused(&format!("(module (table 1 funcref) (func) (elem func {elements}))"), &["an element segment"]);
+}
+
+#[test]
 fn any_bytes_give_a_module_or_an_error() {
     let bytes = encode(
         r#"(module (memory 1) (table 3 funcref) (elem (i32.const 0) 0) (data (i32.const 4) "abc")
@@ -180,5 +195,20 @@ fn any_bytes_give_a_module_or_an_error() {
     }
     for length in 0..bytes.len() {
         let _ = translate(&[Unit { name: "x", bytes: &bytes[..length] }], &options);
+    }
+}
+
+#[test]
+fn every_function_of_wasi_can_be_imported_alone() {
+    let all = il::text::compile("wasi.il", include_str!("../src/wasi.il"), common::KNOWN);
+    let all = all.unwrap_or_else(|errors| panic!("{errors}"));
+    let list = |types: &[il::Type]| types.iter().map(|ty| format!(" {}", ty.name())).collect::<String>();
+    for export in all.exports.iter().filter(|export| !export.name.starts_with("console_")) {
+        let sig = all.sig(export.func).expect("an exported function");
+        let (params, results) = (list(&sig.params), list(&sig.results));
+        let import = format!("(import \"wasi_snapshot_preview1\" \"{}\"", export.name);
+        let module = module(&format!("(module {import} (func (param{params}) (result{results}))) (memory 1))"));
+        // The text's functions come first, then `main`.
+        assert!(module.funcs.iter().any(|func| func.sig == *sig) && module.funcs.len() <= all.funcs.len());
     }
 }

@@ -262,6 +262,47 @@ fn several_memories() {
 }
 
 #[test]
+fn wide_addresses() {
+    let text = r#"(module (memory $m i64 1 3) (memory $n 1) (table $t i64 2 5 funcref) (data (i64.const 8) "\2a\01")
+      (elem (i64.const 1) $seven)
+      (func $seven (result i32) (i32.const 7))
+      (func (export "load") (param i64) (result i32) (i32.load8_u (local.get 0)))
+      (func (export "far") (param i64) (result i32) (i32.load8_u offset=0x100000000 (local.get 0)))
+      (func (export "store") (param i64 i32) (result i32)
+        (i32.store offset=4 (local.get 0) (local.get 1)) (i32.load offset=4 (local.get 0)))
+      (func (export "lane") (param i64) (result i32)
+        (i32x4.extract_lane 1 (v128.load32_lane 1 (local.get 0) (v128.const i32x4 0 0 0 0))))
+      (func (export "size") (result i64) (memory.size $m))
+      (func (export "grow") (param i64) (result i64) (memory.grow $m (local.get 0)))
+      (func (export "fill") (param i64 i64) (result i32)
+        (memory.fill $m (local.get 0) (i32.const 9) (local.get 1)) (i32.load8_u (local.get 0)))
+      (func (export "copy") (param i64) (result i32)
+        (memory.copy $n $m (i32.const 3) (local.get 0) (i32.const 1)) (i32.load8_u $n (i32.const 3)))
+      (func (export "call") (param i64) (result i32) (call_indirect (result i32) (local.get 0)))
+      (func (export "table_grow") (param i64) (result i64) (table.grow (ref.null func) (local.get 0)))
+      (func (export "table_size") (result i64) (table.size)))"#;
+    gives(text, "load", &[I64(8)], &[I32(42)]);
+    traps(text, "load", &[I64(65536)], "MemoryOutOfBounds");
+    traps(text, "load", &[I64(0x1_0000_0008)], "MemoryOutOfBounds");
+    traps(text, "far", &[I64(8)], "MemoryOutOfBounds");
+    gives(text, "store", &[I64(16), I32(77)], &[I32(77)]);
+    traps(text, "store", &[I64(-16), I32(77)], "MemoryOutOfBounds");
+    gives(text, "lane", &[I64(8)], &[I32(0x12a)]);
+    gives(text, "size", &[], &[I64(1)]);
+    gives(text, "grow", &[I64(2)], &[I64(1)]);
+    gives(text, "grow", &[I64(3)], &[I64(-1)]);
+    gives(text, "grow", &[I64(0x1_0000_0000)], &[I64(-1)]);
+    gives(text, "fill", &[I64(100), I64(4)], &[I32(9)]);
+    traps(text, "fill", &[I64(100), I64(0x1_0000_0000)], "MemoryOutOfBounds");
+    gives(text, "copy", &[I64(8)], &[I32(42)]);
+    gives(text, "call", &[I64(1)], &[I32(7)]);
+    traps(text, "call", &[I64(0x1_0000_0001)], "IndexOutOfBounds");
+    gives(text, "table_grow", &[I64(3)], &[I64(2)]);
+    gives(text, "table_grow", &[I64(0x1_0000_0000)], &[I64(-1)]);
+    gives(text, "table_size", &[], &[I64(2)]);
+}
+
+#[test]
 fn units_link_in_scripts() {
     let a = r#"(module (global (export "g") (mut i32) (i32.const 5)) (memory (export "m") 1)
       (table (export "t") 3 funcref) (global (export "k") i32 (i32.const 2))
@@ -298,4 +339,87 @@ fn main_instantiates_and_starts() {
     let mut m = machine(&module);
     assert_eq!(call(&mut m, &module, "main", &[]), Ok(vec![]));
     assert_eq!(call(&mut m, &module, "get", &[]), Ok(vec![I32(111)]));
+}
+
+/// Text of `count` copies, each made of its number.
+fn each(count: usize, one: impl Fn(usize) -> String) -> String {
+    (0..count).map(one).collect()
+}
+
+#[test]
+fn deep_stacks_and_statements_between() {
+    // Constants, locals and calls wait below statements that assign what some of them read.
+    let pushes = each(700, |at| {
+        format!("i32.const {at} local.get 0 (call $next) (local.set 0 (i32.add (local.get 0) (i32.const 1)))\n")
+    });
+    let adds = each(2099, |_| "i32.add\n".into());
+    let text = format!(
+        "(module (global $g (mut i32) (i32.const 0))
+          (func $next (result i32) (global.set $g (i32.add (global.get $g) (i32.const 2))) (global.get $g))
+          (func (export \"f\") (param i32) (result i32) {pushes} {adds}))"
+    );
+    let sum: i32 = (0..700).map(|at| at + (100 + at) + 2 * (at + 1)).sum();
+    gives(&text, "f", &[I32(100)], &[I32(sum)]);
+}
+
+#[test]
+fn wide_constructs_and_calls() {
+    let (types, gets) = (" i32".repeat(200), each(200, |at| format!("local.get {at} ")));
+    let (adds, consts) = ("i32.add ".repeat(199), each(200, |at| format!("i32.const {at} ")));
+    let text = format!(
+        "(module (type $wide (func (param{types}) (result{types})))
+          (table 1 funcref) (elem (i32.const 0) $id)
+          (func $id (type $wide) {gets})
+          (func (export \"call\") (result i32) {consts} (call $id) (call_indirect (type $wide) (i32.const 0)) {adds})
+          (func (export \"loop\") (param i32) (result i32)
+            {consts}
+            (loop (param{types}) (result{types})
+              (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+              (br_if 0 (local.get 0)))
+            {adds})
+          (func (export \"table\") (param i32) (result i32)
+            (block $a (result{types}) (block $b (result{types}) {consts} (br_table $a $b (local.get 0)))
+              drop i32.const 0)
+            {adds}))"
+    );
+    gives(&text, "call", &[], &[I32(19900)]);
+    gives(&text, "loop", &[I32(5)], &[I32(19900)]);
+    gives(&text, "table", &[I32(0)], &[I32(19900)]);
+    gives(&text, "table", &[I32(7)], &[I32(19900 - 199)]);
+}
+
+#[test]
+fn deep_constructs() {
+    let (open, close) = (
+        "(block (result i32) (i32.const 1) (if (result i32) (then ".repeat(300),
+        ") (else (i32.const 0))))".repeat(300),
+    );
+    gives(&format!("(module (func (export \"f\") (result i32) {open} (i32.const 9) {close}))"), "f", &[], &[I32(9)]);
+    let tree = "(i32.add (i32.const 1) ".repeat(3000) + "(i32.const 0)" + &")".repeat(3000);
+    gives(&format!("(module (func (export \"f\") (result i32) {tree}))"), "f", &[], &[I32(3000)]);
+}
+
+#[test]
+fn what_traps_first_does_so_after_translation() {
+    let text = r#"(module (memory 1) (table 1 funcref) (type $t (func (param i32) (result i32)))
+      (global $g (mut i32) (i32.const 0))
+      (func $note (param i32) (result i32) (global.set $g (local.get 0)) (local.get 0))
+      (func (export "load_before_table") (result i32)
+        (call_indirect (type $t) (i32.load (i32.const -1)) (i32.const 5)))
+      (func (export "division_before_store")
+        (i32.store (i32.const -1) (i32.div_s (i32.const 1) (i32.const 0))))
+      (func (export "dropped_load") (drop (i32.load (i32.const -1))))
+      (func (export "unreachable_after") (result i32) (call $note (i32.const 7)) (unreachable))
+      (func (export "branch_over") (result i32) (block (call $note (i32.const 8)) (i32.div_u (i32.const 1) (i32.const 0)) (br 0)) (i32.const 0))
+      (func (export "noted") (result i32) (global.get $g)))"#;
+    let module = module(text);
+    let mut m = machine(&module);
+    let mut go = |name: &str| call(&mut m, &module, name, &[]);
+    assert!(go("load_before_table").unwrap_err().contains("MemoryOutOfBounds"));
+    assert!(go("division_before_store").unwrap_err().contains("DivisionByZero"));
+    assert!(go("dropped_load").unwrap_err().contains("MemoryOutOfBounds"));
+    assert!(go("unreachable_after").unwrap_err().contains("unreachable"));
+    assert_eq!(go("noted"), Ok(vec![I32(7)]));
+    assert!(go("branch_over").unwrap_err().contains("DivisionByZero"));
+    assert_eq!(go("noted"), Ok(vec![I32(8)]));
 }

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context, Result, ensure};
-use il::FuncId;
+use anyhow::{Context, Result, anyhow, ensure};
 use il::verify::VerifiedModule;
 use wasm::{ErrorKind, Options};
 
-use crate::border;
+use crate::border::{self, Entry};
 use crate::script::{Script, Unit};
 use crate::value::{Value, listed};
 use crate::vm::{self, Trap, Vm};
@@ -41,15 +40,6 @@ impl From<wasm::Error> for Refused {
     }
 }
 
-/// One exported function.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// What to call.
-    pub func: FuncId,
-    /// Which results are references, passed as numbers.
-    pub references: Vec<bool>,
-}
-
 /// Units that are linked with one another.
 #[derive(Debug)]
 pub struct Group {
@@ -68,22 +58,9 @@ impl Group {
     pub fn new(script: &Script, units: &[usize]) -> Result<Group, Refused> {
         let linked: Vec<(String, &Unit)> = units.iter().map(|at| (Unit::name(*at), &script.units[*at])).collect();
         let mut module = translate(&linked)?;
-        let references: HashMap<String, Vec<bool>> = module
-            .exports
-            .iter()
-            .map(|export| {
-                let results = module.sig(export.func).map_or(&[][..], |sig| &sig.results);
-                (export.name.clone(), results.iter().map(|ty| ty.is_reference()).collect())
-            })
-            .collect();
-        border::wrap(&mut module);
+        let entries = border::wrap(&mut module);
         let module =
             il::verify(module).map_err(|error| Refused { why: format!("not verified: {error}"), feature: None })?;
-        let entry = |export: &il::Export| {
-            let references = references.get(&export.name).cloned().unwrap_or_default();
-            (export.name.clone(), Entry { func: export.func, references })
-        };
-        let entries = module.exports.iter().map(entry).collect();
         Ok(Group { units: units.to_vec(), module, entries })
     }
 
@@ -112,13 +89,32 @@ impl Group {
     /// If the arguments are not its parameters', or it stops in what no suite does.
     pub fn call(&self, vm: &mut dyn Vm, entry: &Entry, args: &[Value]) -> Result<Result<Vec<Value>, Trap>> {
         let args: Vec<Value> = args.iter().map(|arg| border::passed(*arg)).collect();
-        let params = self.module.sig(entry.func).map_or(&[][..], |sig| &sig.params);
-        let fit = args.len() == params.len() && args.iter().zip(params).all(|(arg, ty)| vm::fits(*arg, *ty));
-        ensure!(fit, "arguments {} for {params:?}", listed(&args));
+        let fit =
+            args.len() == entry.params.len() && args.iter().zip(&entry.params).all(|(arg, ty)| vm::fits(*arg, *ty));
+        ensure!(fit, "arguments {} for {:?}", listed(&args), entry.params);
+        let results = if entry.setters.is_empty() && entry.getters.is_empty() {
+            vm.call(entry.func, &args)?
+        } else {
+            spread(vm, entry, &args)?
+        };
         let given = |(value, is): (Value, &bool)| if *is { border::reference(value) } else { value };
-        let results = vm.call(entry.func, &args)?;
         Ok(results.map(|values| values.into_iter().zip(&entry.references).map(given).collect()))
     }
+}
+
+/// A call whose values pass one by one.
+fn spread(vm: &mut dyn Vm, entry: &Entry, args: &[Value]) -> Result<Result<Vec<Value>, Trap>> {
+    for (setter, arg) in entry.setters.iter().zip(args) {
+        vm.call(*setter, &[*arg])?.map_err(|trap| anyhow!("an argument: {trap}"))?;
+    }
+    if let Err(trap) = vm.call(entry.func, &[])? {
+        return Ok(Err(trap));
+    }
+    let mut results = Vec::new();
+    for getter in &entry.getters {
+        results.extend(vm.call(*getter, &[])?.map_err(|trap| anyhow!("a result: {trap}"))?);
+    }
+    Ok(Ok(results))
 }
 
 /// Links units, each under its name.

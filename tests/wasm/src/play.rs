@@ -7,7 +7,9 @@ use il::trap::TrapKind;
 use wasm::ErrorKind;
 use wasmparser::{Validator, WasmFeatures};
 
-use crate::group::{self, Entry, Group, Refused};
+use crate::border::Entry;
+use crate::group::{self, Group, Refused};
+use crate::native::Native;
 use crate::rename;
 use crate::script::{Access, Action, SPECTEST, Script, Unit};
 use crate::value::{Pattern, Value, listed};
@@ -54,26 +56,31 @@ impl Core {
 pub enum Engine {
     /// The reference interpreter.
     Interpreter,
+    /// Machine code.
+    Jit,
 }
 
 impl Engine {
     /// All of them.
-    pub const ALL: [Engine; 1] = [Engine::Interpreter];
+    pub const ALL: [Engine; 2] = [Engine::Interpreter, Engine::Jit];
 
     /// What it is called in lists and reports.
     pub const fn name(self) -> &'static str {
         match self {
             Engine::Interpreter => "interpreter",
+            Engine::Jit => "jit",
         }
     }
 
-    /// A new instance of a group's module, which has run nothing.
+    /// A new instance of a group's module, which has run nothing; if it is interpreted, it may execute so many
+    /// instructions.
     ///
     /// # Errors
     /// If it cannot be made.
-    pub fn instance(self, group: &Group) -> Result<Box<dyn Vm + '_>> {
+    pub fn instance(self, group: &Group, fuel: u64) -> Result<Box<dyn Vm + '_>> {
         Ok(match self {
-            Engine::Interpreter => Box::new(Interpreted::new(&group.module)?),
+            Engine::Interpreter => Box::new(Interpreted::new(&group.module, fuel)?),
+            Engine::Jit => Box::new(Native::new(&group.module)?),
         })
     }
 }
@@ -126,7 +133,7 @@ impl<'s> Play<'s> {
                 Action::Refused(module, message) => refused(module, self.core).with_context(|| message.clone()),
                 Action::Unlinkable(unit, message) => self.unlinkable(unit).with_context(|| message.clone()),
                 Action::Define(bytes) => group::validate(bytes).map_err(|error| Refused::from(error).into()),
-                Action::Foreign(name) => Err(anyhow!("`{name}` is not known")),
+                Action::Foreign(name) => Err(foreign(name).into()),
                 Action::Instantiate(_) | Action::Invoke(_) | Action::Returns(..) | Action::Traps(..) => continue,
                 Action::Exhausts(_) | Action::Uninstantiable(..) => continue,
             };
@@ -164,15 +171,17 @@ impl<'s> Play<'s> {
         let module = match group::translate(&units) {
             Ok(module) => module,
             Err(error) => {
-                let kind = &error.kind;
-                let fits =
-                    matches!(kind, wasm::ErrorKind::UnknownImport { .. } | wasm::ErrorKind::IncompatibleImport { .. });
-                ensure!(fits, "refused, but not for its imports: {error}");
-                return Ok(());
+                return match &error.kind {
+                    ErrorKind::UnknownImport { .. } | ErrorKind::IncompatibleImport { .. } => Ok(()),
+                    ErrorKind::Unsupported { .. } => Err(Refused::from(error).into()),
+                    ErrorKind::Invalid(_) | ErrorKind::Entry(_) | ErrorKind::Internal(_) => {
+                        bail!("refused, but not for its imports: {error}")
+                    }
+                };
             }
         };
         let module = il::verify(module).map_err(|error| anyhow!("not verified: {error}"))?;
-        let mut vm = Interpreted::new(&module)?;
+        let mut vm = Interpreted::new(&module, u64::MAX)?;
         let mut last = Ok(Vec::new());
         for at in 0..units.len() {
             last = vm.call(module.export(&format!("instantiate_{at}")).context("an instantiation")?, &[])?;
@@ -183,6 +192,12 @@ impl<'s> Play<'s> {
             Ok(_) => bail!("it is linked"),
         }
     }
+}
+
+/// What only modules with features that are not carried can be asked.
+fn foreign(directive: &str) -> Refused {
+    let feature = (directive == "assert_exception").then(|| "exceptions".to_string());
+    Refused { why: format!("`{directive}` is not known"), feature }
 }
 
 fn refused(module: &Result<Vec<u8>, String>, core: Core) -> Result<()> {
@@ -276,7 +291,7 @@ impl<'p> Stage<'p, '_> {
         let at = *self.play.group_of.get(&unit).context("a group")?;
         if !self.vms.contains_key(&at) {
             let group = self.group(unit)?;
-            let mut vm = self.engine.instance(group)?;
+            let mut vm = self.engine.instance(group, u64::MAX)?;
             if group.units.contains(&SPECTEST) {
                 vm.call(group.instantiation(SPECTEST)?.func, &[])?.map_err(|trap| anyhow!("spectest: {trap}"))?;
             }

@@ -13,11 +13,12 @@ const FILES: usize = 148;
 /// Their assertions. The release has 5 more: modules that it refuses and later ones accept, which the package left out.
 const ASSERTIONS: usize = 52_225;
 /// Files of core 3.0.
-const FILES_3_0: usize = 194;
+const FILES_3_0: usize = 176;
 /// Their assertions.
-const ASSERTIONS_3_0: usize = 0;
-/// Steps of the latter that fail on any engine because of what is refused, by its name.
-const REFUSED_3_0: &[(&str, usize)] = &[];
+const ASSERTIONS_3_0: usize = 22_477;
+/// Steps of the latter that fail, on any engine, because of what is refused: its name, and how many at most.
+const REFUSED_3_0: &[(&str, usize)] =
+    &[("a table of more than 2^31 - 1 elements", 1), ("exceptions", 364), ("garbage collection", 1544)];
 
 /// Runs files, and compares what fails with a list. `None` if only some of the files were wanted.
 fn run(mut files: Vec<(String, TestFile<'static>)>, core: Core, skips: &str) -> Option<Vec<FileReport>> {
@@ -54,7 +55,9 @@ fn core_2_0_holds_on_all_engines() {
 fn core_3_0_holds_on_all_engines_as_far_as_the_il_carries_it() {
     if let Some(reports) = run(files::core_3_0(), Core::V3, include_str!("../skips-3.0.txt")) {
         assert_eq!(totals(&reports), (FILES_3_0, ASSERTIONS_3_0), "files and assertions");
-        let refused: Vec<(&str, usize)> = report::refused(&reports).into_iter().collect();
-        assert_eq!(refused, REFUSED_3_0, "what is refused by name, and how often");
+        for (name, count) in report::refused(&reports) {
+            let known = REFUSED_3_0.iter().find(|(known, _)| *known == name);
+            assert!(known.is_some_and(|(_, most)| count <= *most), "{name} is refused {count} times: {known:?}");
+        }
     }
 }

@@ -100,7 +100,10 @@ impl Translator<'_, '_, '_> {
 
     fn first_memory(&self) -> Result<MemoryId> {
         let hint = "define a memory: texts, buffers and results lie in it";
-        self.unit.memory(0).map(|memory| memory.id).ok_or_else(|| self.unsupported("a pointer without a memory", hint))
+        let memory = self.unit.memory(0).filter(|memory| !memory.is_wide());
+        memory
+            .map(|memory| memory.id)
+            .ok_or_else(|| self.unsupported("a pointer without a memory of 32-bit addresses", hint))
     }
 
     fn buffer_func(&self, name: &'static str) -> Result<il::FuncId> {

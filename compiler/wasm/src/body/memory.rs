@@ -1,49 +1,58 @@
 //! Linear memories.
 
+use il::Type;
 use il::instr::Instr;
 use il::op::{Immediate, Op};
-use il::{MemoryId, Type};
-use wasmparser::{MemArg, Operator};
+use wasmparser::Operator;
 
 use super::Translator;
 use super::stack::Effect;
+use super::wide::wide;
 use crate::error::Result;
+use crate::helpers::Helper;
+use crate::link::Memory;
+
+fn of(memory: Memory) -> Immediate {
+    Immediate { memory: memory.id, ..Immediate::default() }
+}
 
 impl Translator<'_, '_, '_> {
-    pub(super) fn memory(&self, index: u32) -> Result<MemoryId> {
-        self.unit.memory(index).map(|memory| memory.id).ok_or_else(|| self.internal("a memory index"))
-    }
-
-    /// What a memory access has in the instruction.
-    pub(super) fn place(&self, memarg: &MemArg, lane: u8) -> Result<Immediate> {
-        let memory = self.memory(memarg.memory)?;
-        let offset = u32::try_from(memarg.offset).map_err(|_| self.internal("an offset"))?;
-        Ok(Immediate { offset, lane, memory, ..Immediate::default() })
+    fn memory(&self, index: u32) -> Result<Memory> {
+        self.unit.memory(index).ok_or_else(|| self.internal("a memory index"))
     }
 
     /// Operators on whole memories; `false` if it is another one.
     pub(super) fn memory_operator(&mut self, operator: &Operator<'_>) -> Result<bool> {
         match operator {
             Operator::MemorySize { mem } => {
-                let immediate = Immediate { memory: self.memory(*mem)?, ..Immediate::default() };
-                self.nullary(Instr::Op(Op::MemorySize, immediate), Type::I32, Effect::Reads)?;
+                let memory = self.memory(*mem)?;
+                self.nullary(Instr::Op(Op::MemorySize, of(memory)), Type::I32, Effect::Reads)?;
+                self.widen(memory.is_wide(), Op::I64FromI32U)?;
             }
             Operator::MemoryGrow { mem } => {
-                let immediate = Immediate { memory: self.memory(*mem)?, ..Immediate::default() };
-                self.tree(Instr::Op(Op::MemoryGrow, immediate), 1, Type::I32, Effect::Writes)?;
+                let memory = self.memory(*mem)?;
+                self.narrow(&[wide(memory.is_wide(), Helper::Saturate)], false)?;
+                self.tree(Instr::Op(Op::MemoryGrow, of(memory)), 1, Type::I32, Effect::Writes)?;
+                self.widen(memory.is_wide(), Op::I64FromI32S)?;
             }
             Operator::MemoryFill { mem } => {
-                let immediate = Immediate { memory: self.memory(*mem)?, ..Immediate::default() };
-                self.apply(Op::MemoryFill, immediate)?;
+                let memory = self.memory(*mem)?;
+                let address = wide(memory.is_wide(), Helper::Address);
+                self.narrow(&[address, None, address], false)?;
+                self.apply(Op::MemoryFill, of(memory))?;
             }
             Operator::MemoryCopy { dst_mem, src_mem } => {
-                let (memory, from) = (self.memory(*dst_mem)?, self.memory(*src_mem)?);
-                self.apply(Op::MemoryCopy, Immediate { memory, from, ..Immediate::default() })?;
+                let (to, from) = (self.memory(*dst_mem)?, self.memory(*src_mem)?);
+                let address = |is_wide| wide(is_wide, Helper::Address);
+                let both = to.is_wide() && from.is_wide();
+                self.narrow(&[address(to.is_wide()), address(from.is_wide()), address(both)], false)?;
+                self.apply(Op::MemoryCopy, Immediate { from: from.id, ..of(to) })?;
             }
             Operator::MemoryInit { data_index, mem } => {
                 let memory = self.memory(*mem)?;
                 let data = self.unit.data(*data_index).ok_or_else(|| self.internal("a data index"))?;
-                self.statement(Instr::MemoryInit(data, memory), 3)?;
+                self.narrow(&[wide(memory.is_wide(), Helper::Address), None, None], false)?;
+                self.statement(Instr::MemoryInit(data, memory.id), 3)?;
             }
             Operator::DataDrop { data_index } => {
                 let data = self.unit.data(*data_index).ok_or_else(|| self.internal("a data index"))?;

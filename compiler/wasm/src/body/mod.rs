@@ -13,6 +13,7 @@ mod stack;
 mod tables;
 mod variables;
 mod vectors;
+mod wide;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -113,7 +114,7 @@ impl<'b, 'o, 'a> Translator<'b, 'o, 'a> {
         Error::new(self.unit.name(), self.offset, ErrorKind::Internal(what))
     }
 
-    fn unsupported(&self, what: &str, hint: &'static str) -> Box<Error> {
+    pub fn unsupported(&self, what: &str, hint: &'static str) -> Box<Error> {
         Error::new(self.unit.name(), self.offset, ErrorKind::Unsupported { what: what.into(), hint })
     }
 

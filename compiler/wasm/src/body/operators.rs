@@ -186,17 +186,17 @@ impl Translator<'_, '_, '_> {
             Meaning::Plain(op) => self.apply(op, Immediate::default()),
             Meaning::Lane(op, lane) => self.apply(op, Immediate { lane, ..Immediate::default() }),
             Meaning::Load(op, memarg, widen) => {
-                let immediate = self.place(&memarg, 0)?;
+                let immediate = self.place(&memarg, 0, 0)?;
                 self.apply(op, immediate)?;
                 widen.map_or(Ok(()), |widen| self.apply(widen, Immediate::default()))
             }
             Meaning::Store(op, memarg, narrow) => {
                 narrow.map_or(Ok(()), |narrow| self.apply(narrow, Immediate::default()))?;
-                let immediate = self.place(&memarg, 0)?;
+                let immediate = self.place(&memarg, 0, 1)?;
                 self.apply(op, immediate)
             }
             Meaning::MemoryLane(op, memarg, lane) => {
-                let immediate = self.place(&memarg, lane)?;
+                let immediate = self.place(&memarg, lane, 1)?;
                 self.apply(op, immediate)
             }
         }

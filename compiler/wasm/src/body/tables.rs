@@ -1,11 +1,13 @@
 //! Tables, which are arrays in globals.
 
 use il::instr::Instr;
+use il::op::Op;
 use il::{GlobalId, Type, TypeId};
 use wasmparser::Operator;
 
 use super::Translator;
 use super::stack::{Effect, Keep, Leaf};
+use super::wide::wide;
 use crate::error::Result;
 use crate::helpers::Helper;
 use crate::link::Table;
@@ -22,6 +24,7 @@ impl Translator<'_, '_, '_> {
     /// The index on top becomes the element of a table there, null or not.
     pub(super) fn element(&mut self, table: u32) -> Result {
         let (table, ty) = (self.table(table)?, self.table_type());
+        self.narrow(&[wide(table.is_wide(), Helper::Saturate)], false)?;
         // The index may do what changes which array is the table.
         self.steady(0, 1, Effect::Reads)?;
         self.insert(0, |translator| translator.emit(Instr::GlobalGet(table.id)))?;
@@ -48,6 +51,7 @@ impl Translator<'_, '_, '_> {
             }
             Operator::TableSet { table } => {
                 let (table, ty) = (self.table(*table)?, self.table_type());
+                self.narrow(&[wide(table.is_wide(), Helper::Saturate), None], false)?;
                 self.steady(0, 2, Effect::Reads)?;
                 self.insert(1, |translator| translator.emit(Instr::GlobalGet(table.id)))?;
                 self.statement(Instr::ArraySet(ty), 2)?;
@@ -56,15 +60,21 @@ impl Translator<'_, '_, '_> {
                 let (table, ty) = (self.table(*table)?, self.table_type());
                 self.push_global(table.id, ty)?;
                 self.tree(Instr::ArrayLen, 1, Type::I32, Effect::Reads)?;
+                self.widen(table.is_wide(), Op::I64FromI32U)?;
             }
             Operator::TableGrow { table } => self.table_grow(*table)?,
             Operator::TableFill { table } => {
                 let (table, ty) = (self.table(*table)?, self.table_type());
+                let index = wide(table.is_wide(), Helper::Saturate);
+                self.narrow(&[index, None, index], false)?;
                 self.push_global(table.id, ty)?;
                 self.helper(Helper::Fill, 4)?;
             }
             Operator::TableCopy { dst_table, src_table } => {
                 let (to, from, ty) = (self.table(*dst_table)?, self.table(*src_table)?, self.table_type());
+                let index = |is_wide| wide(is_wide, Helper::Saturate);
+                let both = to.is_wide() && from.is_wide();
+                self.narrow(&[index(to.is_wide()), index(from.is_wide()), index(both)], false)?;
                 self.push_global(to.id, ty)?;
                 self.push_global(from.id, ty)?;
                 self.helper(Helper::Copy, 5)?;
@@ -72,6 +82,7 @@ impl Translator<'_, '_, '_> {
             Operator::TableInit { elem_index, table } => {
                 let (table, ty) = (self.table(*table)?, self.table_type());
                 let segment = self.segment(*elem_index)?;
+                self.narrow(&[wide(table.is_wide(), Helper::Saturate), None, None], false)?;
                 self.push_global(table.id, ty)?;
                 let ty = self.build.segment_type();
                 self.push_global(segment, ty)?;
@@ -101,6 +112,7 @@ impl Translator<'_, '_, '_> {
     /// The helper gives the array that is the table from here on, and what the operator yields.
     fn table_grow(&mut self, table: u32) -> Result {
         let (table, ty) = (self.table(table)?, self.table_type());
+        self.narrow(&[wide(table.is_wide(), Helper::Saturate)], false)?;
         self.push_global(table.id, ty)?;
         self.push_leaf(Leaf::I32(table.max as i32), Type::I32);
         let func = self.build.helper(Helper::Grow);
@@ -112,6 +124,6 @@ impl Translator<'_, '_, '_> {
         self.emit(Instr::GlobalSet(table.id));
         self.restore();
         self.push_leaf(Leaf::Local(result), Type::I32);
-        Ok(())
+        self.widen(table.is_wide(), Op::I64FromI32S)
     }
 }

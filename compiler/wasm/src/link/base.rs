@@ -75,7 +75,7 @@ impl<'a> Build<'a> {
         let mut base = Base { streams: has_streams_only(decoded), ..Base::default() };
         let wanted = wanted(decoded, options, base.streams);
         if !wanted.is_empty() {
-            module = prune(library(decoded, options)?, |name| wanted.contains(name));
+            module = prune(library(decoded, options, &wanted)?, |name| wanted.contains(name));
             base.funcs = module.exports.drain(..).map(|export| (export.name, export.func)).collect();
         }
         if decoded.iter().any(|unit| !unit.memories.is_empty()) {
@@ -86,7 +86,19 @@ impl<'a> Build<'a> {
         let names = module.names.take().map_or(Vec::new(), |names| names.funcs);
         let helpers = [None; Helper::COUNT];
         let types = Types::of(&module);
-        Ok(Build { options, types, module, devices: Vec::new(), strings, helpers, base, started: false, names })
+        Ok(Build {
+            options,
+            types,
+            module,
+            devices: Vec::new(),
+            strings,
+            helpers,
+            base,
+            elements: 0,
+            bytes: 0,
+            started: false,
+            names,
+        })
     }
 }
 
@@ -118,15 +130,45 @@ fn wanted(decoded: &[Decoded<'_>], options: &Options<'_>, streams: bool) -> BTre
     wanted
 }
 
-/// The text that the imports need, compiled.
-fn library(decoded: &[Decoded<'_>], options: &Options<'_>) -> Result<Module> {
+/// What is wanted of the texts, compiled.
+fn library(decoded: &[Decoded<'_>], options: &Options<'_>, wanted: &BTreeSet<String>) -> Result<Module> {
     let mut imports = decoded.iter().flat_map(|unit| &unit.imports);
     let wasi = imports.any(|(_, import)| import.module == WASI_IMPORTS);
     let (file, head) = if wasi { ("wasi.il", WASI) } else { ("buffers.il", "memory 0..65536\n") };
-    text::compile(file, &format!("{head}{BUFFERS}"), options.known).map_err(|errors| {
+    let text = excerpt(&format!("{head}{BUFFERS}"), wanted);
+    text::compile(file, &text, options.known).map_err(|errors| {
         let why = format!("the instruction sets given do not have what imports need: {errors}");
         Error::new(file, None, ErrorKind::Entry(why))
     })
+}
+
+/// The items of a text that the wanted ones mention, and so on: compiling the whole would take most of the time that a
+/// small program takes.
+fn excerpt(all: &str, wanted: &BTreeSet<String>) -> String {
+    let items = text::outline(all);
+    let words = |at: usize| {
+        let span = items.get(at).map_or(0..0, |item| item.span.start as usize..item.span.end as usize);
+        let is_word = |char: char| char == '_' || char.is_ascii_alphanumeric();
+        all.get(span).unwrap_or_default().split(move |char| !is_word(char))
+    };
+    let named: HashMap<&str, usize> = items.iter().enumerate().map(|(at, item)| (item.name.as_str(), at)).collect();
+    let mut kept: Vec<bool> = items.iter().map(|item| item.name.is_empty() || wanted.contains(&item.name)).collect();
+    let mut waiting: Vec<usize> = kept.iter().zip(0..).filter(|(kept, _)| **kept).map(|(_, at)| at).collect();
+    while let Some(at) = waiting.pop() {
+        for other in words(at).filter_map(|word| named.get(word)) {
+            if let Some(kept) = kept.get_mut(*other)
+                && !core::mem::replace(kept, true)
+            {
+                waiting.push(*other);
+            }
+        }
+    }
+    let mut text = String::new();
+    for (item, _) in items.iter().zip(kept).filter(|(_, kept)| *kept) {
+        text.push_str(all.get(item.span.start as usize..item.span.end as usize).unwrap_or_default());
+        text.push('\n');
+    }
+    text
 }
 
 /// A file's name without folder and ending, as far as it can be a module's.

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use il::isa::{Event, InstructionSet};
-use il::{Export, FuncId, Handler, Names, Type};
+use il::{Export, FuncId, Handler, Names, Type, limits};
 use wasmparser::ExternalKind;
 
 use super::device::{known_set, text_helper};
@@ -37,6 +37,12 @@ impl Linked<'_> {
     pub(super) fn exported_func(&self, name: &str) -> Option<u32> {
         let export = self.exports.get(name).and_then(|at| self.decoded.exports.get(*at))?;
         (export.kind == ExternalKind::Func).then_some(export.index)
+    }
+
+    /// Whether a function may be exported: it takes and gives no more than an entry can.
+    fn can_be_entered(&self, func: u32) -> bool {
+        let most = limits::MAX_VALUES;
+        self.types.sig(self.type_of(func)).is_some_and(|sig| sig.params.len() <= most && sig.results.len() <= most)
     }
 }
 
@@ -71,7 +77,7 @@ impl Build<'_> {
                     continue;
                 }
                 match export.kind {
-                    ExternalKind::Func => {
+                    ExternalKind::Func if unit.can_be_entered(export.index) => {
                         let func = self.func_of(unit, export.index)?;
                         self.export(name, func);
                     }
@@ -95,7 +101,7 @@ impl Build<'_> {
         for export in program.decoded.exports.iter().filter(|export| export.kind == ExternalKind::Func) {
             if export.name.contains('@') {
                 self.handler(program, export.name, export.index)?;
-            } else if is_shown(export.name) {
+            } else if is_shown(export.name) && program.can_be_entered(export.index) {
                 let func = self.func_of(program, export.index)?;
                 self.export(export.name.into(), func);
             }

@@ -85,7 +85,7 @@ impl<'a> Build<'a> {
                 TableInit::RefNull => Const::Null(Type::OptAny),
                 TableInit::Expr(init) => constant::evaluate(self, unit, init)?,
             };
-            let table = self.define_table(unit, table.ty, value);
+            let table = self.define_table(unit, table.ty, value)?;
             unit.tables.push(table);
         }
         Ok(())
@@ -93,14 +93,20 @@ impl<'a> Build<'a> {
 
     fn define_memory(&mut self, unit: &Linked<'_>, ty: MemoryType) -> Result<Memory> {
         let most = limits::MEMORY_PAGES as u64;
-        let min = u32::try_from(ty.initial).map_err(|_| unit.decoded.internal("a memory's size"))?;
+        if ty.initial > most {
+            return Err(too_large(unit, "a memory of more than 4 GiB", "let it begin smaller"));
+        }
+        let min = ty.initial as u32;
         let max = ty.maximum.unwrap_or(most).min(most) as u32;
         let id = MemoryId(self.module.memories.len() as u32);
         self.module.memories.push(il::Memory { min, max: max.max(min) });
         Ok(Memory { id, ty, owner: unit.index })
     }
 
-    fn define_table(&mut self, unit: &Linked<'_>, ty: TableType, value: Const) -> Table {
+    fn define_table(&mut self, unit: &Linked<'_>, ty: TableType, value: Const) -> Result<Table> {
+        if ty.initial > limits::ARRAY_ELEMENTS as u64 {
+            return Err(too_large(unit, "a table of more than 2^31 - 1 elements", "let it begin smaller"));
+        }
         let array = self.table_type();
         let id = self.add_global(true, Type::Ref(array), |code| {
             code.push(Instr::I32Const(ty.initial as i32));
@@ -109,7 +115,7 @@ impl<'a> Build<'a> {
         });
         let element = unit.types.reference(ty.element_type, &mut self.types, &mut self.module);
         let most = ty.maximum.unwrap_or(u64::from(u32::MAX)).min(u64::from(TABLE_ELEMENTS)) as u32;
-        Table { id, element, ty, max: most.max(ty.initial as u32), owner: unit.index }
+        Ok(Table { id, element, ty, max: most.max(ty.initial as u32), owner: unit.index })
     }
 
     /// Names of functions: their own, else what they are exported as.
@@ -177,6 +183,10 @@ impl<'a> Build<'a> {
         let text = |sig| self.module.signature_text(sig);
         Err(incompatible(unit, offset, import, text(wanted), text(found)))
     }
+}
+
+fn too_large(unit: &Linked<'_>, what: &str, hint: &'static str) -> Box<Error> {
+    unit.error(ErrorKind::Unsupported { what: what.into(), hint })
 }
 
 pub(super) fn unknown(unit: &Linked<'_>, offset: usize, import: &Import<'_>, hint: &str) -> Box<Error> {

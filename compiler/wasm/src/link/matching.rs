@@ -66,11 +66,12 @@ fn limits(wanted: (u64, Option<u64>), found: (u64, Option<u64>), grown: bool) ->
 pub(super) fn tables(a: &Linked<'_>, wanted: &TableType, b: &Linked<'_>, found: &TableType, grown: bool) -> bool {
     let (one, other) = (ValType::Ref(wanted.element_type), ValType::Ref(found.element_type));
     same_value(a, one, b, other, DEPTH)
+        && wanted.table64 == found.table64
         && limits((wanted.initial, wanted.maximum), (found.initial, found.maximum), grown)
 }
 
 pub(super) fn memories(wanted: &MemoryType, found: &MemoryType, grown: bool) -> bool {
-    limits((wanted.initial, wanted.maximum), (found.initial, found.maximum), grown)
+    wanted.memory64 == found.memory64 && limits((wanted.initial, wanted.maximum), (found.initial, found.maximum), grown)
 }
 
 pub(super) fn globals(a: &Linked<'_>, wanted: &GlobalType, b: &Linked<'_>, found: &GlobalType) -> bool {
@@ -86,11 +87,13 @@ fn limits_text(min: u64, max: Option<u64>) -> String {
 }
 
 pub(super) fn table_text(ty: &TableType) -> String {
-    format!("a table of {} {}", limits_text(ty.initial, ty.maximum), ty.element_type)
+    let wide = if ty.table64 { " with 64-bit indices" } else { "" };
+    format!("a table of {} {}{wide}", limits_text(ty.initial, ty.maximum), ty.element_type)
 }
 
 pub(super) fn memory_text(ty: &MemoryType) -> String {
-    format!("a memory of {} pages", limits_text(ty.initial, ty.maximum))
+    let wide = if ty.memory64 { " with 64-bit addresses" } else { "" };
+    format!("a memory of {} pages{wide}", limits_text(ty.initial, ty.maximum))
 }
 
 pub(super) fn global_text(ty: &GlobalType) -> String {
