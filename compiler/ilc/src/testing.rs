@@ -1,6 +1,6 @@
 //! `ilc test`: runs the `test` blocks of a text, each in a system of its own, with devices that exist only there:
 //! a screen that nobody sees, a blank disk in memory, a keyboard without keys, a clock that is always at once at the
-//! next event, a console that is kept for the report.
+//! next event, randomness from a seed, no folders, a console that is kept for the report.
 
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use il::{Export, Module, Test};
 use serde_json::json;
 use vm_console::Size;
 use vm_disk::MemoryDisk;
-use vm_hosted::{Headless, ScriptKeys, StreamTerminal};
+use vm_hosted::{Headless, OsEntropy, ScriptKeys, StreamTerminal};
 
 use crate::fmt::texts;
 use crate::input::{Failure, load};
@@ -127,6 +127,7 @@ impl Bench {
         let failure = |error: std::io::Error| Failure::Plain(format!("the test `{}` cannot run: {error}", test.name));
         let mut plan = plan::default_plan("test", &[]);
         plan.clock = Clock::Virtual;
+        plan.seed = Some(0);
         plan.limits.timeout_ms = Some(self.timeout_ms);
         let modules = vec![il::binary::encode(&as_program(module, test))];
         let run = Run { plan, modules, key_events: 0 };
@@ -140,6 +141,8 @@ impl Bench {
             keys: Box::new(ScriptKeys::new().1),
             block: Box::new(MemoryDisk::default()),
             terminal: Box::new(terminal),
+            entropy: Box::new(OsEntropy),
+            files: None,
         };
         let ended = self.boot(run, devices).map_err(failure)?;
         output.drain();
