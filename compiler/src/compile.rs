@@ -25,6 +25,7 @@ use crate::image::{Compiled, Helper, Relocation, RelocationKind, Section, Stub, 
 use crate::lower::{self, Choices, Effects, LOAD_OUTSIDE, Outcome, Program};
 use crate::maps::MapsBuilder;
 use crate::options::{Deadlines, Opt, Options};
+use crate::settle;
 
 /// Functions start at multiples of this.
 const FUNCTION_ALIGN: usize = 16;
@@ -200,6 +201,7 @@ impl<M: Deref<Target = VerifiedModule>> Compilation<M> {
                 let builder = FunctionBuilder::new(func, &mut self.frontend);
                 let outcome = lower::lower(program, id, self.choices, builder);
                 self.lowered(outcome)?;
+                settle::settle(&mut self.context.func);
             }
             Symbol::Init(number) => {
                 let globals = self.inits.get(number as usize).cloned().unwrap_or_default();
@@ -214,6 +216,7 @@ impl<M: Deref<Target = VerifiedModule>> Compilation<M> {
                 let builder = FunctionBuilder::new(func, &mut self.frontend);
                 let outcome = lower::lower_inits(program, globals, self.choices, builder);
                 self.lowered(outcome)?;
+                settle::settle(&mut self.context.func);
             }
             Symbol::InitEntry => entry::init_entry(func, &mut self.frontend, target, self.inits.len() as u32),
             Symbol::Entry(id) => {

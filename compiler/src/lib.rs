@@ -26,6 +26,7 @@ mod listing;
 mod lower;
 mod maps;
 mod options;
+mod settle;
 
 pub use compile::{Compilation, compile, compile_program};
 pub use error::{CompileError, LinkError};

@@ -7,11 +7,10 @@ use alloc::vec::Vec;
 
 use il::instr::{Instr, Reader};
 use il::op::{Form, Op};
-use il::{Func, FuncId, LocalId, Type};
+use il::{Func, FuncId, Type};
 
 use super::locals::{Local, Place};
 use super::operand::{Hold, Operand};
-use super::scan::Facts;
 use super::{FUNCTION_INSTRUCTIONS, Lowering, Result, clif_type, scan};
 
 /// Bytes of a body that is worth having at each call.
@@ -85,7 +84,7 @@ impl Lowering<'_, '_> {
         let Some(func) = self.program.module.funcs.get(id.index()) else { return Ok(None) };
         let Some(facts) = scan::scan(func, self.program.effects) else { return Ok(None) };
         let args = self.pop_many(func.sig.params.len())?;
-        let locals = self.bind(func, &facts, args);
+        let locals = self.bind(func, args);
         let offset = self.offset;
         let (func, facts) = (core::mem::replace(&mut self.func, func), core::mem::replace(&mut self.facts, facts));
         let locals = core::mem::replace(&mut self.locals, locals);
@@ -102,16 +101,14 @@ impl Lowering<'_, '_> {
         Ok(Some(results))
     }
 
-    /// Locals of the callee. An argument whose NaN is not settled stays so, unless the parameter is assigned.
-    fn bind(&mut self, func: &Func, facts: &Facts, args: Vec<Operand>) -> Vec<Local> {
+    /// Locals of the callee.
+    fn bind(&mut self, func: &Func, args: Vec<Operand>) -> Vec<Local> {
         let mut args = args.into_iter();
         let types = func.sig.params.iter().chain(&func.locals);
         let mut locals = Vec::new();
-        for (index, ty) in types.copied().enumerate() {
-            let assigned = facts.assigned.contains_key(&LocalId(index as u32));
+        for ty in types.copied() {
             let variable = self.b.declare_var(clif_type(ty));
             let (value, hold) = match args.next() {
-                Some(arg) if arg.hold == Hold::RawFloat && !assigned => (arg.value, Hold::RawFloat),
                 Some(arg) => (self.canonical(arg), Hold::Plain),
                 None => (self.nothing(ty), Hold::Plain),
             };

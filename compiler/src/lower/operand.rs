@@ -9,6 +9,7 @@ use cranelift_frontend::Variable;
 use il::{StrId, Type};
 
 use super::{Lowering, Result};
+use crate::settle::{CANONICAL_NAN, CANONICAL_NAN_32};
 
 /// One value on the operand stack.
 #[derive(Clone, Copy, Debug)]
@@ -33,9 +34,8 @@ pub(super) enum Home {
 pub(super) enum Hold {
     /// Nothing to do when it is consumed.
     Plain,
-    /// The result of `f32` or `f64` arithmetic: if it is a NaN, its bits are not settled yet.
-    RawFloat,
-    /// The same of each lane of a vector, of this type.
+    /// The result of float arithmetic on lanes of this type: NaNs among them are not settled yet. (Those of `f32` and `f64`
+    /// are settled when the function is finished: [`crate::settle`].)
     RawLanes(Clif),
     /// A literal.
     Literal(StrId),
@@ -65,10 +65,6 @@ impl Operand {
         self.ty.is_reference() && !matches!(self.hold, Hold::Literal(_))
     }
 }
-
-/// The one NaN, of each width.
-const CANONICAL_NAN: u64 = 0x7ff8_0000_0000_0000;
-const CANONICAL_NAN_32: u32 = 0x7fc0_0000;
 
 impl Lowering<'_, '_> {
     pub(super) fn push(&mut self, operand: Operand) {
@@ -116,10 +112,6 @@ impl Lowering<'_, '_> {
     /// where a value leaves its tree or meets an operator that sees bits.
     pub(super) fn canonical(&mut self, operand: Operand) -> Value {
         match operand.hold {
-            Hold::RawFloat => {
-                let unordered = self.b.ins().fcmp(FloatCC::Unordered, operand.value, operand.value);
-                self.settle_if(unordered, operand.value, |this| this.nan(operand.ty == Type::F32))
-            }
             Hold::RawLanes(lanes) => {
                 let value = self.lanes(operand.value, lanes);
                 let unordered = self.b.ins().fcmp(FloatCC::NotEqual, value, value);
@@ -157,7 +149,7 @@ impl Lowering<'_, '_> {
         let yes = self.pop()?;
         // Of two that are not settled the one that is chosen is not.
         let hold = match yes.hold {
-            Hold::RawFloat | Hold::RawLanes(_) if yes.hold == no.hold => yes.hold,
+            Hold::RawLanes(_) if yes.hold == no.hold => yes.hold,
             _ => Hold::Plain,
         };
         let (yes, no) = match hold {

@@ -12,7 +12,7 @@ use il::op::{Immediate, Op};
 use il::{MemoryId, Type};
 
 use super::memory::{Access, Load, Span, Store};
-use super::operand::{Hold, Operand};
+use super::operand::Operand;
 use super::{Lowering, Result};
 use crate::abi::Exit;
 
@@ -122,7 +122,7 @@ impl Lowering<'_, '_> {
     /// Pushes the result of float arithmetic.
     fn push_raw(&mut self, op: Op, value: Value) {
         if let Some(ty) = op.info().result {
-            self.push(Operand::held(value, ty, Hold::RawFloat));
+            self.push(Operand::plain(value, ty));
         }
     }
 

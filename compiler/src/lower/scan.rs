@@ -6,7 +6,7 @@ use core::ops::Range;
 use cranelift_codegen::ir::{Type as Clif, types};
 use hashbrown::{HashMap, HashSet};
 use il::instr::{Dests, Instr, Reader};
-use il::op::{Form, Op};
+use il::op::Op;
 use il::{Func, LocalId, Type};
 
 use super::effects::Effects;
@@ -19,7 +19,7 @@ pub(crate) struct Facts {
     pub deciding: HashSet<u32>,
     /// About how many blocks its code has.
     pub blocks: usize,
-    /// What is assigned to locals. NaNs of those that are assigned float arithmetic alone are settled where the bits show
+    /// What is assigned to locals. NaNs of vectors that are assigned float arithmetic alone are settled where the bits show
     /// instead of where they are assigned, so that a loop over them need not look at each. (A NaN from elsewhere keeps
     /// its bits, so a local that may hold such cannot be treated so.)
     pub assigned: HashMap<LocalId, Assigned>,
@@ -41,9 +41,7 @@ pub(crate) struct Facts {
 /// What is assigned to a local.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Assigned {
-    /// Float constants that are no NaNs.
-    Number,
-    /// These, and results of this arithmetic.
+    /// Results of this arithmetic alone.
     Raw(Raw),
     /// Anything.
     Any,
@@ -52,7 +50,6 @@ pub(crate) enum Assigned {
 /// What float arithmetic a local holds results of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Raw {
-    Scalar,
     /// On these lanes.
     Lanes(Clif),
 }
@@ -60,7 +57,6 @@ pub(crate) enum Raw {
 impl Raw {
     pub(super) fn hold(self) -> Hold {
         match self {
-            Raw::Scalar => Hold::RawFloat,
             Raw::Lanes(lanes) => Hold::RawLanes(lanes),
         }
     }
@@ -74,9 +70,6 @@ impl Raw {
         match shape {
             "f32x4" if arithmetic => Some(Raw::Lanes(types::F32X4)),
             "f64x2" if arithmetic => Some(Raw::Lanes(types::F64X2)),
-            "" if arithmetic && info.form != Form::Prefix => {
-                matches!(info.result, Some(Type::F32 | Type::F64)).then_some(Raw::Scalar)
-            }
             _ => None,
         }
     }
@@ -139,8 +132,6 @@ pub(crate) fn scan(func: &Func, effects: &Effects) -> Option<Facts> {
 fn follow(instr: Instr<'_>, before: Option<Assigned>, locals: &mut HashMap<LocalId, Assigned>) -> Option<Assigned> {
     match instr {
         Instr::Op(op, _) => Raw::of(op).map(Assigned::Raw),
-        Instr::F64Const(bits) if !f64::from_bits(bits).is_nan() => Some(Assigned::Number),
-        Instr::F32Const(bits) if !f32::from_bits(bits).is_nan() => Some(Assigned::Number),
         Instr::Set(dests) => {
             let value = before.filter(|_| dests.len() == 1).unwrap_or(Assigned::Any);
             assigned(dests, value, locals)
@@ -164,7 +155,6 @@ fn assigned(dests: Dests<'_>, value: Assigned, locals: &mut HashMap<LocalId, Ass
         let known = locals.entry(id).or_insert(value);
         *known = match (*known, value) {
             (known, value) if known == value => known,
-            (Assigned::Raw(raw), Assigned::Number) | (Assigned::Number, Assigned::Raw(raw)) => Assigned::Raw(raw),
             _ => Assigned::Any,
         };
     }
