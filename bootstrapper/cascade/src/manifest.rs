@@ -478,7 +478,10 @@ env = { LANG = "C" }
     fn arguments_environment_and_directories_are_granted() {
         let plan = read_text(WASI).unwrap().plan;
         let wasi = &plan.main_vm().unwrap().wasi;
-        assert_eq!((plan.seed, &wasi.args[..], wasi.env.len()), (Some(7), &["a".to_string(), "b c".to_string()][..], 1));
+        assert_eq!(
+            (plan.seed, &wasi.args[..], wasi.env.len()),
+            (Some(7), &["a".to_string(), "b c".to_string()][..], 1)
+        );
         let dir = |guest: &str, place, read_only| Dir { guest: guest.into(), place, read_only };
         let memory = Place::Memory(Contents { quota_bytes: 4 << 20, files: Vec::new() });
         let expected = [
