@@ -482,6 +482,172 @@ fn numbers_print_so_that_they_read_back() {
     vm.end();
 }
 
+const MEMORIES: &str = "
+memory 1..2
+memory heap 2..3
+memory third 1..1
+data 0 \"first\"
+data 8 in heap \"in the heap\"
+data greeting = \"hello\"
+data table = 16 in third \"placed\"
+";
+
+#[test]
+fn each_memory_has_its_bounds_and_its_bytes() {
+    let mut vm = Vm::load(&format!(
+        "{MEMORIES}
+        export func main() {{
+          assert load8_u(0) == 102 && load8_u(8, memory: heap) == 105 && load8_u(16, memory: third) == 112
+          assert memory_grow(1, memory: heap) == 2 && memory_grow(1, memory: heap) == -1
+          assert memory_size() == 1 && memory_size(memory: heap) == 3
+          store8(3 * 65536 - 1, 7, memory: heap)
+          memory_copy(10, 8, 3, from: heap)
+          assert str_at(10, 3) == \"in \"
+          memory_fill(65535, 9, 1, memory: third)
+          memory_init(greeting, 100, 1, 4, memory: heap)
+          assert str_at(99, 5, memory: heap) == \"\\0ello\"
+          data_drop(greeting)
+          memory_init(greeting, 0, 0, 0)
+          let b = buf_at(100, 4, memory: heap)
+          buf_write(b, 1, 65535, 1, memory: third)
+          memory_write(0, b, 0, 4, memory: third)
+          assert load32(0, memory: third) == 0x6f6c0965
+        }}"
+    ));
+    assert_eq!(vm.account.used() >> 16, 4, "pages and little else");
+    done(vm.start());
+    vm.end();
+}
+
+#[test]
+fn what_lies_outside_a_memory_or_segment_traps_in_its_line() {
+    let cases = [
+        ("store8(65536, 1, memory: third)", TrapKind::MemoryOutOfBounds),
+        ("store8(2 * 65536, 1, memory: heap)", TrapKind::MemoryOutOfBounds),
+        ("store8(-1, 1, offset: 4294967295, memory: heap)", TrapKind::MemoryOutOfBounds),
+        ("let n = load32(65533, memory: third) + memory_size()", TrapKind::MemoryOutOfBounds),
+        ("memory_fill(65536, 1, 1, memory: third)", TrapKind::MemoryOutOfBounds),
+        ("memory_copy(0, 65536, 1, from: third)", TrapKind::MemoryOutOfBounds),
+        ("memory_copy(65536, 0, 1, from: third)", TrapKind::MemoryOutOfBounds),
+        ("memory_init(greeting, 0, 3, 3)", TrapKind::MemoryOutOfBounds),
+        ("memory_init(greeting, 65535, 0, 2)", TrapKind::MemoryOutOfBounds),
+        ("memory_init(table, 0, 0, 1)", TrapKind::MemoryOutOfBounds),
+        ("memory_init(greeting, 0, -1, 1)", TrapKind::MemoryOutOfBounds),
+        ("let b = buf_at(65535, 2)", TrapKind::MemoryOutOfBounds),
+        ("let b = buf_at(0, 2000000, memory: heap)", TrapKind::MemoryOutOfBounds),
+        ("buf_write(buf(3), 1, 65536, 3)", TrapKind::IndexOutOfBounds),
+        ("buf_write(buf(3), 0, 65534, 3)", TrapKind::MemoryOutOfBounds),
+        ("memory_write(65534, buf(2), 0, 3)", TrapKind::MemoryOutOfBounds),
+        ("memory_write(65533, buf(2), 0, 3)", TrapKind::IndexOutOfBounds),
+    ];
+    for (statement, kind) in cases {
+        let report = trap_of(&format!("{MEMORIES}\nexport func main() {{\n{statement}\n}}"));
+        assert_eq!((report.kind, report.frames[0].line), (kind, Some(11)), "{statement}");
+    }
+}
+
+/// A small memory costs address space only.
+#[test]
+fn a_vm_may_have_as_many_memories_as_there_may_be() {
+    let memories = "memory 0..1\n".repeat(il::limits::MEMORIES);
+    let last = il::limits::MEMORIES - 1;
+    let mut vm = Vm::load(&format!(
+        "{memories}
+        export func main() {{
+          assert memory_grow(1, memory: {last}) == 0
+          store8(65535, 7, memory: {last})
+          assert load8_u(65535, memory: {last}) == 7
+          store8(0, 7, memory: 1)
+        }}"
+    ));
+    let report = trap(vm.start());
+    assert_eq!(report.kind, TrapKind::MemoryOutOfBounds);
+    vm.end();
+}
+
+#[test]
+fn exit_is_a_step_wherever_it_stands() {
+    let mut vm = Vm::load(&format!(
+        "{SET}
+        func deep(n: i32) -> i32 {{ let b = buf(n + 1) if n == 0 {{ exit(-7) }} return deep(n - 1) + len(b) }}
+        export func main() {{ peer.put(1) peer.put(deep(5)) }}"
+    ));
+    let step = vm.start();
+    let step = vm.settle(step);
+    assert!(matches!(step, Step::Exit(-7)), "{step:?}");
+    assert_eq!(instructions(&vm.instance.take_packet(0).words).count(), 1);
+    vm.end();
+}
+
+/// After a trap single functions can be tried again: the state stays, the stack does not.
+#[test]
+fn a_revived_vm_goes_on_with_what_it_had() {
+    let mut vm = Vm::load(
+        "memory 1..1
+        global mut count = 0
+        global mut kept = \"\"
+        export func grow(n: i32) -> i32 {
+          count += 1
+          kept = concat(kept, str(count))
+          store32(0, count)
+          if n > 0 { return grow(n - 1) / (n - 1) }
+          return len(kept) * 100 + load32(0)
+        }
+        export func main() {}",
+    );
+    let grow = vm.instance.program().module().export("grow").unwrap();
+    for _ in 0..3 {
+        for n in [1, 2, 1_000_000] {
+            let step = vm.instance.enter(grow, &words(&[Value::I32(n)]), &mut []).unwrap();
+            let report = trap(vm.settle(step));
+            let expected = if n < 10 { TrapKind::DivisionByZero } else { TrapKind::StackOverflow };
+            assert_eq!(report.kind, expected);
+            assert!(vm.instance.trap().is_some());
+            vm.instance.revive();
+            assert!(vm.instance.trap().is_none() && vm.instance.activations() == 0);
+        }
+        vm.instance.collect(true).unwrap();
+    }
+    let step = vm.instance.enter(grow, &words(&[Value::I32(0)]), &mut []).unwrap();
+    let reply = done(vm.settle(step));
+    let count = reply.words[0] % 100;
+    assert!(count > 0 && reply.words[0] / 100 >= count);
+    vm.end();
+}
+
+/// Long arrays of constants are copied into each VM of a program.
+#[test]
+fn arrays_of_constants_are_each_vms_own() {
+    let texts: String = (0..500).map(|at| format!("\"text {at}\", ")).collect();
+    let bytes: String = (0..500).map(|at| format!("{}, ", at % 256)).collect();
+    let source = format!(
+        "func one() -> i32 {{ return 1 }}
+        global mut texts: mut [?any] = [{texts} &one, null]
+        global mut bytes: mut [u8] = [{bytes}]
+        export func main() {{
+          assert len(texts) == 502 && len(bytes) == 500
+          for i in 0..500 {{ assert (texts[i] as str) == concat(\"text \", str(i)) && bytes[i] == i & 255 }}
+          assert texts[501] == null && (texts[500] as func() -> i32)() == 1
+          for i in 0..500 {{ texts[i] = concat(\"new \", str(i)) bytes[i] = 1 }}
+          for i in 0..500 {{ assert (texts[i] as str) == concat(\"new \", str(i)) && bytes[i] == 1 }}
+        }}"
+    );
+    let (platform, program) = program(&source, Bounds::Guard);
+    assert_eq!(program.module().globals.len(), 2);
+    for _ in 0..2 {
+        let account = Account::new(QUOTA);
+        let mut instance = Instance::new(platform, program.clone(), account.clone(), DEFAULT_STACK_BYTES).unwrap();
+        let main = program.module().export("main").unwrap();
+        let mut step = instance.enter(main, &[], &mut []).unwrap();
+        while matches!(step, Step::Yield) {
+            step = instance.resume(0);
+        }
+        done(step);
+        drop(instance);
+        assert_eq!(account.used(), 0);
+    }
+}
+
 #[test]
 fn dying_in_the_middle_frees_everything() {
     let source = format!(

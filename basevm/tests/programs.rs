@@ -4,7 +4,7 @@
 mod common;
 
 use basevm::service::{Hello, Host, Outcome, Reply, ReplyRight, Request, Service};
-use basevm::system::{EndReason, Grants, MAX_EVENTS, System, SystemOptions, VmOptions};
+use basevm::system::{EndReason, Fate, Grants, MAX_EVENTS, System, SystemOptions, VmOptions};
 use common::lab::{Lab, program};
 use common::{PROBE_IL, Probe, TestPlatform, system};
 use il::isa::InstructionSet;
@@ -96,6 +96,45 @@ fn what_was_sent_before_a_trap_or_return_is_executed() {
         lab.ends(reason);
         assert_eq!(lab.notes(), [1, 2]);
     }
+}
+
+#[test]
+fn a_program_ends_with_the_code_that_it_says() {
+    for (code, reason) in [(0, EndReason::Returned), (3, EndReason::Exited(3)), (-1, EndReason::Exited(255))] {
+        let source = format!(
+            "module last PROBE
+            func leave(n: i32) -> i32 {{ probe.note(2) exit(n) }}
+            export func main() {{ probe.note(1) probe.note(leave({code})) }}"
+        );
+        let mut lab = Lab::new(&[&source]);
+        lab.ends(reason);
+        assert_eq!(lab.notes(), [1, 2]);
+        assert!(matches!(lab.system.fate(lab.main), Some(Fate::Exited(found)) if *found == code));
+    }
+}
+
+/// Whoever waits for an answer of a VM that ends itself is told so; a handler ends its VM like anyone.
+#[test]
+fn a_vm_that_exits_while_it_serves_owes_no_answer() {
+    const SET: &str = "isa test.last@1 { 1 leave(code: i32) -> i32 event 1 left(code: i32) }";
+    let client = format!(
+        "module client {SET} PROBE use last: test.last@1
+        on last.left(code: i32) {{ probe.note(code) exit(code) }}
+        export func main() {{
+          let (status, code) = try last.leave(40)
+          probe.note(status)
+          wait_forever()
+        }}"
+    );
+    let last = format!(
+        "module last {SET} PROBE
+        provides test.last@1 {{ op leave(code: i32) -> i32 {{ emit left(code + 1) probe.note(code) exit(code) }} }}"
+    );
+    let mut lab = Lab::new(&[&client, &last]);
+    lab.ends(EndReason::Exited(41));
+    let mut notes = lab.notes();
+    notes.sort_unstable();
+    assert_eq!(notes, [Status::PeerGone as i32, 40, 41]);
 }
 
 /// What is left over at the end may take time, and lead through a VM that only passes it on.

@@ -48,6 +48,13 @@ pub fn run_alone(program: &Arc<Program>) -> Result<()> {
 /// Runs an exported function in a VM of its own that needs nobody: its results in packet form, and how long the VM
 /// stood still for each collection, in nanoseconds.
 pub fn run_counting_pauses(program: &Arc<Program>, name: &str, words: &[u64]) -> Result<(Vec<u64>, Vec<u64>)> {
+    let mut instance = instance_alone(program)?;
+    let words = drive(program, &mut instance, name, words)?;
+    Ok((words, instance.take_pauses()))
+}
+
+/// A VM that needs nobody.
+pub fn instance_alone(program: &Arc<Program>) -> Result<Instance> {
     let account = Account::new(QUOTA_BYTES);
     let heap = Config { keep_pauses: true, ..Config::with_clock(platform()) };
     let instance = Instance::with_heap(platform(), program.clone(), account, DEFAULT_STACK_BYTES, heap);
@@ -55,11 +62,16 @@ pub fn run_counting_pauses(program: &Arc<Program>, name: &str, words: &[u64]) ->
     for slot in 0..instance.slots() {
         instance.open_slot(slot, 0, 0);
     }
+    Ok(instance)
+}
+
+/// Runs an exported function of a VM that needs nobody: its results in packet form.
+pub fn drive(program: &Arc<Program>, instance: &mut Instance, name: &str, words: &[u64]) -> Result<Vec<u64>> {
     let func = program.module().export(name).with_context(|| format!("no `{name}`"))?;
     let mut step = instance.enter(func, words, &mut []).map_err(|status| anyhow!("{status}"))?;
     loop {
         step = match step {
-            Step::Done(reply) => return Ok((reply.words, instance.take_pauses())),
+            Step::Done(reply) => return Ok(reply.words),
             Step::Yield => {
                 platform().interrupt_word().store(0, Ordering::Relaxed);
                 instance.resume(0)

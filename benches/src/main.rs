@@ -22,6 +22,7 @@ mod throughput;
 mod timing;
 mod toolchain;
 mod vms;
+mod wasm;
 mod worker;
 
 use std::fs;
@@ -33,7 +34,7 @@ use table::Table;
 type Part = (&'static str, fn(&mut Table, &Path) -> Result<()>);
 
 /// What can be measured by itself; the folder is for what the peers' tools build.
-const PARTS: [Part; 12] = [
+const PARTS: [Part; 13] = [
     ("emission", emission),
     ("calls", |table, _| channels::measure(table)),
     ("passing", |table, _| passing::measure(table)),
@@ -41,6 +42,7 @@ const PARTS: [Part; 12] = [
     ("vms", vms::measure),
     ("programs", |table, _| device_programs::measure(table)),
     ("code", eight::measure),
+    ("wasm", wasm::measure),
     ("deadlines", |table, _| deadlines::measure(table)),
     ("compiling", throughput::measure),
     ("collector", collector::measure),
@@ -49,7 +51,7 @@ const PARTS: [Part; 12] = [
 ];
 const USAGE: &str = "usage: cargo xtask bench [--write] [PART..]
   --write  also renew docs/benchmarks.md; then all is measured
-  PART     emission, calls, passing, jit, vms, programs, code, deadlines, compiling, collector, boot, metal;
+  PART     emission, calls, passing, jit, vms, programs, code, wasm, deadlines, compiling, collector, boot, metal;
            without any, all";
 
 fn main() -> Result<()> {

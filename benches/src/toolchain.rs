@@ -9,7 +9,7 @@ use crate::worker::Worker;
 
 /// What every C program is compiled with, for the processor and for wasm.
 const C_FLAGS: [&str; 4] = ["-O2", "-fno-math-errno", "-ffp-contract=off", "-std=c11"];
-/// The instructions of WebAssembly 2.0 that clang 14 does not use unasked; no vectors, since the IL has none here.
+/// The instructions of WebAssembly 2.0 that clang 14 does not use unasked, but vectors.
 const WASM_FLAGS: [&str; 4] = ["--target=wasm32-wasi", "-mbulk-memory", "-mnontrapping-fptoint", "-msign-ext"];
 
 /// Where Debian's wasi-libc lies, of which the wasm has `malloc`.
@@ -46,12 +46,32 @@ pub fn native(folder: &Path, names: &[&str]) -> Result<Option<Worker>> {
 /// # Errors
 /// If clang or wasmtime refuses them.
 pub fn wasmtime(folder: &Path, names: &[&str]) -> Result<Option<Worker>> {
-    let tools = has("clang") && has("wasm-ld") && Path::new(WASI_LIBC).is_file();
-    let Some(peers) = std::env::var_os("CASCADE_PEERS").filter(|_| tools) else {
+    match std::env::var_os("CASCADE_PEERS").and_then(|peers| Some((peers, wasm(folder, names, &[]).transpose()?))) {
+        Some((peers, wasm)) => Worker::start(Command::new(peers).arg(wasm?)).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// wasmtime of a wasm file that is there, with these of the peers' options; `None` without wasmtime.
+///
+/// # Errors
+/// If wasmtime refuses it.
+pub fn wasmtime_of(wasm: &Path, options: &[&str]) -> Result<Option<Worker>> {
+    let peers = std::env::var_os("CASCADE_PEERS");
+    peers.map(|peers| Worker::start(Command::new(peers).arg(wasm).args(options))).transpose()
+}
+
+/// The C programs by clang as one wasm file, with these flags too; `None` without clang, its linker or wasi-libc.
+///
+/// # Errors
+/// If clang refuses them.
+pub fn wasm(folder: &Path, names: &[&str], flags: &[&str]) -> Result<Option<PathBuf>> {
+    if !(has("clang") && has("wasm-ld") && Path::new(WASI_LIBC).is_file()) {
         return Ok(None);
-    };
-    let objects = objects(folder, names, "wasm", &WASM_FLAGS)?;
-    let wasm = folder.join("programs.wasm");
+    }
+    let kind = format!("wasm{}", flags.concat());
+    let objects = objects(folder, names, &kind, &[&WASM_FLAGS, flags].concat())?;
+    let wasm = folder.join(format!("programs.{kind}"));
     let exports = names.iter().map(|name| format!("-Wl,--export={}", entry(name)));
     let linker = ["-nostartfiles", "-nodefaultlibs", "-Wl,--no-entry", "-Wl,--strip-all"];
     run(Command::new("clang")
@@ -61,7 +81,7 @@ pub fn wasmtime(folder: &Path, names: &[&str]) -> Result<Option<Worker>> {
         .args(objects)
         .args(["-lc", "-o"])
         .arg(&wasm))?;
-    Worker::start(Command::new(peers).arg(wasm)).map(Some)
+    Ok(Some(wasm))
 }
 
 /// The collector's programs in node; `None` without it.

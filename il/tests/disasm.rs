@@ -8,10 +8,11 @@ use il::instr::{Instr, Reader, TABLE, Writer};
 use il::op::{Immediate, Op};
 use il::text::{Options, Source, compile_with};
 use il::{
-    ArrayDef, CapDef, Export, FieldId, Func, FuncId, GlobalId, IsaId, LocalId, Module, Names, Program, ProgramId,
-    ProvidedId, Signature, Storage, StrId, StructDef, StructField, Type, TypeDef, TypeId, TypeNames, UseId,
+    ArrayDef, CapDef, Data, DataId, DataPlace, Export, FieldId, Func, FuncId, GlobalId, IsaId, LocalId, Memory,
+    MemoryId, Module, Names, Program, ProgramId, ProvidedId, Signature, Storage, StrId, StructDef, StructField, Type,
+    TypeDef, TypeId, TypeNames, UseId, limits,
 };
-use interp::{Datum, Limits, Machine, Outcome};
+use interp::{Datum, Limits, Machine, Outcome, Packet};
 
 mod common;
 
@@ -156,6 +157,10 @@ fn objects() -> Module {
         TypeDef::Array(ArrayDef { mutable: false, element: Storage::U8 }),
         array(false, NAMED),
     ];
+    module.memories.push(Memory { min: 1, max: 4 });
+    module.data.push(Data { place: None, bytes: b"passive\0\xff".to_vec() });
+    let place = Some(DataPlace { memory: MemoryId(1), offset: 0xfff0 });
+    module.data.push(Data { place, bytes: b"placed".to_vec() });
     module.globals.push(global(true, Type::OptBuf, code().put(Instr::Null(Type::OptBuf))));
     module.globals.push(global(true, POINT.nullable().unwrap(), code().put(Instr::Null(Type::Opt(def::POINT)))));
     let first = module.funcs.len() as u32;
@@ -264,12 +269,20 @@ fn every_operator_survives_with_locals_and_with_literals() {
             ..Immediate::default()
         };
         let results: Vec<Type> = info.result.into_iter().collect();
-        let mut add = |code: Code| {
+        let mut add_with = |code: Code, immediate| {
             let code = code.put(Instr::Op(info.op, immediate));
             let code = if info.result.is_some() { code.ret() } else { code };
             module.funcs.push(func(info.params, &results, &[], code));
         };
-        add((0..info.params.len() as u32).fold(code(), Code::get));
+        let plain = (0..info.params.len() as u32).fold(code(), Code::get);
+        if info.op.touches_memory() {
+            add_with(plain.clone(), Immediate { memory: MemoryId(1), ..immediate });
+        }
+        if info.op == Op::MemoryCopy {
+            add_with(plain.clone(), Immediate { from: MemoryId(1), ..immediate });
+        }
+        let mut add = |code: Code| add_with(code, immediate);
+        add(plain);
         // Each operand a literal in turn, then all of them.
         let count = info.params.len();
         for literals in (0..count).map(|at| 1 << at).chain([(1u32 << count) - 1]) {
@@ -493,6 +506,68 @@ fn other_cases() -> Vec<Case> {
     ]
 }
 
+/// The same with blocks, choices, memories and segments.
+fn format_4_cases() -> Vec<Case> {
+    let choose = |code: Code, ty| code.put(Instr::Select(ty));
+    vec![
+        case(&[Type::Bool], &[Type::I32], NONE, choose(code().i32(1).i32(2).get(0), Type::I32).ret()),
+        case(&[Type::Bool], &[Type::I64], NONE, choose(code().i64(1).i64(2).get(0), Type::I64).ret()),
+        case(&[Type::Bool], &[Type::Bool], NONE, {
+            choose(code().i64(1).i64(2).get(0), Type::I64).i64(3).op(Op::I64Eq).ret()
+        }),
+        case(&[Type::Bool, Type::F32], &[Type::F32], NONE, {
+            choose(code().put(Instr::F32Const(0)).get(1).get(0), Type::F32).op(Op::F32Neg).ret()
+        }),
+        case(&[Type::Bool, Type::I64], NONE, &[Type::I64, Type::I64, Type::F32], {
+            let code = choose(choose(code().i64(1).i64(2).get(0), Type::I64).i64(-3).get(0), Type::I64).set(2);
+            let code = choose(code.get(1).i64(2).get(1).i64(9).op(Op::I64LtS), Type::I64).set(3);
+            choose(code.put(Instr::F32Const(0)).put(Instr::F32Const(1)).get(0), Type::F32).set(4)
+        }),
+        case(&[Type::Bool, Type::Str], &[Type::Str], NONE, choose(code().str(0).get(1).get(0), Type::Str).ret()),
+        case(&[Type::Bool, NAMED, POINT], &[Type::Any], NONE, choose(code().get(1).get(2).get(0), POINT).ret()),
+        case(&[Type::Bool, NAMED, POINT], &[Type::Bool], NONE, {
+            choose(code().get(1).get(2).get(0), POINT).get(2).put(Instr::RefEq).ret()
+        }),
+        case(&[Type::Bool, NAMED], &[Type::Bool], NONE, {
+            choose(code().get(1).get(1).get(0), Type::Any).get(1).put(Instr::RefEq).ret()
+        }),
+        case(&[Type::Bool, NAMED], &[Type::I32], &[POINT], {
+            let code = choose(code().get(1).get(1).get(0), POINT).set(2);
+            choose(code.get(1).get(1).get(0), POINT).put(Instr::FieldGet(def::POINT, FieldId(0))).ret()
+        }),
+        case(&[Type::Bool, NAMED], &[OPT_POINT], NONE, {
+            choose(code().put(null(OPT_POINT)).get(1).get(0), OPT_POINT).ret()
+        }),
+        case(&[Type::Bool], &[Type::Bool], NONE, {
+            choose(code().put(null(OPT_POINT)).put(null(OPT_POINT)).get(0), OPT_POINT).put(Instr::Is(NAMED)).ret()
+        }),
+        case(&[LESS, Type::Bool], &[Type::Any], NONE, choose(code().get(0).get(0).get(1), LESS).ret()),
+        case(&[Type::Bool], NONE, NONE, {
+            let cap = Instr::Cap(UseId(0), def::LESS);
+            choose(code().put(cap).put(cap).get(0), LESS).put(Instr::FlushCap)
+        }),
+        // Blocks and loops inside one another, left and repeated from the innermost one.
+        case(&[Type::Bool], NONE, NONE, {
+            let nested = code().put(Instr::Block).put(Instr::Loop).put(Instr::Block).put(Instr::Loop).put(Instr::Block);
+            let leave = |code: Code, jump| code.get(0).put(Instr::If).put(jump).end();
+            let jumps = (0..5).map(Instr::Break).chain([Instr::Continue(1), Instr::Continue(3)]);
+            (0..5).fold(jumps.fold(nested, leave), |code, _| code.end())
+        }),
+        case(&[Type::I32], &[Type::I32], NONE, {
+            let code = code().put(Instr::Block).get(0).put(Instr::Switch).arm(&[1]).put(Instr::Break(0));
+            code.put(Instr::Default).get(0).put(Instr::Exit).end().end().i32(7).ret()
+        }),
+        case(NONE, &[Type::I32], NONE, code().put(Instr::Block).i32(300).put(Instr::Exit).end()),
+        case(&[Type::I32], NONE, NONE, {
+            let init = |code: Code, data, memory| {
+                code.get(0).i32(0).i32(2).put(Instr::MemoryInit(DataId(data), MemoryId(memory)))
+            };
+            let code = init(init(init(code(), 0, 1), 1, 0), 2, 1);
+            code.put(Instr::DataDrop(DataId(1))).put(Instr::DataDrop(DataId(2)))
+        }),
+    ]
+}
+
 /// Puts a body into the place of one of the functions of [`objects`]; its listings before and after.
 #[track_caller]
 fn replaced(at: FuncId, replacement: Func, find: impl Fn(&Module) -> FuncId, found: &mut BTreeSet<String>) {
@@ -508,7 +583,8 @@ fn replaced(at: FuncId, replacement: Func, find: impl Fn(&Module) -> FuncId, fou
 #[test]
 fn every_instruction_survives() {
     let mut found = BTreeSet::new();
-    for (params, results, locals, code) in [object_cases(), reference_cases(), call_cases(), other_cases()].concat() {
+    let cases = [object_cases(), reference_cases(), call_cases(), other_cases(), format_4_cases()];
+    for (params, results, locals, code) in cases.concat() {
         kinds(&code.clone().bytes(), &mut found);
         exact(&params, &results, &locals, code);
     }
@@ -642,6 +718,48 @@ fn deep_expressions_are_taken_apart_in_order() {
     assert!(text.contains("loop {") && text.contains("break"), "{text}");
 }
 
+/// Runs with a small stack, which what recurses too deeply exceeds. Unoptimised frames are several times as large.
+fn on_small_stack(run: impl FnOnce() + Send + 'static) {
+    let bytes = if cfg!(debug_assertions) { 2 << 20 } else { 1 << 20 };
+    std::thread::Builder::new().stack_size(bytes).spawn(run).unwrap().join().unwrap();
+}
+
+/// The verifier allows for more than text holds: such bodies are listed, or taken apart, and nothing recurses with them.
+#[test]
+fn the_deepest_modules_are_shown() {
+    let constructs: [fn(Code) -> Code; 4] = [
+        |code| code.put(Instr::Block),
+        |code| code.put(Instr::Loop),
+        |code| code.get(0).put(Instr::If),
+        |code| code.get(0).put(Instr::If).put(Instr::Else),
+    ];
+    for open in constructs {
+        for depth in [limits::SOURCE_NESTING, 2 * limits::SOURCE_NESTING, limits::NESTING] {
+            let deep = (0..depth).fold((0..depth).fold(code(), |code, _| open(code)), |code, _| code.end());
+            let module = Module { funcs: vec![func(&[Type::Bool], &[], &[], deep)], ..Module::default() };
+            on_small_stack(move || {
+                il::verify(module.clone()).unwrap();
+                assert!(il::disasm::module(&module).contains("has no text"));
+            });
+        }
+    }
+    let open = |code: Code| code.put(Instr::Cond(Type::Bool));
+    let close = |code: Code| code.put(Instr::Test).yes().put(Instr::Else).yes().end();
+    // As high as trees may be, most of it in the conditions.
+    for depth in [limits::SOURCE_NESTING, limits::EXPRESSION_DEPTH - 1] {
+        let deep = (0..depth).fold((0..depth).fold(code(), |code, _| open(code)).yes(), |code, _| close(code));
+        let module = Module { funcs: vec![func(&[], &[], &[], deep.discard())], ..Module::default() };
+        on_small_stack(move || {
+            il::verify(module.clone()).unwrap();
+            assert!(!il::disasm::module(&module).is_empty());
+        });
+    }
+    let select = |code: Code| code.i32(1).get(0).put(Instr::Select(Type::I32));
+    let tall = (0..limits::EXPRESSION_DEPTH).fold(code().i32(1), |code, _| select(code)).discard();
+    let module = Module { funcs: vec![func(&[Type::Bool], &[], &[], tall)], ..Module::default() };
+    on_small_stack(move || _ = again(&module));
+}
+
 #[test]
 fn what_has_no_text_is_listed() {
     // Deeper than text nests.
@@ -680,4 +798,87 @@ fn damaged_modules_are_shown_all_the_same() {
         damaged.types.remove(at);
         assert!(!il::disasm::module(&damaged).is_empty());
     }
+}
+
+// Random modules
+
+/// A value to begin with.
+fn first_value(ty: Type) -> Datum {
+    match ty {
+        Type::I32 => Datum::I32(5),
+        Type::I64 => Datum::I64(-3),
+        Type::F32 => Datum::F32(1.5f32.to_bits()),
+        Type::F64 => Datum::F64((-0.25f64).to_bits()),
+        Type::V128 => Datum::V128([7; 16]),
+        Type::Bool => Datum::Bool(true),
+        Type::Str => Datum::Str("text".into()),
+        _ => Datum::Buf(vec![1; 40]),
+    }
+}
+
+/// What can be seen of the exported functions in turn, where whatever they send or ask for fails. Where a trap comes from
+/// is not compared: the text has lines of its own.
+fn observed(module: Module) -> Vec<String> {
+    let exports: Vec<(String, FuncId)> =
+        module.exports.iter().map(|export| (export.name.clone(), export.func)).collect();
+    let verified = il::verify(module).unwrap();
+    let mut machine = Machine::new(&verified, Limits { check: true, fuel: 1_000_000, ..Limits::default() }).unwrap();
+    (0..machine.slots()).for_each(|slot| machine.open_slot(slot));
+    let mut seen = Vec::new();
+    for (name, func) in exports {
+        let args: Vec<Datum> = verified.sig(func).unwrap().params.iter().map(|ty| first_value(*ty)).collect();
+        let mut outcome = machine.enter(func, Packet::of(&args)).unwrap();
+        seen.push(name);
+        loop {
+            let refused = Err(il::trap::Status::NotSupported);
+            outcome = match outcome {
+                Outcome::Done(values) => break seen.push(format!("{values:?}")),
+                Outcome::Trap(report) => break seen.push(format!("{:?} {}", report.kind, report.message)),
+                Outcome::OutOfFuel | Outcome::WaitForever => return seen,
+                Outcome::Exit(code) => {
+                    seen.push(format!("exit {code}"));
+                    return seen;
+                }
+                Outcome::Room { slot, .. } | Outcome::Flush { slot } => {
+                    seen.push(format!("{:?}", machine.take_packet(slot)));
+                    machine.resume(0).unwrap()
+                }
+                Outcome::Call { slot, opcode } => {
+                    seen.push(format!("{opcode} {:?}", machine.take_packet(slot)));
+                    machine.resume_call(refused).unwrap()
+                }
+                Outcome::Own { .. } | Outcome::Run { .. } => machine.resume_call(refused).unwrap(),
+                Outcome::Attenuate { .. } | Outcome::Revoke { .. } => {
+                    machine.refuse(il::trap::Status::NotSupported).unwrap()
+                }
+                Outcome::Wait | Outcome::Fail(_) | Outcome::Forward { .. } => machine.resume(0).unwrap(),
+            };
+        }
+        machine.revive();
+    }
+    seen
+}
+
+/// Whatever the verifier accepts has a text that does the same.
+#[test]
+fn random_modules_do_as_text_what_they_did() {
+    let count = std::env::var("MODULES").ok().and_then(|count| count.parse().ok()).unwrap_or(60);
+    let mut wrong = Vec::new();
+    // The last ones have shown mistakes: a status that text refuses, a local that is bound where it is a value.
+    for seed in (0..count).chain([781, 914]) {
+        let module = generate::module(seed, &generate::Config::default());
+        let text = il::disasm::module(&module);
+        match compile("random.il", &text) {
+            Ok(second) => {
+                let (before, after) = (observed(module), observed(second));
+                if let Some(at) = before.iter().zip(&after).position(|(one, two)| one != two) {
+                    wrong.push(format!("seed {seed}: {} became {}", before[at], after[at]));
+                } else if before.len() != after.len() {
+                    wrong.push(format!("seed {seed}: {} became {}", before.len(), after.len()));
+                }
+            }
+            Err(why) => wrong.push(format!("seed {seed}: {}", why.lines().take(6).collect::<Vec<_>>().join(" | "))),
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -11,7 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use common::hostile::{self, Random};
-use il::Module;
+use common::{code, func};
+use il::instr::Instr;
+use il::{LocalId, Module, Type, limits};
 
 /// Counts what each thread has allocated, and gives a thread that takes far too much no more.
 struct Counting;
@@ -189,4 +191,42 @@ fn texts_compile_or_are_refused() {
     }
     println!("{seen:?}");
     assert!(seen.accepted * 200 > seen.inputs, "some still compile: {seen:?}");
+}
+
+/// How long the verifier may take for a body as large as they may be, whatever it does in it.
+const MOST_A_BODY: Duration = Duration::from_secs(20);
+
+/// Bodies that make the verifier keep and join states of as many locals as there may be, as often as the limits allow.
+#[test]
+fn states_of_many_locals_are_cheap() {
+    let yes_if = || code().yes().put(Instr::If);
+    let piece = |name: &str, before: common::Code, part: common::Code, after: common::Code| {
+        let (mut body, part, after) = (before.bytes(), part.bytes(), after.bytes());
+        // Unoptimised code is left the sixteenth part.
+        let bytes = limits::BODY_BYTES / if cfg!(debug_assertions) { 16 } else { 1 };
+        let count = (bytes - body.len() - after.len()) / part.len();
+        (0..count).for_each(|_| body.extend(&part));
+        body.extend(after);
+        let one = il::Func { body, ..func(&[], &[], &vec![Type::I32; limits::LOCALS], code()) };
+        let started = Instant::now();
+        il::verify(Module { funcs: vec![one], ..Module::default() }).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let took = started.elapsed();
+        println!("{name}: {count} constructs, {took:?}");
+        assert!(took < MOST_A_BODY, "{name}: {count} constructs take {took:?}");
+    };
+    piece("block", code(), code().put(Instr::Block).end(), code());
+    piece("if", code(), yes_if().end(), code());
+    piece("if that assigns", code(), yes_if().i32(0).set(9).end(), code());
+    piece("if else", code(), yes_if().put(Instr::Else).end(), code());
+    piece("loop", code(), code().put(Instr::Loop).put(Instr::Break(0)).end(), code());
+    piece("while", code(), code().put(Instr::While).yes().put(Instr::Test).end(), code());
+    piece("for", code(), code().i32(0).i32(0).put(Instr::For(LocalId(3))).end(), code());
+    let cond = code().put(Instr::Cond(Type::Bool)).yes().put(Instr::Test).yes().put(Instr::Else).yes().end();
+    piece("cond", code(), cond.discard(), code());
+    piece("break", code().put(Instr::Block), yes_if().put(Instr::Break(0)).end(), code().end());
+    piece("continue", code().put(Instr::Loop), yes_if().put(Instr::Continue(0)).end(), code().end());
+    let nested = (0..limits::NESTING - 1).fold(code(), |code, _| code.put(Instr::Loop));
+    let closed = (0..limits::NESTING - 1).fold(code(), |code, _| code.end());
+    let far = Instr::Break(limits::NESTING as u32 - 2);
+    piece("break from deep inside", nested, yes_if().put(far).end(), closed);
 }

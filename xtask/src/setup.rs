@@ -18,8 +18,8 @@ const PEERS: [Need; 3] = [("node", "nodejs"), ("mono", "mono-runtime"), ("mcs", 
 const WASM: [Need; 3] = [("clang", "clang"), ("wasm-ld", "lld"), ("/usr/lib/wasm32-wasi/libc.a", "wasi-libc")];
 /// The compiler's own functions for WebAssembly: where they are only clang knows.
 const BUILTINS_PACKAGE: &str = "libclang-rt-dev-wasm32";
-/// What rustc makes WebAssembly for.
-const WASM_TARGET: &str = "wasm32-unknown-unknown";
+/// What rustc makes WebAssembly for: device programs without a library, and WASI.
+const WASM_TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip1"];
 
 /// Makes sure that everything outside the source tree is there.
 ///
@@ -47,10 +47,12 @@ pub fn rust_components() -> anyhow::Result<()> {
             shell::run(&mut command("rustup", &["component", "add", component]))?;
         }
     }
-    let mut libraries = command("rustc", &["--print", "target-libdir", "--target", WASM_TARGET]);
-    if !shell::output(&mut libraries).is_ok_and(|folder| Path::new(folder.trim()).is_dir()) {
-        println!("  installing the Rust target {WASM_TARGET}");
-        shell::run(&mut command("rustup", &["target", "add", WASM_TARGET]))?;
+    for target in WASM_TARGETS {
+        let mut libraries = command("rustc", &["--print", "target-libdir", "--target", target]);
+        if !shell::output(&mut libraries).is_ok_and(|folder| Path::new(folder.trim()).is_dir()) {
+            println!("  installing the Rust target {target}");
+            shell::run(&mut command("rustup", &["target", "add", target]))?;
+        }
     }
     Ok(())
 }

@@ -111,6 +111,11 @@ impl Instance {
         on_body!(mut self, vm => vm.revive())
     }
 
+    /// What its linear memories hold, in the module's order: to be compared after a run.
+    pub fn memories(&self) -> Vec<&[u8]> {
+        on_body!(self, vm => vm.memories())
+    }
+
     /// What collections of its heap have cost so far.
     pub fn heap_statistics(&self) -> Statistics {
         on_body!(self, vm => vm.heap_statistics())

@@ -203,6 +203,11 @@ impl Interpreted {
         self.step(outcome.expect("refuse: the VM is not stopped in a step that can be refused"))
     }
 
+    /// See [`super::Instance::memories`].
+    pub fn memories(&self) -> Vec<&[u8]> {
+        self.machine.memories().collect()
+    }
+
     /// See [`super::Instance::heap_statistics`]: of a heap that does not move there are none.
     pub fn heap_statistics(&self) -> Statistics {
         Statistics::default()

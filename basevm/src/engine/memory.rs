@@ -131,6 +131,14 @@ impl Memories {
         }
     }
 
+    /// What each of them holds.
+    pub fn contents(&self) -> impl Iterator<Item = &[u8]> {
+        // SAFETY: all that is readable; the VM does not run while this is borrowed.
+        self.list
+            .iter()
+            .map(|one| unsafe { core::slice::from_raw_parts(one.pages.base() as *const u8, one.bytes as usize) })
+    }
+
     /// A range of one.
     pub fn slice(&self, at: Place, len: u32) -> Result<&[u8], TrapKind> {
         self.get(at.memory).and_then(|memory| memory.slice(at.address, len)).ok_or(TrapKind::MemoryOutOfBounds)

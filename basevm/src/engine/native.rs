@@ -132,6 +132,11 @@ impl Native {
         }
     }
 
+    /// See [`super::Instance::memories`].
+    pub fn memories(&self) -> Vec<&[u8]> {
+        self.guest.memories.contents().collect()
+    }
+
     /// See [`super::Instance::heap_statistics`].
     pub fn heap_statistics(&self) -> Statistics {
         self.guest.statistics()

@@ -1,6 +1,6 @@
 //! The peers that are Rust crates too large for every build: wasmtime, as a worker of the measurements.
 //!
-//! `cascade-peers FILE.wasm` reads lines `NAME N` and answers each with `NS RESULT`: how long the export
+//! `cascade-peers FILE.wasm [explicit]` reads lines `NAME N` and answers each with `NS RESULT`: how long the export
 //! `run_NAME(N)` took in a fresh instance, and what it returned; for `compile 0`, how long it took
 //! from the file's bytes to a runnable module, and how many bytes there are; for `instantiate N`, how long it took to make
 //! and drop so many instances.
@@ -10,7 +10,7 @@ use std::io::{BufRead, Write};
 use std::time::Instant;
 use std::{fs, io};
 
-use wasmtime::{Config, Engine, Instance, Module, OptLevel, Result, Store, error::Context};
+use wasmtime::{Config, Engine, Instance, Module, OptLevel, Result, Store, bail, error::Context};
 
 /// The export whose name stands for compiling.
 const COMPILE: &str = "compile";
@@ -22,7 +22,16 @@ fn main() -> Result<()> {
     let wasm = fs::read(path)?;
     // Everything as wasmtime has it, which is: guarded memories without bounds checks, no deadline
     // checks, NaNs as the processor makes them.
-    let engine = Engine::new(Config::new().cranelift_opt_level(OptLevel::Speed))?;
+    let mut config = Config::new();
+    config.cranelift_opt_level(OptLevel::Speed);
+    for option in std::env::args().skip(2) {
+        match option.as_str() {
+            // Every access is checked: nothing is reserved.
+            "explicit" => config.memory_reservation(0).memory_guard_size(0),
+            other => bail!("no option `{other}`"),
+        };
+    }
+    let engine = Engine::new(&config)?;
     let module = Module::new(&engine, &wasm)?;
     let mut output = io::stdout().lock();
     for line in io::stdin().lock().lines() {

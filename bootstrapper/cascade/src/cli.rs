@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use bootstrapper::plan::{Clock, DisplaySize, Engine, Faults, Limit, MAX_DISPLAY_PIXELS};
 use bootstrapper::wasi::{Contents, Dir, Place, Variable};
+use cascade::wasm::Library;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use il::ranges;
 
@@ -13,6 +14,7 @@ Examples:
   cascade run samples/hello.il                    compile in memory and run on this computer
   cascade boot samples/hello.il                   boot the very same module in QEMU
   cascade run samples/pixel.il --display png:out.png
+  cascade run app.wasm                            a program in C, Rust, Zig, ..: docs/webassembly.md
   cascade run samples/paint.il --keys samples/keys/paint.keys --clock virtual
   cascade run samples/thermometer.il --plug thermometer=samples/vms/thermometer.il
   cascade describe display                        the instructions of a device
@@ -135,15 +137,19 @@ pub enum Command {
 /// What makes up a system.
 #[derive(Args, Clone, Debug, Default)]
 pub struct SystemOptions {
-    /// The program: IL text (.il, compiled in memory) or a module (.ilb)
+    /// The program: IL text (.il) or WebAssembly (.wasm, .wat), compiled in memory, or a module (.ilb)
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
     /// The system's manifest: which VMs there are, and who may send what to whom
     #[arg(long, value_name = "system.toml", value_hint = ValueHint::FilePath)]
     pub system: Option<PathBuf>,
-    /// Add a VM written in IL under this name; a device's name replaces that device
+    /// Add a VM written in IL (or compiled to it) under this name; a device's name replaces that device
     #[arg(long, value_name = "NAME=FILE")]
     pub plug: Vec<Plug>,
+    /// A WebAssembly module that the program, which is one too, imports from by this name. Of several, later ones may
+    /// import from earlier ones
+    #[arg(long, value_name = "NAME=FILE")]
+    pub with: Vec<Library>,
     /// Let the VM plugged in under this name stand on another VM's channels: whoever is granted that VM gets
     /// this one instead. Of several on one VM, the one plugged in last is on top
     #[arg(long, value_name = "NAME=VM")]

@@ -1,9 +1,10 @@
-//! Getting modules: IL text is compiled in memory, a binary is read and checked.
+//! Getting modules: IL text and WebAssembly are compiled in memory, a binary is read and checked.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use bootstrapper::control::Hash;
+use cascade::wasm::{self, Library};
 use il::Module;
 
 /// A module in memory.
@@ -19,13 +20,30 @@ pub struct Loaded {
     pub hash: Hash,
 }
 
-/// Loads IL text or a binary module, whichever the file holds.
+/// Loads IL text, WebAssembly or a binary module, whichever the file holds.
 ///
 /// # Errors
-/// A missing file, text that does not compile, a damaged or unsound module: each with a way out.
+/// A missing file, text that does not compile, WebAssembly that is refused, a damaged or unsound module: each with a way out.
 pub fn load(path: &Path) -> anyhow::Result<Loaded> {
+    load_with(path, &[])
+}
+
+/// The same, with libraries from which a WebAssembly module imports.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(path: &Path, libraries: &[Library]) -> anyhow::Result<Loaded> {
     let bytes = std::fs::read(path).map_err(|why| anyhow::anyhow!("{}", unreadable(path, &why)))?;
-    let bytes = if is_text(path, &bytes) { compile(path, bytes)? } else { bytes };
+    let bytes = if wasm::is_wasm(path, &bytes) {
+        let module = wasm::translate(path, &bytes, libraries).map_err(|why| anyhow::anyhow!("{why}"))?;
+        il::binary::encode(&module)
+    } else if !libraries.is_empty() {
+        bail!("`{}` is not WebAssembly: --with is for its imports", path.display());
+    } else if is_text(path, &bytes) {
+        compile(path, bytes)?
+    } else {
+        bytes
+    };
     let module = il::binary::decode(&bytes).map_err(|why| {
         anyhow::anyhow!(
             "`{}` is not a usable module: {why}\n  compile it again: ilc build FILE.il -o FILE.ilb",
@@ -76,16 +94,21 @@ fn unreadable(path: &Path, why: &std::io::Error) -> String {
     }
 }
 
+/// How files that hold a program end.
+const ENDINGS: [&str; 4] = ["il", "ilb", "wasm", "wat"];
+
 /// A file of almost that name: with another extension, among the samples, or with a slip of the pen.
 fn near_miss(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let exact = ["il", "ilb"]
+    let exact = ENDINGS
         .into_iter()
         .flat_map(|kind| [path.with_extension(kind), Path::new("samples").join(name).with_extension(kind)]);
     exact.into_iter().find(|candidate| candidate.is_file()).or_else(|| {
         let modules = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
-        let modules = modules.filter(|file| file.extension().is_some_and(|kind| kind == "il" || kind == "ilb"));
+        let modules = modules.filter(|file| {
+            file.extension().is_some_and(|kind| kind.to_str().is_some_and(|kind| ENDINGS.contains(&kind)))
+        });
         let slips = |file: &PathBuf| distance(name, file.file_name().and_then(|name| name.to_str()).unwrap_or(""));
         let near = modules.min_by_key(slips).filter(|file| slips(file) <= 2)?;
         Some(folder.join(near.file_name()?).strip_prefix("./").map_or(near.clone(), Path::to_path_buf))

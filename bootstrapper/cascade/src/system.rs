@@ -198,7 +198,7 @@ fn by_default(options: &SystemOptions) -> anyhow::Result<(Plan, Vec<Loaded>)> {
     let Some(file) = &options.file else {
         bail!("no program given\n  try: cascade run samples/hello.il, or cascade run --system system.toml");
     };
-    let program = modules::load(file)?;
+    let program = modules::load_with(file, &options.with)?;
     let plugs: Vec<&str> = options.plug.iter().map(|plug| plug.name.as_str()).collect();
     let name = program.module.name.rsplit('.').next().unwrap_or("program").to_string();
     let plan = plan::default_plan(&name, &plugs);
@@ -213,7 +213,11 @@ fn from_manifest(path: &Path, options: &SystemOptions) -> anyhow::Result<(Plan, 
     let plugs: Vec<(String, PathBuf)> =
         options.plug.iter().map(|plug| (plug.name.clone(), plug.file.clone())).collect();
     let manifest = manifest::read(path, options.file.as_deref(), &plugs)?;
-    let modules = manifest.modules.iter().map(|file| modules::load(file)).collect::<anyhow::Result<Vec<Loaded>>>()?;
+    let load = |file: &PathBuf| {
+        let is_program = options.file.as_ref() == Some(file);
+        modules::load_with(file, if is_program { &options.with } else { &[] })
+    };
+    let modules = manifest.modules.iter().map(load).collect::<anyhow::Result<Vec<Loaded>>>()?;
     check_manifest_grants(&manifest, &modules)?;
     Ok((manifest.plan, modules))
 }

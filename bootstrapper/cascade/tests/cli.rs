@@ -38,10 +38,13 @@ fn errors_say_what_to_do_and_exit_with_2() {
     let bad_binary = source(&dir, "bad.ilb", "not a module");
     let bad_keys = source(&dir, "bad.keys", "wait 1\npress a\n");
     let bad_system = source(&dir, "system.toml", "main = \"app\"\n[vm.app]\nmodul = \"x.il\"\n");
+    let component = source(&dir, "app.wasm", "\0asm\x0d\0\x01\0");
+    let (env, beside) =
+        (source(&dir, "env.wat", "(module (func $first) (func $odd drop))"), dir.path().join("ap.wasm"));
     let hello = "samples/hello.il";
     let sector = "samples/sector.il";
     let narrow = source(&dir, "narrow.toml", "[vm.main.grants]\nconsole = \"all\"\ndisk = { sector = \"0..8\" }\n");
-    let cases: [(&[&str], &str); 15] = [
+    let cases: [(&[&str], &str); 19] = [
         (&["run", "samples/helo.il"], "did you mean `samples/hello.il`?"),
         (&["run", "nowhere.il"], "there is no such file"),
         (&["run", &bad_text], "bad.il:4:1"),
@@ -65,6 +68,10 @@ fn errors_say_what_to_do_and_exit_with_2() {
             &["run", "samples/pixel.il", "--grant", "console", "--grant", "display=within:640x480"],
             "touches all of `within`, but granted is within:0..640x0..480",
         ),
+        (&["run", &component], "error[WA0002]: this is a WebAssembly component, and not a core module"),
+        (&["run", beside.to_str().expect("UTF-8")], "app.wasm`?"),
+        (&["boot", &env], ", in `odd`"),
+        (&["run", hello, "--with", "env=x.wasm"], "is not WebAssembly: --with is for its imports"),
         (&["describe", "printer"], "there are: console, display, keyboard, disk, clock"),
     ];
     for (arguments, expected) in cases {

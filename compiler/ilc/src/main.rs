@@ -1,4 +1,4 @@
-//! `ilc`, the IL's compiler for the command line: text to module, checks, listings.
+//! `ilc`, the IL's compiler for the command line: text and WebAssembly to module, checks, listings.
 //!
 //! A thin shell: all work is done by `il` and `compiler`, which the runtime and the kernel use too.
 //! Exit codes: 0 success, 1 the module or a file is at fault, 2 wrong usage.
@@ -18,6 +18,7 @@ mod testing;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use cascade::wasm::{self, Library};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use il::text::Code;
 
@@ -35,6 +36,7 @@ A first program, hello.il:
 Examples:
     ilc check hello.il                 report errors, write nothing
     ilc build hello.il -o hello.ilb    compile to a module, for `cascade run` and `cascade boot`
+    ilc build app.wasm -o app.ilb      the same of a program in C, Rust, Zig, ..
     ilc build hello.il --emit clif     show the code generator's input (or `asm`: its output)
     ilc dis hello.ilb                  show a module as text
     ilc test hello.il                  run its `test` blocks, each in a system of its own
@@ -50,7 +52,7 @@ Examples:
 Errors go to standard error. Exit codes: 0 success, \
 1 a module or file is at fault, a test failed or a text is not formatted, 2 wrong usage.";
 
-/// Compiles the IL: text to modules, checks, listings.
+/// Compiles the IL: text and WebAssembly to modules, checks, listings.
 #[derive(Parser)]
 #[command(name = "ilc", version, after_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
@@ -74,10 +76,14 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Compile a text to a module (`.ilb`).
+    /// Compile a text or WebAssembly to a module (`.ilb`).
     Build {
-        /// The text (`.il`); a module (`.ilb`) is accepted too.
+        /// The text (`.il`) or WebAssembly (`.wasm`, `.wat`); a module (`.ilb`) is accepted too.
         input: PathBuf,
+        /// A WebAssembly module that the input imports from by this name. Of several, later ones may import from
+        /// earlier ones.
+        #[arg(long, value_name = "NAME=FILE")]
+        with: Vec<Library>,
         /// Where to write; without it, beside the input with the ending that fits. `-` is standard output.
         #[arg(short, long)]
         output: Option<PathBuf>,
@@ -87,14 +93,20 @@ enum Command {
     },
     /// Report errors; write nothing.
     Check {
-        /// Texts (`.il`) or modules (`.ilb`).
+        /// Texts (`.il`), WebAssembly (`.wasm`, `.wat`) or modules (`.ilb`).
         #[arg(required = true)]
         inputs: Vec<PathBuf>,
+        /// What the inputs import from, as for `build`.
+        #[arg(long, value_name = "NAME=FILE")]
+        with: Vec<Library>,
     },
-    /// Show a module (or a text, as the compiler understands it) as text.
+    /// Show a module (or a text or WebAssembly, as the compiler understands it) as text.
     Dis {
-        /// A module (`.ilb`) or text (`.il`).
+        /// A module (`.ilb`), text (`.il`) or WebAssembly (`.wasm`, `.wat`).
         input: PathBuf,
+        /// What the input imports from, as for `build`.
+        #[arg(long, value_name = "NAME=FILE")]
+        with: Vec<Library>,
     },
     /// Format texts in place: indentation, blanks and columns of comments; line breaks stay yours.
     Fmt {
@@ -195,10 +207,10 @@ fn main() -> ExitCode {
 
 fn run(command: Command, format: messages::Format) -> Result<(), Failure> {
     match command {
-        Command::Build { input, output, emit } => build(&input, output, emit),
-        Command::Check { inputs } => check(&inputs),
-        Command::Dis { input } => {
-            let (module, _) = load(&input, false)?;
+        Command::Build { input, with, output, emit } => build(&input, &with, output, emit),
+        Command::Check { inputs, with } => check(&inputs, &with),
+        Command::Dis { input, with } => {
+            let (module, _) = load(&input, false, &with)?;
             let listing = il::disasm::module(&module);
             print(&il::text::format("", &listing).unwrap_or(listing))
         }
@@ -227,8 +239,8 @@ fn manual(folder: &Path) -> Result<(), Failure> {
     clap_mangen::generate_to(Cli::command(), folder).map_err(fail)
 }
 
-fn build(input: &Path, output: Option<PathBuf>, emit: Emit) -> Result<(), Failure> {
-    let module = load_verified(input)?;
+fn build(input: &Path, with: &[Library], output: Option<PathBuf>, emit: Emit) -> Result<(), Failure> {
+    let module = load_verified(input, with)?;
     let (bytes, ending) = match emit {
         Emit::Ilb => (il::binary::encode(&module), "ilb"),
         Emit::Clif => (listing(input, &module, listing::clif)?.into_bytes(), "clif"),
@@ -245,24 +257,30 @@ fn build(input: &Path, output: Option<PathBuf>, emit: Emit) -> Result<(), Failur
 type Lister = fn(&listing::Source<'_>, &compiler::Options) -> Result<String, compiler::CompileError>;
 
 fn listing(input: &Path, module: &il::VerifiedModule, lister: Lister) -> Result<String, Failure> {
-    // A binary module is no text: its lines are then shown by number only.
-    let text = std::fs::read_to_string(input).ok();
+    // Of what is no text of the IL, lines are shown by number only.
+    let text = std::fs::read_to_string(input).ok().filter(|text| !wasm::is_wasm(input, text.as_bytes()));
     let source = listing::Source { module, text: text.as_deref() };
     lister(&source, &compiler::Options::detect()).map_err(|error| Failure::message(input, &error.to_string()))
 }
 
-fn check(inputs: &[PathBuf]) -> Result<(), Failure> {
-    let failures: Vec<Failure> = inputs.iter().filter_map(|input| load_verified(input).err()).collect();
+fn check(inputs: &[PathBuf], with: &[Library]) -> Result<(), Failure> {
+    let failures: Vec<Failure> = inputs.iter().filter_map(|input| load_verified(input, with).err()).collect();
     if failures.is_empty() { Ok(()) } else { Err(Failure::Several(failures)) }
+}
+
+/// Name, title and explanation of every kind of error: about texts, then about WebAssembly.
+fn codes() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let texts = Code::ALL.iter().map(|code| (code.name(), code.title(), code.explanation()));
+    texts.chain(wasm::Code::ALL.iter().map(|code| (code.name(), code.title(), code.explanation())))
 }
 
 fn explain(code: Option<&str>) -> Result<(), Failure> {
     let Some(wanted) = code else {
-        let lines: Vec<String> = Code::ALL.iter().map(|code| format!("{}  {}\n", code.name(), code.title())).collect();
+        let lines: Vec<String> = codes().map(|(name, title, _)| format!("{name}  {title}\n")).collect();
         return print(&lines.concat());
     };
-    match Code::ALL.iter().find(|code| code.name().eq_ignore_ascii_case(wanted)) {
-        Some(code) => print(&format!("{}: {}\n\n{}\n", code.name(), code.title(), code.explanation())),
+    match codes().find(|(name, ..)| name.eq_ignore_ascii_case(wanted)) {
+        Some((name, title, explanation)) => print(&format!("{name}: {title}\n\n{explanation}\n")),
         None => Err(Failure::Plain(format!("there is no error code `{wanted}`; `ilc explain` lists them"))),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use cascade::wasm::{self, Refused};
 use il::text::{Diagnostic, Diagnostics, Span};
 use serde_json::{Value, json};
 
@@ -45,6 +46,14 @@ fn collect(failure: &Failure, format: Format, color: bool, out: &mut String) -> 
             }
             errors.len()
         }
+        Failure::Wasm(refused) => {
+            match format {
+                Format::Human => _ = writeln!(out, "{refused}\n"),
+                Format::Short => out.push_str(&short_refusal(refused)),
+                Format::Json => line(out, &refusal_object(refused)),
+            }
+            1
+        }
         Failure::Plain(message) => {
             match format {
                 Format::Human | Format::Short => {
@@ -65,6 +74,30 @@ fn line(out: &mut String, value: &Value) {
 fn short(error: &Diagnostic) -> String {
     let Diagnostic { file, line, column, message, .. } = error;
     format!("{file}:{line}:{column}: error[{}]: {message}\n", error.code.name())
+}
+
+/// As of a text, with a byte in place of line and column.
+fn short_refusal(refused: &Refused) -> String {
+    let code = refused.code.map_or(String::new(), |code| format!("[{}]", code.name()));
+    format!("{}: error{code}: {}\n", refused.place(), refused.message)
+}
+
+fn refusal_object(refused: &Refused) -> Value {
+    let span = |offset: u64| {
+        json!({
+            "file": refused.file, "byte_start": offset, "byte_end": offset + 1, "function": refused.function,
+            "label": "", "primary": true,
+        })
+    };
+    json!({
+        "level": "error",
+        "code": refused.code.map(wasm::Code::name),
+        "message": refused.message,
+        "spans": refused.offset.map(span).into_iter().collect::<Vec<Value>>(),
+        "help": refused.hint,
+        "suggestions": [],
+        "rendered": format!("{refused}\n"),
+    })
 }
 
 fn plain_object(message: &str) -> Value {

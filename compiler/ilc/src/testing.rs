@@ -51,7 +51,7 @@ pub fn run(inputs: &[PathBuf], filters: &[String], timeout_ms: u64, as_json: boo
 }
 
 fn module_for_tests(input: &Path) -> Result<Module, Failure> {
-    let (module, _) = load(input, true)?;
+    let (module, _) = load(input, true, &[])?;
     let verified = il::verify(module).map_err(|error| Failure::message(input, &error.to_string()))?;
     Ok(verified.into_inner())
 }

@@ -67,7 +67,8 @@ fn wrong_usage_exits_with_2_and_help_teaches() {
     }
     assert!(ilc(&["explain", "il0200"]).out.contains("conversion"));
     assert_eq!(ilc(&["explain", "IL9999"]).code, 1);
-    assert_eq!(ilc(&["explain"]).out.lines().count(), il::text::Code::ALL.len());
+    assert_eq!(ilc(&["explain"]).out.lines().count(), il::text::Code::ALL.len() + cascade::wasm::Code::ALL.len());
+    assert!(ilc(&["explain", "WA0002"]).out.contains("proposal"));
 }
 
 #[test]

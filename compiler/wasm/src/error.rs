@@ -1,5 +1,6 @@
 //! What can be wrong with a unit, in words: what, where and what to do.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::fmt;
 
@@ -54,17 +55,19 @@ pub enum ErrorKind {
     Internal(&'static str),
 }
 
-/// Results of this crate.
-pub type Result<T = ()> = core::result::Result<T, Error>;
+/// Results inside this crate: boxed, as nearly all are fine.
+pub(crate) type Result<T = ()> = core::result::Result<T, Box<Error>>;
 
 impl Error {
-    pub(crate) fn new(unit: &str, offset: impl Into<Option<usize>>, kind: ErrorKind) -> Error {
-        Error { unit: unit.into(), offset: offset.into().map(|offset| offset as u64), kind }
+    pub(crate) fn new(unit: &str, offset: impl Into<Option<usize>>, kind: ErrorKind) -> Box<Error> {
+        Box::new(Error { unit: unit.into(), offset: offset.into().map(|offset| offset as u64), kind })
     }
 
     /// Takes what the validator says. If a feature is missing it is named, with what to do about it.
-    pub(crate) fn validation(unit: &str, error: &wasmparser::Error) -> Error {
-        let known = error.missing_wasm_feature().and_then(missing);
+    pub(crate) fn validation(unit: &str, error: &wasmparser::Error) -> Box<Error> {
+        // A type that refers to itself is not found without that proposal, which only the words say.
+        let recursive = error.message().contains("GC proposal is disabled").then_some(WasmFeatures::GC);
+        let known = error.missing_wasm_feature().or(recursive).and_then(missing);
         let kind = match known {
             Some((what, hint)) => ErrorKind::Unsupported { what: alloc::format!("{what} ({})", error.message()), hint },
             None => ErrorKind::Invalid(error.message().to_string()),
@@ -76,7 +79,6 @@ impl Error {
 /// The name of a feature that is left out, and what to do without it.
 fn missing(feature: WasmFeatures) -> Option<(&'static str, &'static str)> {
     const ALL: &[(WasmFeatures, &str, &str)] = &[
-        (WasmFeatures::MEMORY64, "memory64", "build for wasm32, whose addresses have 32 bits"),
         (
             WasmFeatures::EXCEPTIONS,
             "exceptions",

@@ -1,16 +1,32 @@
 //! WebAssembly as a front end: units (`.wasm` files) become one [`il::Module`], linked statically.
 //!
 //! Everything after that (verification, machine code, rights, boot) is what there is for any module.
+//!
+//! | step | where |
+//! | --- | --- |
+//! | sections are decoded and validated | `decode` |
+//! | imports are found, index spaces become the module's | `link` |
+//! | bodies are validated and translated, one walk over each | `body` |
+//! | entries: instantiation, `main`, handlers | `link` |
+//!
+//! Invariants: any bytes give a module or an error, without a panic; a module that comes out passes [`il::verify()`],
+//! unless it is larger than [`il::limits`] allow; the same units give the same module.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 extern crate alloc;
 
+mod body;
+mod constant;
+mod decode;
 mod error;
+mod helpers;
+mod link;
+mod types;
 
 use il::Module;
 use il::isa::InstructionSet;
 
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind};
 
 /// One WebAssembly module.
 #[derive(Clone, Copy, Debug)]
@@ -32,26 +48,12 @@ pub struct Options<'a> {
     pub script: bool,
 }
 
-/// Translates and links units; the last one is the program, which imports from those before it.
+/// Translates and links units; the last one is the program, which imports from those before it. An import is found in
+/// the last unit of its name before the one that wants it.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn translate(units: &[Unit<'_>], options: &Options<'_>) -> Result<Module> {
-    let _ = options;
-    for unit in units {
-        let mut validator = wasmparser::Validator::new_with_features(features());
-        validator.validate_all(unit.bytes).map_err(|error| Error::validation(unit.name, &error))?;
-    }
-    Ok(Module::default())
-}
-
-fn features() -> wasmparser::WasmFeatures {
-    use wasmparser::WasmFeatures as F;
-    F::WASM2
-        | F::TAIL_CALL
-        | F::EXTENDED_CONST
-        | F::MULTI_MEMORY
-        | F::RELAXED_SIMD
-        | F::FUNCTION_REFERENCES
-        | F::GC_TYPES
+#[allow(clippy::result_large_err)] // once a build, and its reader wants all of it
+pub fn translate(units: &[Unit<'_>], options: &Options<'_>) -> Result<Module, Error> {
+    link::link(units, options).map_err(|error| *error)
 }

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::stmt::{Dests, Writer, label, without_drops};
+use super::stmt::{Dests, Enclosing, Writer, label, without_drops};
 use super::tree::{Block, Expr, Stmt, Test, visit};
 use super::typing::Typing;
 use crate::{LocalId, Type};
@@ -171,12 +171,21 @@ impl Writer<'_, '_> {
         self.repeat_after(indent, head, &[], block, declared);
     }
 
+    /// A block, which text always gives a label.
+    pub fn labelled(&mut self, indent: usize, block: &Block) {
+        self.line(indent, &format!("'{}: {{", label(self.loops.len())));
+        self.loops.push(Enclosing { labelled: true, is_block: true });
+        self.block(block, indent + 1, None);
+        self.loops.pop();
+        self.line(indent, "}");
+    }
+
     fn repeat_after(&mut self, indent: usize, head: &str, first: &[String], block: &Block, declared: Vec<LocalId>) {
         let before = core::mem::take(&mut self.out);
-        self.loops.push(false);
+        self.loops.push(Enclosing { labelled: false, is_block: false });
         first.iter().for_each(|line| self.line(indent + 1, line));
         self.block_with(block, indent + 1, None, declared);
-        let labelled = self.loops.pop().unwrap_or(false);
+        let labelled = self.loops.pop().is_some_and(|own| own.labelled);
         let inside = core::mem::replace(&mut self.out, before);
         let label = if labelled { format!("'{}: ", label(self.loops.len())) } else { String::new() };
         self.line(indent, &format!("{label}{head} {{"));
@@ -199,12 +208,13 @@ struct Yields<'s> {
     first: &'s Expr,
 }
 
-/// Whether the statement assigns one of these locals before its end too: it is not visible there.
+/// Whether the statement assigns one of these locals before its end too, or binds it: it is not visible there.
 fn assigns_more(stmt: &Stmt, found: &Yields<'_>) -> bool {
     let mut count = 0;
     let mut one = |inner: &Stmt| {
         count += inner.assigned().into_iter().filter(|id| found.dests.contains(&Some(*id))).count();
     };
+    one(stmt);
     stmt.blocks().into_iter().for_each(|block| visit(block, &mut one));
     count > found.sites * found.dests.iter().flatten().count()
 }

@@ -11,8 +11,9 @@ use crate::instr::{ArmValues, Dests, Instr, Reader};
 use crate::op::{Immediate, Op};
 use crate::{LocalId, Module, Type};
 
-/// Deeper constructs are not shown as text; it also bounds recursion.
-const DEEPEST: usize = crate::limits::NESTING;
+/// Deeper constructs are not shown as text, which does not hold them; it also bounds recursion. Conditions inside one
+/// another may be flattened, so that some more than text's own limit come out less deep.
+const DEEPEST: usize = 2 * crate::limits::SOURCE_NESTING;
 /// Text does not hold taller trees.
 const TALLEST: usize = crate::limits::SOURCE_NESTING;
 
@@ -60,6 +61,7 @@ enum Open {
     CondThen(Type, Tall),
     /// Condition, and the value if true with what is to be done before.
     CondElse(Type, Tall, Block, Tall),
+    Block,
     Loop,
     WhileTest,
     /// What is to be done before the condition, each time.
@@ -209,7 +211,17 @@ impl<'t, 'm> Builder<'t, 'm> {
                 self.block.push(Stmt::Revoke(capability));
             }
             Instr::Break(depth) => self.block.push(Stmt::Break(depth)),
-            Instr::Block | Instr::Select(_) | Instr::MemoryInit(..) | Instr::DataDrop(_) | Instr::Exit => return None,
+            Instr::Select(ty) => self.node(3, Node::Select(ty))?,
+            Instr::MemoryInit(data, memory) => {
+                let parts = self.take(3)?.try_into().ok()?;
+                self.block.push(Stmt::MemoryInit(data, memory, parts));
+            }
+            Instr::DataDrop(data) => self.block.push(Stmt::DataDrop(data)),
+            Instr::Exit => {
+                let code = self.pop()?;
+                self.block.push(Stmt::Exit(code));
+            }
+            Instr::Block => self.open(Open::Block)?,
             Instr::Continue(depth) => self.block.push(Stmt::Continue(depth)),
             Instr::Cond(ty) => self.open(Open::CondTest(ty))?,
             Instr::If => {
@@ -415,6 +427,7 @@ impl<'t, 'm> Builder<'t, 'm> {
         self.block.push(match open {
             Open::If(test) => Stmt::If(test, block, None),
             Open::Else(test, then) => Stmt::If(test, then, Some(block)),
+            Open::Block => Stmt::Block(block),
             Open::Loop => Stmt::Loop(block),
             Open::While(first, condition) if first.is_empty() => Stmt::While(condition, block),
             Open::While(mut first, condition) => {

@@ -12,7 +12,7 @@ use super::names::Names;
 use super::tree::{Callee, Expr, Node};
 use super::typing::{Class, Typing, chosen, is_overloaded};
 use crate::op::{Form, Immediate, Op, OpInfo};
-use crate::{StrId, Type, TypeId};
+use crate::{MemoryId, StrId, Type, TypeId};
 
 /// How tightly an expression's outermost operator binds; more is tighter.
 type Binding = u8;
@@ -226,6 +226,7 @@ impl Exprs<'_, '_> {
             }
             (Node::Attenuate(ty), [of]) => self.attenuate(ty, of, place),
             (Node::Cond(ty), [test, yes, no]) => self.cond(ty, test, yes, no, place),
+            (Node::Select(ty), [yes, no, test]) => self.select(ty, yes, no, test, place),
             // Only of a broken module.
             _ => (format!("{node:?}({})", self.args(operands, &[])), ATOM),
         }
@@ -357,11 +358,24 @@ impl Exprs<'_, '_> {
             _ => {}
         }
         let test = self.condition(test, Some(Type::Bool));
+        let (yes, no, wrap) = self.choices(ty, yes, no, place);
+        let text = format!("if {test} {{ {yes} }} else {{ {no} }}");
+        if wrap { (format!("({text}) as {}", self.names.ty(ty)), CAST) } else { (text, IF) }
+    }
+
+    /// `select(yes, no, test)`
+    fn select(&mut self, ty: Type, yes: &Expr, no: &Expr, test: &Expr, place: Place) -> (String, Binding) {
+        let (yes, no, wrap) = self.choices(ty, yes, no, place);
+        let text = format!("select({yes}, {no}, {})", self.text(test, Some(Type::Bool)));
+        if wrap { (format!("{text} as {}", self.names.ty(ty)), CAST) } else { (text, ATOM) }
+    }
+
+    /// Two values, one of which is chosen, and whether text gives the choice another type than `ty`.
+    fn choices(&mut self, ty: Type, yes: &Expr, no: &Expr, place: Place) -> (String, String, bool) {
         if !ty.is_reference() {
             let open = self.typing.class(yes).is_open() && self.typing.class(no).is_open();
             let typed = place.typed || !open;
-            let (yes, no) = (self.write(yes, Place::operand(typed)).0, self.write(no, Place::operand(typed)).0);
-            return (format!("if {test} {{ {yes} }} else {{ {no} }}"), IF);
+            return (self.write(yes, Place::operand(typed)).0, self.write(no, Place::operand(typed)).0, false);
         }
         let (a, b) = (self.typing.ty(yes).unwrap_or(ty), self.typing.ty(no).unwrap_or(ty));
         let passed = Some(ty).filter(|ty| self.typing.cap(*ty).is_some());
@@ -375,8 +389,7 @@ impl Exprs<'_, '_> {
         let yes = if cast { self.cast(yes, ty).0 } else { self.write(yes, Place { hint, typed: false }).0 };
         let hint = hint.or(Some(if cast { ty } else { a }));
         let no = self.write(no, Place { hint, typed: false }).0;
-        let text = format!("if {test} {{ {yes} }} else {{ {no} }}");
-        if wrap { (format!("({text}) as {}", self.names.ty(ty)), CAST) } else { (text, IF) }
+        (yes, no, wrap)
     }
 
     fn boolean(&mut self, expr: &Expr, least: Binding) -> String {
@@ -438,9 +451,17 @@ impl Exprs<'_, '_> {
                 if immediate.offset != 0 {
                     texts.push(format!("offset: {}", immediate.offset));
                 }
+                for (word, memory) in [("memory", immediate.memory), ("from", immediate.from)] {
+                    texts.extend(self.in_memory(word, memory));
+                }
                 (format!("{}({})", info.text, texts.join(", ")), ATOM)
             }
         }
+    }
+
+    /// `memory: name`, unless it is the first one.
+    pub fn in_memory(&self, word: &str, memory: MemoryId) -> Option<String> {
+        (memory != MemoryId(0)).then(|| format!("{word}: {}", self.names.memory(memory)))
     }
 
     /// For each operand, whether text would know its type: an open one takes the type of what it is combined with.

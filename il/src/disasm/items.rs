@@ -8,7 +8,7 @@ use core::fmt::Write;
 
 use super::names::Names;
 use crate::isa::{Event, Field, Instruction, InstructionSet};
-use crate::{IsaId, Module, StructDef, Type, TypeDef, TypeId};
+use crate::{DataId, DataPlace, IsaId, MemoryId, Module, StructDef, Type, TypeDef, TypeId};
 
 /// A set's path.
 pub(super) fn path(module: &Module, isa: IsaId) -> String {
@@ -110,14 +110,23 @@ pub(super) fn uses(module: &Module, out: &mut String) {
     section(out, module.uses.iter().map(line).collect());
 }
 
-/// Memory and what stands in it.
-pub(super) fn memory(module: &Module, out: &mut String) {
+/// Memories, and bytes for them.
+pub(super) fn memories(module: &Module, names: &Names, out: &mut String) {
     let mut lines = Vec::new();
-    lines.extend(module.memories.iter().map(|memory| format!("memory {}..{}", memory.min, memory.max)));
-    lines.extend(module.data.iter().map(|data| match data.place {
-        Some(place) => format!("data {} {}", address(place.offset), data_text(&data.bytes)),
-        None => format!("data {}", data_text(&data.bytes)),
-    }));
+    for (at, memory) in module.memories.iter().enumerate() {
+        // The first one is meant where none is named.
+        let name = if at == 0 { String::new() } else { format!("{} ", names.memory(MemoryId(at as u32))) };
+        lines.push(format!("memory {name}{}..{}", memory.min, memory.max));
+    }
+    for (at, data) in module.data.iter().enumerate() {
+        let name = names.data(DataId(at as u32));
+        let place = match data.place {
+            None => format!("{name} = "),
+            Some(DataPlace { memory: MemoryId(0), offset }) => format!("{} ", address(offset)),
+            Some(DataPlace { memory, offset }) => format!("{} in {} ", address(offset), names.memory(memory)),
+        };
+        lines.push(format!("data {place}{}", data_text(&data.bytes)));
+    }
     section(out, lines);
 }
 

@@ -160,7 +160,7 @@ impl<'m> Disassembler<'m> {
         items::uses(module, &mut out);
         items::section(&mut out, names.constants().collect());
         items::structs(module, &names, &mut out);
-        items::memory(module, &mut out);
+        items::memories(module, &names, &mut out);
         items::section(&mut out, globals);
         out.push_str(&funcs);
         out

@@ -9,7 +9,9 @@ use crate::isa::Instruction;
 use crate::op::Op;
 use crate::types::CapDef;
 use crate::verify::names::is_identifier;
-use crate::{FieldId, FuncId, GlobalId, LocalId, Module, ProgramId, Storage, Type, TypeDef, TypeId, UseId};
+use crate::{
+    DataId, FieldId, FuncId, GlobalId, LocalId, MemoryId, Module, ProgramId, Storage, Type, TypeDef, TypeId, UseId,
+};
 
 /// Bytes of a type's text after which it is cut short; only hostile modules have such types.
 const LONGEST_TYPE: usize = 1024;
@@ -19,6 +21,9 @@ pub(super) struct Names {
     funcs: Vec<String>,
     globals: Vec<String>,
     uses: Vec<String>,
+    memories: Vec<String>,
+    /// Of data segments that lie nowhere at start; the others go by their numbers.
+    data: BTreeMap<u32, String>,
     /// One a definition, as it is written.
     types: Vec<String>,
     /// Of structs, all fields, the inherited ones first.
@@ -42,7 +47,7 @@ pub(super) struct Names {
 pub(super) type Locals = (BTreeMap<u32, String>, BTreeSet<String>);
 
 /// What the language has besides operators; a name like these would hide it.
-const BUILT_IN: [&str; 15] = [
+const BUILT_IN: [&str; 19] = [
     "wait",
     "wait_forever",
     "flush",
@@ -51,6 +56,10 @@ const BUILT_IN: [&str; 15] = [
     "revoke",
     "freeze",
     "take",
+    "select",
+    "exit",
+    "memory_init",
+    "data_drop",
     "i8x16",
     "i16x8",
     "i32x4",
@@ -68,6 +77,8 @@ impl Names {
             funcs: Vec::new(),
             globals: Vec::new(),
             uses: Vec::new(),
+            memories: Vec::new(),
+            data: BTreeMap::new(),
             types: Vec::new(),
             fields: Vec::new(),
             shown: BTreeMap::new(),
@@ -99,7 +110,22 @@ impl Names {
             names.globals.push(name);
         }
         names.name_types(module);
+        names.name_memories(module);
         names
+    }
+
+    fn name_memories(&mut self, module: &Module) {
+        for at in 0..module.memories.len() {
+            let name = self.free(None, &format!("m{at}"));
+            self.taken.insert(name.clone());
+            self.memories.push(name);
+        }
+        let passive = module.data.iter().enumerate().filter(|(_, data)| data.place.is_none());
+        for (at, _) in passive {
+            let name = self.free(None, &format!("d{at}"));
+            self.taken.insert(name.clone());
+            self.data.insert(at as u32, name);
+        }
     }
 
     fn name_funcs(&mut self, module: &Module) {
@@ -304,6 +330,18 @@ impl Names {
 
     pub fn global(&self, id: GlobalId) -> String {
         self.globals.get(id.index()).cloned().unwrap_or_else(|| format!("g{}", id.0))
+    }
+
+    /// A memory; the first one has no name in text.
+    pub fn memory(&self, id: MemoryId) -> String {
+        match self.memories.get(id.index()) {
+            Some(name) if id != MemoryId(0) => name.clone(),
+            _ => id.0.to_string(),
+        }
+    }
+
+    pub fn data(&self, id: DataId) -> String {
+        self.data.get(&id.0).cloned().unwrap_or_else(|| id.0.to_string())
     }
 
     pub fn capability(&self, id: UseId) -> String {

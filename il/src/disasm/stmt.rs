@@ -1,6 +1,6 @@
 //! Statements and blocks as text; assignments stand in `assign`, branches and loops in `branch`.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -51,6 +51,14 @@ struct Attempt<'s> {
     block: &'s Block,
 }
 
+/// A loop or block around a statement.
+#[derive(Clone, Copy)]
+pub(super) struct Enclosing {
+    /// Whether something leaves it by its label.
+    pub labelled: bool,
+    pub is_block: bool,
+}
+
 pub(super) struct Writer<'a, 'm> {
     pub exprs: Exprs<'a, 'm>,
     pub out: String,
@@ -59,10 +67,12 @@ pub(super) struct Writer<'a, 'm> {
     pub pairs: StrMatches<'a, 'm>,
     /// Locals declared so far, a list a block.
     pub scopes: Vec<Vec<LocalId>>,
-    /// Enclosing loops; whether something leaves them by label.
-    pub loops: Vec<bool>,
-    /// Locals used where no declaration is visible.
+    /// Enclosing loops and blocks.
+    pub loops: Vec<Enclosing>,
+    /// Locals used where no declaration is visible, in the order in which they are met.
     pub strays: Vec<LocalId>,
+    /// The same.
+    stray: BTreeSet<LocalId>,
 }
 
 impl<'a, 'm> Writer<'a, 'm> {
@@ -77,6 +87,7 @@ impl<'a, 'm> Writer<'a, 'm> {
             scopes: Vec::new(),
             loops: Vec::new(),
             strays: Vec::new(),
+            stray: BTreeSet::new(),
         }
     }
 
@@ -145,7 +156,7 @@ impl<'a, 'm> Writer<'a, 'm> {
 
     /// Has a local declared at the top.
     pub fn stray(&mut self, id: LocalId) {
-        if !self.strays.contains(&id) {
+        if self.stray.insert(id) {
             self.strays.push(id);
         }
     }
@@ -258,6 +269,7 @@ impl<'a, 'm> Writer<'a, 'm> {
     fn stmt(&mut self, stmt: &Stmt, indent: usize, value: Option<&Dests>) {
         match stmt {
             Stmt::If(..) | Stmt::Switch(..) => self.branches(stmt, indent, value),
+            Stmt::Block(block) => self.labelled(indent, block),
             Stmt::Loop(block) => self.repeat(indent, "loop", block, Vec::new()),
             Stmt::While(condition, block) => {
                 let head = format!("while {}", self.condition(condition, Some(Type::Bool)));
@@ -271,7 +283,9 @@ impl<'a, 'm> Writer<'a, 'm> {
             Stmt::Emit(..) | Stmt::Fail(_) | Stmt::Return(_) | Stmt::Tail(..) | Stmt::Trap(_) | Stmt::Assert(..) => {
                 self.simple_line(stmt, indent, value)
             }
-            Stmt::EmitTo(..) => self.simple_line(stmt, indent, value),
+            Stmt::EmitTo(..) | Stmt::MemoryInit(..) | Stmt::DataDrop(_) | Stmt::Exit(_) => {
+                self.simple_line(stmt, indent, value)
+            }
             Stmt::Wait | Stmt::WaitForever | Stmt::Flush(_) | Stmt::FlushCap(_) | Stmt::Revoke(_) => {
                 self.simple_line(stmt, indent, value)
             }
@@ -306,6 +320,14 @@ impl<'a, 'm> Writer<'a, 'm> {
                 args.iter().for_each(|arg| self.check(arg));
                 self.exprs.operator(*op, *immediate, args)
             }
+            Stmt::MemoryInit(data, memory, parts) => {
+                let mut args = alloc::vec![self.exprs.names.data(*data)];
+                args.extend(parts.iter().map(|part| self.text(part, Some(Type::I32))));
+                args.extend(self.exprs.in_memory("memory", *memory));
+                format!("memory_init({})", args.join(", "))
+            }
+            Stmt::DataDrop(data) => format!("data_drop({})", self.exprs.names.data(*data)),
+            Stmt::Exit(code) => format!("exit({})", self.text(code, Some(Type::I32))),
             Stmt::Emit(provided, number, args) => self.emit(*provided, *number, args),
             Stmt::EmitTo(provided, number, args) => match args.split_last() {
                 Some((to, args)) => {
@@ -314,6 +336,8 @@ impl<'a, 'm> Writer<'a, 'm> {
                 }
                 None => String::new(),
             },
+            // Text refuses a literal that is no status, though not a number that turns out to be none.
+            Stmt::Fail(Expr::I32(status)) if !(1..=0xffff).contains(status) => format!("fail {status} + 0"),
             Stmt::Fail(status) => format!("fail {}", self.text(status, Some(Type::I32))),
             Stmt::Return(values) => self.leave(values),
             Stmt::Tail(callee, args) => format!("return tail {}", self.call(*callee, args)),
@@ -334,7 +358,7 @@ impl<'a, 'm> Writer<'a, 'm> {
             Stmt::Break(depth) => self.jump("break", *depth),
             Stmt::Continue(depth) => self.jump("continue", *depth),
             Stmt::AssignMany(..) | Stmt::If(..) | Stmt::Switch(..) => String::new(),
-            Stmt::Loop(_) | Stmt::While(..) | Stmt::For(..) => String::new(),
+            Stmt::Block(_) | Stmt::Loop(_) | Stmt::While(..) | Stmt::For(..) => String::new(),
         }
     }
 
@@ -376,10 +400,12 @@ impl<'a, 'm> Writer<'a, 'm> {
 
     fn jump(&mut self, word: &str, depth: u32) -> String {
         let target = self.loops.len().checked_sub(1).and_then(|last| last.checked_sub(depth as usize));
+        // Without a label the innermost loop is meant, whatever blocks stand in it.
+        let plain = self.loops.iter().rposition(|outer| !outer.is_block);
         match target {
-            Some(at) if depth > 0 => {
-                if let Some(labelled) = self.loops.get_mut(at) {
-                    *labelled = true;
+            Some(at) if plain != Some(at) => {
+                if let Some(outer) = self.loops.get_mut(at) {
+                    outer.labelled = true;
                 }
                 format!("{word} '{}", label(at))
             }
@@ -388,7 +414,7 @@ impl<'a, 'm> Writer<'a, 'm> {
     }
 }
 
-/// The label of the loop at this depth.
+/// The label of the loop or block at this depth.
 pub(super) fn label(depth: usize) -> String {
     format!("l{depth}")
 }

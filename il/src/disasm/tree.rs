@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::op::{Immediate, Op};
-use crate::{FieldId, FuncId, GlobalId, LocalId, ProgramId, ProvidedId, StrId, Type, TypeId, UseId};
+use crate::{DataId, FieldId, FuncId, GlobalId, LocalId, MemoryId, ProgramId, ProvidedId, StrId, Type, TypeId, UseId};
 
 /// An expression.
 #[derive(Clone, Debug)]
@@ -50,6 +50,8 @@ pub(super) enum Node {
     Attenuate(TypeId),
     /// Condition, value if true, value if false.
     Cond(Type),
+    /// Value if true, value if false, condition.
+    Select(Type),
 }
 
 /// What a call calls. References and capabilities are the first of its operands.
@@ -101,6 +103,9 @@ pub(super) enum Stmt {
     SetElement(TypeId, [Expr; 3]),
     /// An operator without result.
     Op(Op, Immediate, Vec<Expr>),
+    /// Bytes of a segment into a memory: to, from, length.
+    MemoryInit(DataId, MemoryId, [Expr; 3]),
+    DataDrop(DataId),
     Emit(ProvidedId, u8, Vec<Expr>),
     /// For one VM, which is the last value.
     EmitTo(ProvidedId, u8, Vec<Expr>),
@@ -108,6 +113,7 @@ pub(super) enum Stmt {
     Return(Vec<Expr>),
     /// A call in the place of this function, or an instruction in that of this `op`'s request.
     Tail(Callee, Vec<Expr>),
+    Exit(Expr),
     Trap(StrId),
     Assert(Expr, StrId),
     Wait,
@@ -116,6 +122,8 @@ pub(super) enum Stmt {
     FlushCap(Expr),
     Revoke(Expr),
     If(Test, Block, Option<Block>),
+    /// What `break` can leave.
+    Block(Block),
     Loop(Block),
     While(Expr, Block),
     For(LocalId, Expr, Expr, Block),
@@ -147,17 +155,21 @@ impl Stmt {
             Stmt::Assign(_, value) | Stmt::SetGlobal(_, value) | Stmt::Fail(value) | Stmt::Assert(value, _) => {
                 alloc::vec![value]
             }
-            Stmt::FlushCap(value) | Stmt::Revoke(value) | Stmt::While(value, _) | Stmt::Switch(value, ..) => {
+            Stmt::Exit(value)
+            | Stmt::FlushCap(value)
+            | Stmt::Revoke(value)
+            | Stmt::While(value, _)
+            | Stmt::Switch(value, ..) => {
                 alloc::vec![value]
             }
             Stmt::AssignMany(_, list) | Stmt::Op(_, _, list) | Stmt::Emit(_, _, list) => list.iter().collect(),
             Stmt::Return(list) | Stmt::Tail(_, list) | Stmt::EmitTo(_, _, list) => list.iter().collect(),
             Stmt::SetField(_, _, list) => list.iter().collect(),
-            Stmt::SetElement(_, list) => list.iter().collect(),
+            Stmt::SetElement(_, list) | Stmt::MemoryInit(_, _, list) => list.iter().collect(),
             Stmt::If(test, ..) => alloc::vec![test.subject()],
             Stmt::For(_, from, to, _) => alloc::vec![from, to],
             Stmt::Trap(_) | Stmt::Wait | Stmt::WaitForever | Stmt::Flush(_) => Vec::new(),
-            Stmt::Loop(_) | Stmt::Break(_) | Stmt::Continue(_) => Vec::new(),
+            Stmt::Block(_) | Stmt::Loop(_) | Stmt::Break(_) | Stmt::Continue(_) | Stmt::DataDrop(_) => Vec::new(),
         }
     }
 
@@ -165,12 +177,12 @@ impl Stmt {
     pub fn blocks(&self) -> Vec<&Block> {
         match self {
             Stmt::If(_, then, other) => core::iter::once(then).chain(other).collect(),
-            Stmt::Loop(block) | Stmt::While(_, block) | Stmt::For(.., block) => alloc::vec![block],
+            Stmt::Block(block) | Stmt::Loop(block) | Stmt::While(_, block) | Stmt::For(.., block) => alloc::vec![block],
             Stmt::Switch(_, arms, default) => arms.iter().map(|(_, block)| block).chain(default).collect(),
             Stmt::Assign(..) | Stmt::AssignMany(..) | Stmt::SetGlobal(..) | Stmt::SetField(..) => Vec::new(),
             Stmt::SetElement(..) | Stmt::Op(..) | Stmt::Emit(..) | Stmt::Fail(_) | Stmt::Return(_) => Vec::new(),
             Stmt::Tail(..) | Stmt::Trap(_) | Stmt::Assert(..) | Stmt::Wait | Stmt::WaitForever => Vec::new(),
-            Stmt::EmitTo(..) => Vec::new(),
+            Stmt::EmitTo(..) | Stmt::MemoryInit(..) | Stmt::DataDrop(_) | Stmt::Exit(_) => Vec::new(),
             Stmt::Flush(_) | Stmt::FlushCap(_) | Stmt::Revoke(_) | Stmt::Break(_) | Stmt::Continue(_) => Vec::new(),
         }
     }
@@ -180,11 +192,14 @@ impl Stmt {
         match self {
             Stmt::Assign(dests, _) | Stmt::AssignMany(dests, _) => dests.iter().flatten().copied().collect(),
             Stmt::If(Test::Binds(_, local, _), ..) | Stmt::For(local, ..) => alloc::vec![*local],
-            Stmt::If(Test::Is(_), ..) | Stmt::Loop(_) | Stmt::While(..) | Stmt::Switch(..) => Vec::new(),
+            Stmt::If(Test::Is(_), ..) | Stmt::Block(_) | Stmt::Loop(_) | Stmt::While(..) | Stmt::Switch(..) => {
+                Vec::new()
+            }
             Stmt::SetGlobal(..) | Stmt::SetField(..) | Stmt::SetElement(..) | Stmt::Op(..) => Vec::new(),
             Stmt::Emit(..) | Stmt::Fail(_) | Stmt::Return(_) | Stmt::Tail(..) | Stmt::Trap(_) => Vec::new(),
             Stmt::Assert(..) | Stmt::Wait | Stmt::WaitForever | Stmt::Flush(_) | Stmt::FlushCap(_) => Vec::new(),
             Stmt::Revoke(_) | Stmt::Break(_) | Stmt::Continue(_) | Stmt::EmitTo(..) => Vec::new(),
+            Stmt::MemoryInit(..) | Stmt::DataDrop(_) | Stmt::Exit(_) => Vec::new(),
         }
     }
 
@@ -195,13 +210,15 @@ impl Stmt {
             Stmt::Break(_) | Stmt::Continue(_) | Stmt::Return(_) | Stmt::Tail(..) | Stmt::Trap(_) | Stmt::Fail(_) => {
                 true
             }
+            Stmt::Exit(_) => true,
             Stmt::If(_, then, Some(other)) => ends(then) && ends(other),
             Stmt::Switch(_, arms, Some(default)) => arms.iter().all(|(_, block)| ends(block)) && ends(default),
             Stmt::If(_, _, None) | Stmt::Switch(_, _, None) => false,
-            // Whether something breaks out of a `loop` matters to nobody here.
-            Stmt::Loop(_) | Stmt::While(..) | Stmt::For(..) => false,
+            // Whether something breaks out of a `loop` or block matters to nobody here.
+            Stmt::Block(_) | Stmt::Loop(_) | Stmt::While(..) | Stmt::For(..) => false,
             Stmt::Assign(..) | Stmt::AssignMany(..) | Stmt::SetGlobal(..) | Stmt::SetField(..) => false,
             Stmt::SetElement(..) | Stmt::Op(..) | Stmt::Emit(..) | Stmt::Assert(..) | Stmt::Wait => false,
+            Stmt::MemoryInit(..) | Stmt::DataDrop(_) => false,
             Stmt::WaitForever | Stmt::Flush(_) | Stmt::FlushCap(_) | Stmt::Revoke(_) | Stmt::EmitTo(..) => false,
         }
     }

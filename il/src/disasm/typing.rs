@@ -145,7 +145,7 @@ impl<'m> Typing<'m> {
             Node::FieldTake(..) | Node::ArrayTake(_) => Some(Type::OptBuf),
             Node::ArrayGet(ty) => self.array(ty).map(|def| def.element.value()),
             Node::RefEq | Node::RefNe | Node::Is(_) => Some(Type::Bool),
-            Node::As(ty) | Node::Cond(ty) => Some(ty),
+            Node::As(ty) | Node::Cond(ty) | Node::Select(ty) => Some(ty),
             // Nested ones are as deep as the tree.
             Node::Freeze => self.ty(operands.first()?),
         }
@@ -162,6 +162,10 @@ impl<'m> Typing<'m> {
                 open.filter(|_| is_overloaded(op.info())).unwrap_or_else(|| self.known(expr))
             }
             Expr::Node(Node::Cond(_), parts) => match joined(parts.iter().skip(1).map(|part| self.class(part))) {
+                Some(class) => class,
+                None => self.known(expr),
+            },
+            Expr::Node(Node::Select(_), parts) => match joined(parts.iter().take(2).map(|part| self.class(part))) {
                 Some(class) => class,
                 None => self.known(expr),
             },

@@ -367,6 +367,18 @@ impl Writer {
         with_dests(dests, |dests| self.push(Instr::Set(dests)));
     }
 
+    /// Appends `set` of one local.
+    pub fn set_one(&mut self, local: LocalId) {
+        let (mut bytes, mut length, mut left) = ([0; 5], 1, u64::from(local.0) + 1);
+        while left >= 0x80 && length < bytes.len() {
+            bytes[length - 1] = left as u8 | 0x80;
+            left >>= 7;
+            length += 1;
+        }
+        bytes[length - 1] = left as u8;
+        self.push(Instr::Set(Dests { bytes: bytes.get(..length).unwrap_or_default(), count: 1 }));
+    }
+
     /// Appends `call.set`.
     pub fn call_set(&mut self, func: FuncId, dests: &[Option<LocalId>]) {
         with_dests(dests, |dests| self.push(Instr::CallSet(func, dests)));

@@ -394,8 +394,11 @@ impl<'m> Body<'m> {
     #[cfg_attr(test, track_caller)]
     fn memory(&self, id: MemoryId) -> Result {
         let count = self.context.module.memories.len();
-        ensure!(count > 0, Violation::NoMemory);
-        ensure!(id.index() < count, Violation::NoSuch { what: "memory", index: id.0, count });
+        let missing = match count {
+            0 => Violation::NoMemory,
+            _ => Violation::NoSuch { what: "memory", index: id.0, count },
+        };
+        ensure!(id.index() < count, missing);
         Ok(())
     }
 
@@ -532,9 +535,17 @@ impl<'m> Body<'m> {
     fn set(&mut self, dests: Dests<'m>) -> Result {
         limit("destinations of one assignment", dests.len(), limits::DESTS)?;
         ensure!(!dests.is_empty(), Violation::DestCount { expected: 1, found: 0 });
-        // Any type can be discarded, so the values say what is assigned.
+        // Nearly all are of one local.
+        if dests.len() == 1 {
+            return self.set_all(dests, &mut [Type::I32]);
+        }
         let mut types = [Type::I32; limits::DESTS];
-        let types = types.get_mut(..dests.len()).unwrap_or_default();
+        self.set_all(dests, types.get_mut(..dests.len()).unwrap_or_default())
+    }
+
+    /// Any type can be discarded, so the values say what is assigned.
+    #[cfg_attr(test, track_caller)]
+    fn set_all(&mut self, dests: Dests<'m>, types: &mut [Type]) -> Result {
         for ty in types.iter_mut().rev() {
             *ty = self.pop_any(Type::I32)?.ty;
             ensure!(*ty != Type::BufRef, Violation::Mismatch { expected: Type::Buf, found: *ty });

@@ -13,7 +13,7 @@ use crate::{LocalId, Type, limits};
 pub(super) struct Frame {
     kind: Kind,
     /// `if`, `cond`, `switch`: the state before the branches, until it is used up. Loops: the state
-    /// at the head.
+    /// at the head. Blocks: none.
     entry: Flow,
     /// What has reached the end so far.
     exit: Flow,
@@ -76,7 +76,8 @@ impl Body<'_> {
 
     fn open(&mut self, kind: Kind, exit: Flow, base: usize) -> Result {
         limit("nested constructs", self.frames.len() + 1, limits::NESTING)?;
-        let entry = self.spare.copy(&self.flow);
+        // Nothing comes back to where a block starts.
+        let entry = if kind == Kind::Block { None } else { self.spare.copy(&self.flow) };
         self.frames.push(Frame { kind, entry, exit, base });
         Ok(())
     }

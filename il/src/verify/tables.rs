@@ -326,6 +326,8 @@ fn exports(module: &Module, roles: &[Role]) -> Result {
         let func = function(module, export.func)?;
         let plain = roles.get(export.func.index()) == Some(&Role::Plain);
         ensure!(plain, Violation::SharedEntry { name: module.func_name(export.func) });
+        limit("parameters of an exported function", func.sig.params.len(), limits::MAX_VALUES)?;
+        limit("results of an exported function", func.sig.results.len(), limits::MAX_VALUES)?;
         if export.name == "main" {
             entry(module, func, "main", &Signature::default())?;
         }

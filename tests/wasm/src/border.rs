@@ -1,11 +1,16 @@
 //! References at a VM's border. A packet carries neither a function nor an object of the script's, so every exported
 //! function that takes or gives references gets a wrapper, in IL, that passes a number in a reference's place: 0 is null,
 //! [`OTHER`] a reference that is not the script's, and anything else stands for `ref.extern NUMBER - 1`, inside an object
-//! that holds just the number.
+//! that holds just the number. Where there are more values than a packet carries, they pass one by one.
+
+use std::collections::HashMap;
 
 use il::instr::{Instr, Writer};
 use il::op::{Immediate, Op};
-use il::{Func, FuncId, LocalId, Module, Signature, Storage, StructDef, StructField, Type, TypeDef, TypeId};
+use il::{
+    Export, Func, FuncId, Global, GlobalId, LocalId, Module, Signature, Storage, StructDef, StructField, Type, TypeDef,
+    TypeId,
+};
 
 use crate::value::{Reference, Value};
 
@@ -34,20 +39,111 @@ pub fn reference(value: Value) -> Value {
 
 const NUMBER: il::FieldId = il::FieldId(0);
 
-/// Puts a wrapper in the place of every export that needs one.
-pub fn wrap(module: &mut Module) {
+/// Most values that enter or leave a VM at once: a packet's.
+const MAX_VALUES: usize = il::packet::MAX_OPERANDS;
+
+/// How an exported function is called from outside.
+#[derive(Clone, Default, Debug)]
+pub struct Entry {
+    /// What to call.
+    pub func: FuncId,
+    /// Types of its parameters, as they cross the border.
+    pub params: Vec<Type>,
+    /// Which results are references, passed as numbers.
+    pub references: Vec<bool>,
+    /// If there are too many values to pass: functions that each take one of its arguments, to be called before it,
+    pub setters: Vec<FuncId>,
+    /// and ones that each give one of its results, to be called after it. It takes and gives none then.
+    pub getters: Vec<FuncId>,
+}
+
+/// Gives every exported function that needs one a wrapper, which is exported too. How all of them are called, by name.
+pub fn wrap(module: &mut Module) -> HashMap<String, Entry> {
     let host = TypeId(module.types.len() as u32);
     let fields = vec![StructField { mutable: false, storage: Storage::Value(Type::I32) }];
     module.types.push(TypeDef::Struct(StructDef { fields, ..StructDef::default() }));
     module.names = None; // it would have to name the wrappers too
-    for at in 0..module.exports.len() {
-        let func = module.exports[at].func;
-        let Some(sig) = module.sig(func) else { continue };
-        if sig.params.iter().chain(&sig.results).any(|ty| ty.is_reference()) {
-            let wrapper = wrapper(func, &sig.clone(), host);
-            module.exports[at].func = FuncId(module.funcs.len() as u32);
-            module.funcs.push(wrapper);
+    let mut entries = HashMap::new();
+    for Export { name, func } in core::mem::take(&mut module.exports) {
+        let Some(sig) = module.sig(func).cloned() else { continue };
+        let references = sig.results.iter().map(|ty| ty.is_reference()).collect();
+        let func = match sig.params.iter().chain(&sig.results).any(|ty| ty.is_reference()) {
+            true => add(module, wrapper(func, &sig, host)),
+            false => func,
+        };
+        let sig = module.sig(func).cloned().unwrap_or_default();
+        let entry = Entry { func, params: sig.params.clone(), references, ..Entry::default() };
+        let entry =
+            if sig.params.len().max(sig.results.len()) > MAX_VALUES { spread(module, entry, &sig) } else { entry };
+        for func in entry.setters.iter().chain(&entry.getters).chain([&entry.func]) {
+            let name = format!("{name}_{}", module.exports.len());
+            module.exports.push(Export { name, func: *func });
         }
+        entries.insert(name, entry);
+    }
+    entries
+}
+
+fn add(module: &mut Module, func: Func) -> FuncId {
+    module.funcs.push(func);
+    FuncId(module.funcs.len() as u32 - 1)
+}
+
+/// Passes all values by way of globals.
+fn spread(module: &mut Module, entry: Entry, sig: &Signature) -> Entry {
+    let mut global = |ty: Type| {
+        let mut init = Writer::default();
+        zero(&mut init, ty);
+        module.globals.push(Global { mutable: true, ty, init: init.bytes });
+        GlobalId(module.globals.len() as u32 - 1)
+    };
+    let params: Vec<GlobalId> = sig.params.iter().map(|ty| global(*ty)).collect();
+    let results: Vec<GlobalId> = sig.results.iter().map(|ty| global(*ty)).collect();
+    let one = |params: &[Type], results: &[Type], write: &dyn Fn(&mut Writer)| {
+        let mut out = Writer::default();
+        write(&mut out);
+        out.push(Instr::Return);
+        let sig = Signature { params: params.to_vec(), results: results.to_vec(), ..Signature::default() };
+        Func { sig, pure: false, locals: Vec::new(), body: out.bytes }
+    };
+    let set = |(global, ty): (&GlobalId, &Type)| {
+        one(&[*ty], &[], &|out| {
+            out.push(Instr::Get(LocalId(0)));
+            out.push(Instr::GlobalSet(*global));
+        })
+    };
+    let get = |(global, ty): (&GlobalId, &Type)| one(&[], &[*ty], &|out| out.push(Instr::GlobalGet(*global)));
+    let setters: Vec<Func> = params.iter().zip(&sig.params).map(set).collect();
+    let getters: Vec<Func> = results.iter().zip(&sig.results).map(get).collect();
+    let mut call = one(&[], &[], &|out| {
+        params.iter().for_each(|global| out.push(Instr::GlobalGet(*global)));
+        let locals: Vec<_> = (0..results.len() as u32).map(|at| Some(LocalId(at))).collect();
+        out.call_set(entry.func, &locals);
+        for (at, global) in results.iter().enumerate() {
+            out.push(Instr::Get(LocalId(at as u32)));
+            out.push(Instr::GlobalSet(*global));
+        }
+    });
+    call.locals.clone_from(&sig.results);
+    Entry {
+        func: add(module, call),
+        setters: setters.into_iter().map(|func| add(module, func)).collect(),
+        getters: getters.into_iter().map(|func| add(module, func)).collect(),
+        ..entry
+    }
+}
+
+fn zero(out: &mut Writer, ty: Type) {
+    match ty {
+        Type::I64 => out.push(Instr::I64Const(0)),
+        Type::F32 => out.push(Instr::F32Const(0)),
+        Type::F64 => out.push(Instr::F64Const(0)),
+        Type::V128 => {
+            out.push(Instr::I64Const(0));
+            out.push(Instr::I64Const(0));
+            out.push(Instr::Op(Op::V128FromI64s, Immediate::default()));
+        }
+        _ => out.push(Instr::I32Const(0)),
     }
 }
 
@@ -83,6 +179,10 @@ fn enter(out: &mut Writer, local: LocalId, ty: Type, host: TypeId) {
             out.push(Instr::StructNew(host));
             out.push(Instr::End);
         }
+        Type::Any => {
+            out.push(Instr::Get(local));
+            out.push(Instr::StructNew(host));
+        }
         // Null is the one reference of these types that a script can pass.
         ty if ty.is_reference() => {
             let null = ty.nullable().unwrap_or(Type::OptAny);
@@ -101,7 +201,7 @@ fn leave(out: &mut Writer, local: LocalId, ty: Type, host: TypeId) {
         return out.push(Instr::Get(local));
     }
     let number = |out: &mut Writer| {
-        if ty != Type::OptAny {
+        if !matches!(ty, Type::Any | Type::OptAny) {
             return out.push(Instr::I32Const(OTHER));
         }
         out.push(Instr::Cond(Type::I32));

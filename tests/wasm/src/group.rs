@@ -3,22 +3,41 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use il::FuncId;
 use il::verify::VerifiedModule;
 use wasm::{ErrorKind, Options};
 
-use crate::border;
+use crate::border::{self, Entry};
 use crate::script::{Script, Unit};
 use crate::value::{Value, listed};
 use crate::vm::{self, Trap, Vm};
 
-/// One exported function.
+/// Why units are no module.
 #[derive(Clone, Debug)]
-pub struct Entry {
-    /// What to call.
-    pub func: FuncId,
-    /// Which results are references, passed as numbers.
-    pub references: Vec<bool>,
+pub struct Refused {
+    /// In words.
+    pub why: String,
+    /// What they use that the IL does not carry, if that is it.
+    pub feature: Option<String>,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl From<wasm::Error> for Refused {
+    fn from(error: wasm::Error) -> Refused {
+        let feature = match &error.kind {
+            // What the validator adds stands in brackets.
+            ErrorKind::Unsupported { what, .. } => Some(what.split(" (").next().unwrap_or(what).to_string()),
+            ErrorKind::Invalid(_) | ErrorKind::UnknownImport { .. } | ErrorKind::IncompatibleImport { .. } => None,
+            ErrorKind::Entry(_) | ErrorKind::Internal(_) => None,
+        };
+        Refused { why: error.to_string(), feature }
+    }
 }
 
 /// Units that are linked with one another.
@@ -36,24 +55,12 @@ impl Group {
     ///
     /// # Errors
     /// Whatever refuses them.
-    pub fn new(script: &Script, units: &[usize]) -> Result<Group> {
+    pub fn new(script: &Script, units: &[usize]) -> Result<Group, Refused> {
         let linked: Vec<(String, &Unit)> = units.iter().map(|at| (Unit::name(*at), &script.units[*at])).collect();
-        let mut module = translate(&linked).map_err(|error| anyhow!("{error}"))?;
-        let references: HashMap<String, Vec<bool>> = module
-            .exports
-            .iter()
-            .map(|export| {
-                let results = module.sig(export.func).map_or(&[][..], |sig| &sig.results);
-                (export.name.clone(), results.iter().map(|ty| ty.is_reference()).collect())
-            })
-            .collect();
-        border::wrap(&mut module);
-        let module = il::verify(module).map_err(|error| anyhow!("not verified: {error}"))?;
-        let entry = |export: &il::Export| {
-            let references = references.get(&export.name).cloned().unwrap_or_default();
-            (export.name.clone(), Entry { func: export.func, references })
-        };
-        let entries = module.exports.iter().map(entry).collect();
+        let mut module = translate(&linked)?;
+        let entries = border::wrap(&mut module);
+        let module =
+            il::verify(module).map_err(|error| Refused { why: format!("not verified: {error}"), feature: None })?;
         Ok(Group { units: units.to_vec(), module, entries })
     }
 
@@ -82,13 +89,32 @@ impl Group {
     /// If the arguments are not its parameters', or it stops in what no suite does.
     pub fn call(&self, vm: &mut dyn Vm, entry: &Entry, args: &[Value]) -> Result<Result<Vec<Value>, Trap>> {
         let args: Vec<Value> = args.iter().map(|arg| border::passed(*arg)).collect();
-        let params = self.module.sig(entry.func).map_or(&[][..], |sig| &sig.params);
-        let fit = args.len() == params.len() && args.iter().zip(params).all(|(arg, ty)| vm::fits(*arg, *ty));
-        ensure!(fit, "arguments {} for {params:?}", listed(&args));
+        let fit =
+            args.len() == entry.params.len() && args.iter().zip(&entry.params).all(|(arg, ty)| vm::fits(*arg, *ty));
+        ensure!(fit, "arguments {} for {:?}", listed(&args), entry.params);
+        let results = if entry.setters.is_empty() && entry.getters.is_empty() {
+            vm.call(entry.func, &args)?
+        } else {
+            spread(vm, entry, &args)?
+        };
         let given = |(value, is): (Value, &bool)| if *is { border::reference(value) } else { value };
-        let results = vm.call(entry.func, &args)?;
         Ok(results.map(|values| values.into_iter().zip(&entry.references).map(given).collect()))
     }
+}
+
+/// A call whose values pass one by one.
+fn spread(vm: &mut dyn Vm, entry: &Entry, args: &[Value]) -> Result<Result<Vec<Value>, Trap>> {
+    for (setter, arg) in entry.setters.iter().zip(args) {
+        vm.call(*setter, &[*arg])?.map_err(|trap| anyhow!("an argument: {trap}"))?;
+    }
+    if let Err(trap) = vm.call(entry.func, &[])? {
+        return Ok(Err(trap));
+    }
+    let mut results = Vec::new();
+    for getter in &entry.getters {
+        results.extend(vm.call(*getter, &[])?.map_err(|trap| anyhow!("a result: {trap}"))?);
+    }
+    Ok(Ok(results))
 }
 
 /// Links units, each under its name.
@@ -103,15 +129,10 @@ pub fn translate(units: &[(String, &Unit)]) -> Result<il::Module, wasm::Error> {
 /// Whether a module is valid, and carried by the IL.
 ///
 /// # Errors
-/// Why not; `None` in the place of reasons that do not lie in the module alone.
-pub fn validate(bytes: &[u8]) -> Result<(), Option<String>> {
+/// Why not.
+pub fn validate(bytes: &[u8]) -> Result<(), wasm::Error> {
     let unit = wasm::Unit { name: "module", bytes };
-    let answer = wasm::translate(&[unit], &Options { script: true, ..Options::default() });
-    answer.map(drop).map_err(|error| match &error.kind {
-        ErrorKind::Invalid(_) | ErrorKind::Unsupported { .. } => Some(error.to_string()),
-        ErrorKind::UnknownImport { .. } | ErrorKind::IncompatibleImport { .. } => None,
-        ErrorKind::Entry(_) | ErrorKind::Internal(_) => None,
-    })
+    wasm::translate(&[unit], &Options { script: true, ..Options::default() }).map(drop)
 }
 
 /// Units that share imports, directly or by way of others, each list ascending.

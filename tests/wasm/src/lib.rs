@@ -8,6 +8,8 @@
 pub mod border;
 pub mod files;
 pub mod group;
+pub mod hostile;
+pub mod native;
 pub mod peer;
 pub mod play;
 pub mod random;
@@ -18,3 +20,8 @@ pub mod subject;
 pub mod trace;
 pub mod value;
 pub mod vm;
+
+/// What machine code stands on here.
+#[allow(dead_code, unreachable_pub, unsafe_code, missing_docs)]
+#[path = "../../../bootstrapper/cascade/src/platform/mod.rs"]
+pub mod platform;

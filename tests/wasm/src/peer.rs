@@ -3,6 +3,7 @@
 use anyhow::{Result, anyhow};
 use wasmi::{Config, Engine, Extern, ExternType, Instance, Linker, Module, Nullable, Store, TrapCode, Val, ValType};
 
+use crate::rename;
 use crate::trace::{Exported, Fault, Kind, State, Subject, digest};
 use crate::value::{Reference, Value};
 
@@ -28,11 +29,11 @@ impl Peer {
         config.consume_fuel(true).wasm_multi_memory(true).wasm_tail_call(true).wasm_extended_const(true);
         let engine = Engine::new(&config);
         let module = Module::new(&engine, bytes).map_err(|error| anyhow!("{error}"))?;
-        let names = module.exports().map(|export| export.name().to_string()).collect();
+        let names = rename::exports(bytes)?.into_iter().map(|export| export.name).collect();
         Ok(Peer { store: Store::new(&engine, ()), module, instance: None, names })
     }
 
-    /// What it exports, memories by their index.
+    /// What it exports, in the module's order.
     pub fn exports(&self) -> Vec<Exported> {
         let kind = |ty: &ValType| match ty {
             ValType::I32 => Kind::I32,
@@ -48,7 +49,8 @@ impl Peer {
             ExternType::Memory(_) => Exported::Memory,
             ExternType::Table(_) => Exported::Other,
         };
-        self.module.exports().map(|export| exported(export.ty())).collect()
+        let ty = |name: &String| self.module.get_export(name);
+        self.names.iter().map(|name| ty(name).map_or(Exported::Other, |ty| exported(&ty))).collect()
     }
 
     fn extern_of(&self, export: usize) -> Option<Extern> {

@@ -4,8 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use il::trap::TrapKind;
+use wasm::ErrorKind;
+use wasmparser::{Validator, WasmFeatures};
 
-use crate::group::{self, Entry, Group};
+use crate::border::Entry;
+use crate::group::{self, Group, Refused};
+use crate::native::Native;
 use crate::rename;
 use crate::script::{Access, Action, SPECTEST, Script, Unit};
 use crate::value::{Pattern, Value, listed};
@@ -28,31 +32,55 @@ const TRAPS: &[(&str, &[TrapKind])] = &[
     ("call stack exhausted", &[TrapKind::StackOverflow]),
 ];
 
+/// Whose rules a script tests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Core {
+    /// Those of 2.0. The front end takes 3.0, so a module that only 2.0 refuses is refused by the validator alone, told
+    /// to know no more than 2.0.
+    V2,
+    /// Those of 3.0.
+    V3,
+}
+
+impl Core {
+    fn features(self) -> WasmFeatures {
+        match self {
+            Core::V2 => WasmFeatures::WASM2,
+            Core::V3 => WasmFeatures::WASM3,
+        }
+    }
+}
+
 /// What runs a script.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Engine {
     /// The reference interpreter.
     Interpreter,
+    /// Machine code.
+    Jit,
 }
 
 impl Engine {
     /// All of them.
-    pub const ALL: [Engine; 1] = [Engine::Interpreter];
+    pub const ALL: [Engine; 2] = [Engine::Interpreter, Engine::Jit];
 
     /// What it is called in lists and reports.
     pub const fn name(self) -> &'static str {
         match self {
             Engine::Interpreter => "interpreter",
+            Engine::Jit => "jit",
         }
     }
 
-    /// A new instance of a group's module, which has run nothing.
+    /// A new instance of a group's module, which has run nothing; if it is interpreted, it may execute so many
+    /// instructions.
     ///
     /// # Errors
     /// If it cannot be made.
-    pub fn instance(self, group: &Group) -> Result<Box<dyn Vm + '_>> {
+    pub fn instance(self, group: &Group, fuel: u64) -> Result<Box<dyn Vm + '_>> {
         Ok(match self {
-            Engine::Interpreter => Box::new(Interpreted::new(&group.module)?),
+            Engine::Interpreter => Box::new(Interpreted::new(&group.module, fuel)?),
+            Engine::Jit => Box::new(Native::new(&group.module)?),
         })
     }
 }
@@ -66,25 +94,35 @@ pub struct Failure {
     pub engine: Option<Engine>,
     /// Why.
     pub why: String,
+    /// What a module uses that the IL does not carry, if that is why.
+    pub feature: Option<String>,
+}
+
+impl Failure {
+    fn new(line: u32, engine: Option<Engine>, why: &anyhow::Error) -> Failure {
+        let feature = why.downcast_ref::<Refused>().and_then(|refused| refused.feature.clone());
+        Failure { line, engine, why: format!("{why:#}"), feature }
+    }
 }
 
 /// A script with its groups.
 #[derive(Debug)]
 pub struct Play<'s> {
     script: &'s Script,
-    groups: Vec<Result<Group, String>>,
+    core: Core,
+    groups: Vec<Result<Group, Refused>>,
     /// The group of each unit.
     group_of: HashMap<usize, usize>,
 }
 
 impl<'s> Play<'s> {
     /// Translates a script's modules.
-    pub fn new(script: &'s Script) -> Play<'s> {
+    pub fn new(script: &'s Script, core: Core) -> Play<'s> {
         let connected = group::connected(script);
         let members = connected.iter().enumerate();
         let group_of = members.flat_map(|(at, units)| units.iter().map(move |unit| (*unit, at))).collect();
-        let groups = connected.iter().map(|units| Group::new(script, units).map_err(|error| format!("{error:#}")));
-        Play { script, groups: groups.collect(), group_of }
+        let groups = connected.iter().map(|units| Group::new(script, units));
+        Play { script, core, groups: groups.collect(), group_of }
     }
 
     /// Everything on which all engines must say the same: what is refused.
@@ -92,15 +130,15 @@ impl<'s> Play<'s> {
         let mut failures = Vec::new();
         for step in &self.script.steps {
             let checked = match &step.action {
-                Action::Refused(module, message) => refused(module).with_context(|| message.clone()),
+                Action::Refused(module, message) => refused(module, self.core).with_context(|| message.clone()),
                 Action::Unlinkable(unit, message) => self.unlinkable(unit).with_context(|| message.clone()),
-                Action::Define(bytes) => group::validate(bytes).map_err(|why| anyhow!("{}", why.unwrap_or_default())),
-                Action::Foreign(name) => Err(anyhow!("`{name}` is not known")),
+                Action::Define(bytes) => group::validate(bytes).map_err(|error| Refused::from(error).into()),
+                Action::Foreign(name) => Err(foreign(name).into()),
                 Action::Instantiate(_) | Action::Invoke(_) | Action::Returns(..) | Action::Traps(..) => continue,
                 Action::Exhausts(_) | Action::Uninstantiable(..) => continue,
             };
             if let Err(why) = checked {
-                failures.push(Failure { line: step.line, engine: None, why: format!("{why:#}") });
+                failures.push(Failure::new(step.line, None, &why));
             }
         }
         failures
@@ -112,7 +150,7 @@ impl<'s> Play<'s> {
         let mut failures = Vec::new();
         for step in &self.script.steps {
             if let Err(why) = stage.step(&step.action) {
-                failures.push(Failure { line: step.line, engine: Some(engine), why: format!("{why:#}") });
+                failures.push(Failure::new(step.line, Some(engine), &why));
             }
         }
         failures
@@ -133,15 +171,17 @@ impl<'s> Play<'s> {
         let module = match group::translate(&units) {
             Ok(module) => module,
             Err(error) => {
-                let kind = &error.kind;
-                let fits =
-                    matches!(kind, wasm::ErrorKind::UnknownImport { .. } | wasm::ErrorKind::IncompatibleImport { .. });
-                ensure!(fits, "refused, but not for its imports: {error}");
-                return Ok(());
+                return match &error.kind {
+                    ErrorKind::UnknownImport { .. } | ErrorKind::IncompatibleImport { .. } => Ok(()),
+                    ErrorKind::Unsupported { .. } => Err(Refused::from(error).into()),
+                    ErrorKind::Invalid(_) | ErrorKind::Entry(_) | ErrorKind::Internal(_) => {
+                        bail!("refused, but not for its imports: {error}")
+                    }
+                };
             }
         };
         let module = il::verify(module).map_err(|error| anyhow!("not verified: {error}"))?;
-        let mut vm = Interpreted::new(&module)?;
+        let mut vm = Interpreted::new(&module, u64::MAX)?;
         let mut last = Ok(Vec::new());
         for at in 0..units.len() {
             last = vm.call(module.export(&format!("instantiate_{at}")).context("an instantiation")?, &[])?;
@@ -154,11 +194,21 @@ impl<'s> Play<'s> {
     }
 }
 
-fn refused(module: &Result<Vec<u8>, String>) -> Result<()> {
+/// What only modules with features that are not carried can be asked.
+fn foreign(directive: &str) -> Refused {
+    let feature = (directive == "assert_exception").then(|| "exceptions".to_string());
+    Refused { why: format!("`{directive}` is not known"), feature }
+}
+
+fn refused(module: &Result<Vec<u8>, String>, core: Core) -> Result<()> {
     let Ok(bytes) = module else { return Ok(()) };
-    match group::validate(bytes) {
-        Err(Some(_)) => Ok(()),
-        Err(None) => bail!("refused for another reason"),
+    let valid = || Validator::new_with_features(core.features()).validate_all(bytes).is_ok();
+    match group::validate(bytes).map_err(|error| error.kind) {
+        Err(ErrorKind::Invalid(_) | ErrorKind::Unsupported { .. }) => Ok(()),
+        // What it imports is not there, which is seen first.
+        Err(ErrorKind::UnknownImport { .. } | ErrorKind::IncompatibleImport { .. }) if !valid() => Ok(()),
+        Err(kind) => bail!("refused for another reason: {kind:?}"),
+        Ok(()) if core == Core::V2 && !valid() => Ok(()),
         Ok(()) => bail!("accepted"),
     }
 }
@@ -170,7 +220,7 @@ struct Stage<'p, 's> {
     /// By group.
     vms: HashMap<usize, Box<dyn Vm + 'p>>,
     /// Units that could not be instantiated, and why.
-    failed: HashMap<usize, String>,
+    failed: HashMap<usize, Refused>,
 }
 
 impl<'p> Stage<'p, '_> {
@@ -179,7 +229,8 @@ impl<'p> Stage<'p, '_> {
             Action::Instantiate(unit) => {
                 let made = self.instantiate(*unit).and_then(|made| made.map_err(|trap| anyhow!("{trap}")));
                 if let Err(why) = &made {
-                    self.failed.insert(*unit, format!("{why:#}"));
+                    let Failure { why, feature, .. } = Failure::new(0, None, why);
+                    self.failed.insert(*unit, Refused { why: format!("no instance: {why}"), feature });
                 }
                 made.map(drop)
             }
@@ -219,7 +270,7 @@ impl<'p> Stage<'p, '_> {
     fn access(&mut self, access: &Result<Access>) -> Result<Result<Vec<Value>, Trap>> {
         let Access { unit, export, args } = access.as_ref().map_err(|why| anyhow!("{why:#}"))?;
         if let Some(why) = self.failed.get(unit) {
-            bail!("no instance: {why}");
+            return Err(why.clone().into());
         }
         let entry = self.group(*unit)?.export(*unit, &rename::plain(*export))?;
         self.call(*unit, entry, args)
@@ -227,7 +278,7 @@ impl<'p> Stage<'p, '_> {
 
     fn group(&self, unit: usize) -> Result<&'p Group> {
         let at = self.play.group_of.get(&unit).context("a group")?;
-        self.play.groups[*at].as_ref().map_err(|why| anyhow!("no module: {why}"))
+        Ok(self.play.groups[*at].as_ref().map_err(Refused::clone)?)
     }
 
     fn call(&mut self, unit: usize, entry: &Entry, args: &[Value]) -> Result<Result<Vec<Value>, Trap>> {
@@ -240,7 +291,7 @@ impl<'p> Stage<'p, '_> {
         let at = *self.play.group_of.get(&unit).context("a group")?;
         if !self.vms.contains_key(&at) {
             let group = self.group(unit)?;
-            let mut vm = self.engine.instance(group)?;
+            let mut vm = self.engine.instance(group, u64::MAX)?;
             if group.units.contains(&SPECTEST) {
                 vm.call(group.instantiation(SPECTEST)?.func, &[])?.map_err(|trap| anyhow!("spectest: {trap}"))?;
             }

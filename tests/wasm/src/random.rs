@@ -96,12 +96,12 @@ pub fn module_of(entropy: &[u8]) -> Result<Vec<u8>> {
 pub fn mutated(bytes: &[u8], seed: u64) -> Vec<u8> {
     let mut random = Random::new(seed);
     let mut bytes = bytes.to_vec();
-    for _ in 0..1 + random.below(4) {
+    for _ in 0..1 + random.below(3) {
         if bytes.is_empty() {
             break;
         }
         let at = random.below(bytes.len());
-        match random.below(8) {
+        match random.below(20) {
             0 => bytes.truncate(at),
             1 => drop(bytes.remove(at)),
             2 => bytes.insert(at, random.word() as u8),
@@ -111,9 +111,9 @@ pub fn mutated(bytes: &[u8], seed: u64) -> Vec<u8> {
                 let to = random.below(bytes.len());
                 bytes.splice(to..to, part);
             }
-            4 => bytes[at] ^= 1 << random.below(8),
-            5 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff, 0x40, 0x0b, 0xfd][random.below(8)],
-            6 => bytes[at] = bytes[at].wrapping_add(1),
+            4..8 => bytes[at] ^= 1 << random.below(8),
+            8..12 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff, 0x40, 0x0b, 0xfd][random.below(8)],
+            12..17 => bytes[at] = bytes[at].wrapping_add(1),
             _ => bytes[at] = random.word() as u8,
         }
     }

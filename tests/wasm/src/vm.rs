@@ -12,7 +12,7 @@ use crate::value::Value;
 /// Calls inside one another.
 const DEPTH: usize = 2000;
 /// Bytes that a VM may use, its memories and tables included.
-const QUOTA_BYTES: u64 = 1 << 30;
+pub const QUOTA_BYTES: u64 = 1 << 30;
 
 /// How a call ended, if not by returning.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,12 +48,12 @@ pub struct Interpreted<'m> {
 }
 
 impl<'m> Interpreted<'m> {
-    /// An instance that has run nothing.
+    /// An instance that has run nothing, and traps for good after so many instructions.
     ///
     /// # Errors
     /// If the quota does not cover it.
-    pub fn new(module: &'m VerifiedModule) -> Result<Interpreted<'m>> {
-        let limits = Limits { depth: DEPTH, bytes: QUOTA_BYTES, ..Limits::default() };
+    pub fn new(module: &'m VerifiedModule, fuel: u64) -> Result<Interpreted<'m>> {
+        let limits = Limits { depth: DEPTH, fuel, bytes: QUOTA_BYTES, check: false };
         let machine = Machine::new(module, limits).map_err(|report| anyhow!("interpreter: {report}"))?;
         Ok(Interpreted { machine })
     }
@@ -68,6 +68,7 @@ impl Vm for Interpreted<'_> {
                 self.machine.revive();
                 Ok(Err(Trap { kind: report.kind, message: report.message }))
             }
+            Outcome::OutOfFuel => Ok(Err(Trap { kind: TrapKind::Deadline, message: String::new() })),
             other => bail!("it stops in {other:?}"),
         }
     }

@@ -12,11 +12,12 @@ const DEVICES: [&str; 7] = ["vm-display", "vm-keyboard", "vm-disk", "vm-clock", 
 /// What a device VM may use.
 const FOR_DEVICES: [&str; 3] = ["il", "isa", "basevm"];
 /// The other crates below the platforms, and what each may use of this workspace.
-const LIBRARIES: [(&str, &[&str]); 6] = [
+const LIBRARIES: [(&str, &[&str]); 7] = [
     ("il", &[]),
     ("isa", &["il"]),
     ("interp", &["il"]),
     ("compiler", &["il"]),
+    ("wasm", &["il"]),
     ("basevm", &["il", "interp", "compiler"]),
     (
         "bootstrapper",

@@ -156,6 +156,7 @@ fn blocks_are_left(c: &mut Corpus) {
         .accepts(append(code().put(Instr::Loop), block(again(1))).end())
         .refuses(block(code().i32(1)), Violation::LeftOver(1))
         .refuses(append(code().i32(1), block(code())), Violation::LeftOver(1))
+        .refuses(append(code().i32(1), block(code().discard())), Violation::LeftOver(1))
         .refuses(append(code().put(Instr::While), block(code())), Violation::StatementInTree)
         .refuses(code().put(Instr::Block), Violation::Unfinished)
         .refuses(block(code()).end(), Violation::Misplaced("end"))

@@ -2,8 +2,8 @@
 
 use il::verify::Violation;
 use il::{
-    ArrayDef, CapDef, FieldId, Func, FuncId, IsaId, Module, Names, Program, Storage, StructDef, Test, Type, TypeDef,
-    TypeId, TypeNames,
+    ArrayDef, CapDef, Export, FieldId, Func, FuncId, IsaId, Module, Names, Program, Storage, StructDef, Test, Type,
+    TypeDef, TypeId, TypeNames,
 };
 
 use super::super::{code, device_module, event, func, instruction};
@@ -46,6 +46,7 @@ pub fn all(c: &mut Corpus) {
     frozen_structs(c);
     capability_types(c);
     entries(c);
+    exported(c);
     programs(c);
     names(c);
     sets(c);
@@ -214,6 +215,26 @@ fn entries(c: &mut Corpus) {
     c.changed(|m| m.handlers[0].func = FuncId(99), |kind| matches!(kind, Violation::NoSuch { what: "function", .. }));
     c.changed(|m| m.exports[0].func = FuncId(0), |kind| matches!(kind, Violation::Signature { .. }));
     c.changed(|m| m.uses[0].isa = IsaId(9), |kind| matches!(kind, Violation::NoSuch { what: "instruction set", .. }));
+}
+
+/// What is exported can be entered: its values have room.
+fn exported(c: &mut Corpus) {
+    let most = il::limits::MAX_VALUES;
+    let with = |params: usize, results: usize| {
+        let mut module = world();
+        let id = FuncId(module.funcs.len() as u32);
+        let body = code().put(il::instr::Instr::Loop).end();
+        module.funcs.push(func(&vec![Type::V128; params], &vec![Type::V128; results], &[], body));
+        module.exports.push(Export { name: "wide".into(), func: id });
+        module
+    };
+    let over = |what| Violation::Limit { what, count: most + 1, limit: most };
+    c.accepts(with(most, most));
+    c.refuses(with(most + 1, 0), over("parameters of an exported function"));
+    c.refuses(with(0, most + 1), over("results of an exported function"));
+    let mut inner = with(most + 1, most + 1);
+    inner.exports.pop();
+    c.accepts(inner);
 }
 
 fn programs(c: &mut Corpus) {

@@ -1,0 +1,171 @@
+//! Calls and references to functions.
+//!
+//! WebAssembly computes arguments first and finds the function then; the IL wants the reference before them. So
+//! arguments that do anything but compute are computed into temporaries first.
+
+use il::instr::Instr;
+use il::{FuncId, Type, TypeId};
+use wasmparser::{HeapType, Operator, RefType, ValType};
+
+use super::Translator;
+use super::stack::{Effect, Keep, Leaf};
+use crate::error::Result;
+use crate::link::Target;
+
+/// What is called.
+#[derive(Clone, Copy)]
+enum Callee {
+    Func(FuncId),
+    /// Its reference stands before the arguments.
+    Reference(TypeId),
+}
+
+impl Translator<'_, '_, '_> {
+    /// Calls and references; `false` if it is another operator.
+    pub(super) fn call_operator(&mut self, operator: &Operator<'_>) -> Result<bool> {
+        match operator {
+            Operator::Call { function_index } => self.call_index(*function_index)?,
+            Operator::ReturnCall { function_index } => match self.target(*function_index)? {
+                Target::Func(func) => {
+                    let ty = self.unit.type_of(*function_index);
+                    self.tail(Callee::Func(func), ty)?;
+                }
+                Target::Device(_) => {
+                    self.call_index(*function_index)?;
+                    self.control_operator(&Operator::Return)?;
+                }
+            },
+            Operator::CallIndirect { type_index, table_index } => {
+                let callee = self.table_callee(*type_index, *table_index)?;
+                self.call(callee, *type_index)?;
+            }
+            Operator::ReturnCallIndirect { type_index, table_index } => {
+                let callee = self.table_callee(*type_index, *table_index)?;
+                self.tail(callee, *type_index)?;
+            }
+            Operator::CallRef { type_index } => {
+                let callee = self.stack_callee(*type_index)?;
+                self.call(callee, *type_index)?;
+            }
+            Operator::ReturnCallRef { type_index } => {
+                let callee = self.stack_callee(*type_index)?;
+                self.tail(callee, *type_index)?;
+            }
+            Operator::RefFunc { function_index } => {
+                let func = self.build.func_of(self.unit, *function_index)?;
+                let ty = self.type_id(self.unit.type_of(*function_index));
+                self.nullary(Instr::FuncRef(func, ty), Type::Ref(ty), Effect::Pure)?;
+            }
+            Operator::RefNull { hty } => {
+                let ty = self.null_type(*hty);
+                self.nullary(Instr::Null(ty), ty, Effect::Pure)?;
+            }
+            Operator::RefIsNull => {
+                self.reach(1)?;
+                self.emit(Instr::Null(Type::OptAny));
+                self.emit(Instr::RefEq);
+                self.merge(1, Type::Bool, Effect::Pure)?;
+            }
+            Operator::RefAsNonNull => {
+                let ty = self.top()?.ty.non_null();
+                self.tree(Instr::As(ty), 1, ty, Effect::Reads)?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn null_type(&mut self, ty: HeapType) -> Type {
+        RefType::new(true, ty).map_or(Type::OptAny, |ty| self.value_type(ValType::Ref(ty)))
+    }
+
+    fn target(&self, func: u32) -> Result<Target> {
+        self.unit.target(func).ok_or_else(|| self.internal("a function index"))
+    }
+
+    fn type_id(&mut self, ty: u32) -> TypeId {
+        self.unit.types.id(ty, &mut self.build.types, &mut self.build.module)
+    }
+
+    fn call_index(&mut self, index: u32) -> Result {
+        match self.target(index)? {
+            Target::Func(func) => self.call(Callee::Func(func), self.unit.type_of(index)),
+            Target::Device(device) => self.device(device),
+        }
+    }
+
+    /// How many parameters and results a function type has.
+    fn arity(&self, ty: u32) -> Result<(usize, usize)> {
+        let sig = self.unit.types.sig(ty).ok_or_else(|| self.internal("a type index"))?;
+        Ok((sig.params.len(), sig.results.len()))
+    }
+
+    fn call(&mut self, callee: Callee, ty: u32) -> Result {
+        let (params, results) = self.arity(ty)?;
+        let reference = usize::from(matches!(callee, Callee::Reference(_)));
+        if results == 1 {
+            let result = self.unit.types.sig(ty).and_then(|sig| sig.results.first()).copied().unwrap_or(Type::I32);
+            let instr = match callee {
+                Callee::Func(func) => Instr::Call(func),
+                Callee::Reference(ty) => Instr::CallRef(ty),
+            };
+            return self.tree(instr, params + reference, result, Effect::Writes);
+        }
+        self.settle();
+        self.begin(params + reference, Keep::ALL)?;
+        let first = self.entries.len();
+        let unit = self.unit;
+        let types = unit.types.sig(ty).map_or(&[][..], |sig| &sig.results);
+        let mut dests = core::mem::take(&mut self.dests);
+        dests.clear();
+        dests.extend(types.iter().enumerate().map(|(at, ty)| Some(self.temp(first + at, *ty))));
+        match callee {
+            Callee::Func(func) => self.code.call_set(func, &dests),
+            Callee::Reference(ty) => self.code.call_ref_set(ty, &dests),
+        }
+        self.restore();
+        for (dest, ty) in dests.iter().zip(types) {
+            if let Some(local) = dest {
+                self.push_leaf(Leaf::Local(*local), *ty);
+            }
+        }
+        self.dests = dests;
+        Ok(())
+    }
+
+    fn tail(&mut self, callee: Callee, ty: u32) -> Result {
+        let (params, _) = self.arity(ty)?;
+        let reference = usize::from(matches!(callee, Callee::Reference(_)));
+        self.settle();
+        self.begin(params + reference, Keep::ALL)?;
+        self.emit(match callee {
+            Callee::Func(func) => Instr::ReturnCall(func),
+            Callee::Reference(ty) => Instr::ReturnCallRef(ty),
+        });
+        self.unreached();
+        Ok(())
+    }
+
+    /// The index on top becomes the function, which goes before the arguments.
+    fn table_callee(&mut self, ty: u32, table: u32) -> Result<Callee> {
+        let (params, _) = self.arity(ty)?;
+        self.steady(1, params, Effect::Pure)?;
+        self.element(table)?;
+        let id = self.type_id(ty);
+        self.tree(Instr::As(Type::Ref(id)), 1, Type::Ref(id), Effect::Reads)?;
+        self.rotate_to_front(params)?;
+        Ok(Callee::Reference(id))
+    }
+
+    /// The reference on top goes before the arguments.
+    fn stack_callee(&mut self, ty: u32) -> Result<Callee> {
+        let (params, _) = self.arity(ty)?;
+        self.steady(1, params, Effect::Pure)?;
+        let id = self.type_id(ty);
+        if self.top()?.ty != Type::Ref(id) {
+            self.tree(Instr::As(Type::Ref(id)), 1, Type::Ref(id), Effect::Reads)?;
+        }
+        self.rotate_to_front(params)?;
+        Ok(Callee::Reference(id))
+    }
+}

@@ -1,0 +1,301 @@
+//! Static linking: every unit's index spaces in terms of the one module that comes out.
+
+mod base;
+mod device;
+mod entries;
+mod imports;
+mod instantiate;
+mod matching;
+mod segments;
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::cell::Cell;
+
+use hashbrown::HashMap;
+use il::instr::{Instr, Writer};
+use il::{DataId, Func, FuncId, GlobalId, MemoryId, Module, StrId, Type, TypeId, limits};
+use wasmparser::{GlobalType, MemoryType, TableType, ValType};
+
+use crate::constant::Const;
+use crate::decode::Decoded;
+use crate::error::{Error, ErrorKind, Result};
+use crate::helpers::Helper;
+use crate::types::{Types, UnitTypes};
+use crate::{Options, Unit, body, decode};
+
+pub(crate) use device::{Device, Operand, ResultForm, Yield};
+
+/// What a function of a unit is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Target {
+    Func(FuncId),
+    /// A device instruction, by its place in [`Build::devices`].
+    Device(usize),
+}
+
+/// A table: an array in a global.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Table {
+    pub id: GlobalId,
+    /// What its elements are cast to when they are read.
+    pub element: Type,
+    /// As the unit that made it declares it.
+    pub ty: TableType,
+    /// Elements at most.
+    pub max: u32,
+    owner: usize,
+}
+
+/// A linear memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    pub id: MemoryId,
+    ty: MemoryType,
+    owner: usize,
+}
+
+impl Table {
+    /// Whether its indices have 64 bits.
+    pub fn is_wide(&self) -> bool {
+        self.ty.table64
+    }
+}
+
+impl Memory {
+    /// Whether its addresses have 64 bits.
+    pub fn is_wide(&self) -> bool {
+        self.ty.memory64
+    }
+}
+
+/// A global.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Global {
+    pub id: GlobalId,
+    pub il: Type,
+    pub ty: GlobalType,
+    /// Its initial value.
+    pub constant: Option<Const>,
+    owner: usize,
+}
+
+/// A unit whose imports are found.
+pub(crate) struct Linked<'a> {
+    pub decoded: Decoded<'a>,
+    pub types: UnitTypes,
+    index: usize,
+    funcs: Vec<Target>,
+    tables: Vec<Table>,
+    memories: Vec<Memory>,
+    globals: Vec<Global>,
+    /// Element segments; one gets its global when it is wanted.
+    segments: Vec<Cell<Option<GlobalId>>>,
+    data: Vec<DataId>,
+    /// Of each data segment, whether code refers to it.
+    data_used: Vec<Cell<bool>>,
+    exports: HashMap<&'a str, usize>,
+}
+
+impl<'a> Linked<'a> {
+    pub fn name(&self) -> &'a str {
+        self.decoded.unit.name
+    }
+
+    pub fn target(&self, func: u32) -> Option<Target> {
+        self.funcs.get(func as usize).copied()
+    }
+
+    /// The type index of a function; that of none is one that no unit has.
+    pub fn type_of(&self, func: u32) -> u32 {
+        self.decoded.funcs.get(func as usize).copied().unwrap_or(u32::MAX)
+    }
+
+    pub fn table(&self, index: u32) -> Option<Table> {
+        self.tables.get(index as usize).copied()
+    }
+
+    pub fn memory(&self, index: u32) -> Option<Memory> {
+        self.memories.get(index as usize).copied()
+    }
+
+    pub fn global(&self, index: u32) -> Option<Global> {
+        self.globals.get(index as usize).copied()
+    }
+
+    /// A data segment that code refers to.
+    pub fn data(&self, index: u32) -> Option<DataId> {
+        self.data_used.get(index as usize)?.set(true);
+        self.data.get(index as usize).copied()
+    }
+
+    fn error(&self, kind: ErrorKind) -> Box<Error> {
+        Error::new(self.name(), None, kind)
+    }
+}
+
+/// The module in the making.
+pub(crate) struct Build<'a> {
+    pub options: &'a Options<'a>,
+    pub module: Module,
+    pub types: Types,
+    pub devices: Vec<Device>,
+    strings: HashMap<String, StrId>,
+    helpers: [Option<FuncId>; Helper::COUNT],
+    base: base::Base,
+    /// How many elements all segments so far have.
+    elements: usize,
+    /// Bytes of all bodies so far.
+    bytes: usize,
+    /// Whether a unit so far runs code when it is instantiated.
+    started: bool,
+    /// One a function, as far as they are known.
+    names: Vec<String>,
+}
+
+/// Growing a table goes no further.
+const TABLE_ELEMENTS: u32 = 10_000_000;
+
+impl<'a> Build<'a> {
+    /// A literal.
+    pub fn string(&mut self, text: &str) -> StrId {
+        if let Some(id) = self.strings.get(text) {
+            return *id;
+        }
+        let id = StrId(self.module.strings.len() as u32);
+        self.module.strings.push(text.to_string());
+        self.strings.insert(text.to_string(), id);
+        id
+    }
+
+    /// The type of a value of a unit.
+    pub fn value(&mut self, unit: &Linked<'_>, ty: ValType) -> Type {
+        unit.types.value(ty, &mut self.types, &mut self.module)
+    }
+
+    /// `mut [?any]`
+    pub fn table_type(&mut self) -> TypeId {
+        self.types.array(&mut self.module, true, Type::OptAny)
+    }
+
+    /// `[?any]`
+    pub fn segment_type(&mut self) -> TypeId {
+        self.types.array(&mut self.module, false, Type::OptAny)
+    }
+
+    /// A function that comes with the module.
+    pub fn helper(&mut self, helper: Helper) -> FuncId {
+        if let Some(id) = self.helpers[helper as usize] {
+            return id;
+        }
+        let (table, segment) = (self.table_type(), self.segment_type());
+        let id = self.add_func(helper.func(table, segment), helper.name());
+        self.helpers[helper as usize] = Some(id);
+        id
+    }
+
+    /// Adds a function.
+    pub fn add_func(&mut self, func: Func, name: &str) -> FuncId {
+        let id = FuncId(self.module.funcs.len() as u32);
+        self.module.funcs.push(func);
+        self.name(id, name);
+        id
+    }
+
+    fn name(&mut self, id: FuncId, name: &str) {
+        if self.names.len() <= id.index() {
+            self.names.resize(id.index() + 1, String::new());
+        }
+        if let Some(slot) = self.names.get_mut(id.index()) {
+            slot.extend(name.chars().filter(|char| !char.is_control()).take(60));
+        }
+    }
+
+    fn add_global(&mut self, mutable: bool, ty: Type, write: impl FnOnce(&mut Writer)) -> GlobalId {
+        let mut init = Writer::default();
+        write(&mut init);
+        let id = GlobalId(self.module.globals.len() as u32);
+        self.module.globals.push(il::Global { mutable, ty, init: init.bytes });
+        id
+    }
+
+    /// A function of a unit that can be called and referred to: of a device instruction, one that sends it.
+    pub fn func_of(&mut self, unit: &Linked<'_>, index: u32) -> Result<FuncId> {
+        match unit.target(index).ok_or_else(|| unit.decoded.internal("a function index"))? {
+            Target::Func(func) => Ok(func),
+            Target::Device(device) => self.wrapper(device),
+        }
+    }
+
+    /// The global of an element segment; one that is used up already is empty.
+    pub fn segment(&mut self, unit: &Linked<'_>, index: u32) -> Result<GlobalId> {
+        let cell = unit.segments.get(index as usize).ok_or_else(|| unit.decoded.internal("an element segment"))?;
+        if let Some(id) = cell.get() {
+            return Ok(id);
+        }
+        let ty = self.segment_type();
+        let id = self.add_global(true, Type::Ref(ty), |code| code.push(Instr::ArrayOf(ty, 0)));
+        cell.set(Some(id));
+        Ok(id)
+    }
+}
+
+/// Links and translates units.
+pub(crate) fn link(units: &[Unit<'_>], options: &Options<'_>) -> Result<Module> {
+    let decoded = units.iter().map(|unit| decode::decode(*unit)).collect::<Result<Vec<_>>>()?;
+    let mut build = Build::new(&decoded, options)?;
+    let mut linked: Vec<Linked<'_>> = Vec::new();
+    for unit in decoded {
+        let unit = build.link(unit, &linked)?;
+        linked.push(unit);
+    }
+    build.first_memory(&mut linked);
+    let mut plans = Vec::new();
+    for unit in &mut linked {
+        plans.push(build.segments(unit)?);
+    }
+    for unit in &mut linked {
+        let bodies = core::mem::take(&mut unit.decoded.bodies);
+        build.bodies(unit, bodies)?;
+    }
+    build.finish(&linked, &plans)?;
+    Ok(build.module)
+}
+
+impl<'a> Build<'a> {
+    /// Translates the bodies of a unit.
+    fn bodies<'u>(&mut self, unit: &Linked<'u>, bodies: Vec<decode::Body<'u>>) -> Result {
+        let imported = unit.funcs.len() - bodies.len().min(unit.funcs.len());
+        let mut translator = body::Translator::new(self, unit);
+        for (body, target) in bodies.into_iter().zip(unit.funcs.iter().skip(imported)) {
+            let func = translator.function(body)?;
+            translator.build.bytes += func.body.len();
+            if translator.build.bytes > limits::MODULE_BYTES {
+                return Err(translator.unsupported("a module as large as this one becomes", "split it"));
+            }
+            if let Target::Func(id) = target
+                && let Some(slot) = translator.build.module.funcs.get_mut(id.index())
+            {
+                *slot = func;
+            }
+        }
+        Ok(())
+    }
+
+    /// The program's first memory becomes the module's: what stands for imports uses that one.
+    fn first_memory(&mut self, linked: &mut [Linked<'_>]) {
+        let first = linked.last().and_then(|program| program.memory(0)).map_or(MemoryId(0), |memory| memory.id);
+        if first == MemoryId(0) {
+            return;
+        }
+        self.module.memories.swap(0, first.index());
+        for memory in linked.iter_mut().flat_map(|unit| unit.memories.iter_mut()) {
+            if memory.id == first {
+                memory.id = MemoryId(0);
+            } else if memory.id == MemoryId(0) {
+                memory.id = first;
+            }
+        }
+    }
+}
