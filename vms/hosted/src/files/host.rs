@@ -38,6 +38,7 @@ struct Open {
     fd: Folder,
     /// The granted directory that it belongs to, from 1: what programs see as its device.
     device: u64,
+    is_dir: bool,
     listing: Listing,
 }
 
@@ -83,7 +84,10 @@ impl HostFiles {
         let node = Node(self.roots);
         self.roots += 1;
         self.last_node = self.roots;
-        self.open.insert(node.0, Open { fd: Arc::new(fd), device: u64::from(self.roots), listing: Listing::default() });
+        self.open.insert(
+            node.0,
+            Open { fd: Arc::new(fd), device: u64::from(self.roots), is_dir: true, listing: Listing::default() },
+        );
         Ok(node)
     }
 
@@ -96,8 +100,11 @@ impl HostFiles {
     }
 
     fn resolve(&self, at: &At, follow: Follow) -> Result<Place<Folder>, Errno> {
-        let dir = &self.node(at.dir)?.fd;
-        path::resolve(&self.walker(), dir, path::check(&at.path)?, follow)
+        let Open { fd, is_dir, .. } = self.node(at.dir)?;
+        match is_dir {
+            true => path::resolve(&self.walker(), fd, path::check(&at.path)?, follow),
+            false => Err(Errno::NOTDIR),
+        }
     }
 
     /// What is at the end of a path.
@@ -117,8 +124,11 @@ impl HostFiles {
             Place::Directory(_) if how.write || how.create || how.truncate => return Err(Errno::ISDIR),
             Place::Directory(dir) => open_at(&dir, ".", OFlags::RDONLY | OFlags::DIRECTORY)?,
             Place::Name { dir, name, slash } => {
-                if slash && !(how.create && how.exclusive) {
-                    check_slash(&dir, &name, how.create)?;
+                if slash {
+                    match check_slash(&dir, &name, how.create) {
+                        Ok(()) | Err(Errno::NOTDIR) if how.create && how.exclusive => return Err(Errno::EXIST),
+                        checked => checked?,
+                    }
                 }
                 open_at(&dir, &name, flags(how))?
             }
@@ -133,7 +143,10 @@ impl HostFiles {
         while self.open.contains_key(&self.last_node) {
             self.last_node = self.last_node.checked_add(1).unwrap_or(self.roots);
         }
-        self.open.insert(self.last_node, Open { fd: Arc::new(fd), device, listing: Listing::default() });
+        self.open.insert(
+            self.last_node,
+            Open { fd: Arc::new(fd), device, is_dir: kind == Kind::Directory, listing: Listing::default() },
+        );
         Ok(Answer::Opened(Node(self.last_node), kind))
     }
 
@@ -182,8 +195,8 @@ impl HostFiles {
     }
 
     fn allocate(&self, node: Node, end: u64) -> Result<Answer, Errno> {
-        let fd = &self.node(node)?.fd;
-        if end > fstat(fd).map_err(errno)?.st_size as u64 {
+        let Open { fd, device, .. } = self.node(node)?;
+        if end > stat(&fstat(fd).map_err(errno)?, *device).size {
             fs::ftruncate(fd, end).map_err(errno)?;
         }
         Ok(Answer::Done)

@@ -104,6 +104,7 @@ impl Memory {
     /// The directory that a call starts from, and its path.
     fn start<'a>(&self, at: &'a At) -> Result<(Ino, &'a str), Errno> {
         let dir = self.node(at.dir)?.ino;
+        self.inodes.entries(dir)?;
         Ok((dir, path::check(&at.path)?))
     }
 

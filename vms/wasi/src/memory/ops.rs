@@ -43,6 +43,7 @@ impl Memory {
             },
         };
         match self.kind(ino)? {
+            Kind::Link if how.directory => return Err(Errno::NOTDIR),
             Kind::Link => return Err(Errno::LOOP),
             Kind::Directory if how.write || how.create || how.truncate => return Err(Errno::ISDIR),
             Kind::Directory => {}
@@ -54,7 +55,7 @@ impl Memory {
             }
             _ => {}
         }
-        self.opened(ino, how.read, how.write)
+        self.opened(ino, how.read || !how.write, how.write)
     }
 
     pub(super) fn read(&mut self, node: Node, offset: u64, data: &mut [u8], now: u64) -> Result<Answer, Errno> {
@@ -108,7 +109,7 @@ impl Memory {
     }
 
     pub(super) fn allocate(&mut self, node: Node, end: u64, now: u64) -> Result<Answer, Errno> {
-        let ino = self.writable(node, Errno::BADF)?;
+        let ino = self.node(node)?.ino;
         match end > self.inodes.stat(ino)?.size {
             true => self.set_size(node, end, now),
             false => Ok(Answer::Done),
@@ -182,7 +183,9 @@ impl Memory {
         match self.inodes.lookup(to_dir, &to_name) {
             Ok(old) if old == ino => return Ok(Answer::Done),
             Ok(old) => {
+                let has_source = self.kind(old)? == Kind::Directory && self.is_within(dir, old)?;
                 match (is_dir, self.kind(old)? == Kind::Directory) {
+                    _ if has_source => return Err(Errno::NOTEMPTY),
                     (true, false) => return Err(Errno::NOTDIR),
                     (false, true) => return Err(Errno::ISDIR),
                     (true, true) => self.check_empty(old)?,
