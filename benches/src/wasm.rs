@@ -62,7 +62,7 @@ fn run(table: &mut Table, kind: &str, file: &Path, peer_options: &[&str], option
 
 fn compile(table: &mut Table, what: &str, file: &Path) -> Result<()> {
     let mut ours = Ours::new(file, Options::detect())?;
-    let mut wasmtime = wasmtime_of(file, &["one-thread"])?;
+    let mut wasmtime = wasmtime_of(file, &[])?;
     let (own, peers) = rounds(&mut [Some(&mut ours as &mut dyn Engine), peer(&mut wasmtime)], "compile", 0)?;
     let ms = |figures: &Figures| figures.ms;
     let own = table.attempt(what, own);
@@ -89,7 +89,8 @@ impl Ours {
 
     fn load(&self) -> Result<Arc<Program>> {
         let unit = wasm::Unit { name: "program", bytes: &self.bytes };
-        let module = wasm::translate(slice::from_ref(&unit), &wasm::Options::default()).map_err(|why| anyhow!("{why}"))?;
+        let module =
+            wasm::translate(slice::from_ref(&unit), &wasm::Options::default()).map_err(|why| anyhow!("{why}"))?;
         let module = il::verify(module).map_err(|why| anyhow!("{why}"))?;
         let compiled = compiler::compile(&module, &self.options).map_err(|why| anyhow!("{why}"))?;
         Program::load(platform(), module, compiled).map_err(|why| anyhow!("{why}"))

@@ -185,8 +185,7 @@ pub(crate) fn granted(plan: &Plan) -> Result<(Vec<(u32, Granted)>, Box<dyn Tree>
     let mut hosts = 0;
     let mut list = Vec::new();
     for (mark, vm) in (0..).zip(&plan.vms) {
-        let mut granted =
-            Granted { args: vm.wasi.args_bytes(), environ: vm.wasi.environ_bytes(), dirs: Vec::new() };
+        let mut granted = Granted { args: vm.wasi.args_bytes(), environ: vm.wasi.environ_bytes(), dirs: Vec::new() };
         for dir in &vm.wasi.dirs {
             let (tree, root) = match &dir.place {
                 Place::Memory(contents) => (0, plant(&mut memory, &dir.guest, contents)?),

@@ -20,7 +20,8 @@ use il::{FuncId, Hierarchy, Module};
 
 use crate::entry;
 use crate::error::CompileError;
-use crate::image::{Compiled, Relocation, RelocationKind, Section, Stub, Symbol};
+use crate::helpers;
+use crate::image::{Compiled, Helper, Relocation, RelocationKind, Section, Stub, Symbol};
 use crate::lower::{self, Choices, Effects, LOAD_OUTSIDE, Outcome, Program};
 use crate::maps::MapsBuilder;
 use crate::options::{Deadlines, Opt, Options};
@@ -44,7 +45,8 @@ pub struct Compilation<M> {
     /// Functions that need an entry.
     entries: Vec<FuncId>,
     stubs: BTreeSet<Stub>,
-    /// The next symbol to compile; functions, then entries, then stubs.
+    helpers: BTreeSet<Helper>,
+    /// The next symbol to compile; functions, then entries, then stubs, then helpers.
     next: Option<Symbol>,
     maps: MapsBuilder,
     out: Compiled,
@@ -119,6 +121,7 @@ impl<M: Deref<Target = VerifiedModule>> Compilation<M> {
             frontend: FunctionBuilderContext::new(),
             entries,
             stubs: BTreeSet::new(),
+            helpers: BTreeSet::new(),
             next: None,
             maps: MapsBuilder::default(),
             out,
@@ -159,7 +162,13 @@ impl<M: Deref<Target = VerifiedModule>> Compilation<M> {
         let entry =
             |after: Option<FuncId>| self.entries.iter().find(|id| Some(**id) > after).copied().map(Symbol::Entry);
         let init = |number: u32| (number < self.inits.len() as u32).then_some(Symbol::Init(number));
-        let stub = |after: Option<Stub>| self.stubs.iter().find(|stub| Some(**stub) > after).copied().map(Symbol::Stub);
+        let helper = |after: Option<Helper>| {
+            self.helpers.iter().find(|helper| Some(**helper) > after).copied().map(Symbol::Helper)
+        };
+        let stub = |after: Option<Stub>| {
+            let stub = self.stubs.iter().find(|stub| Some(**stub) > after).copied().map(Symbol::Stub);
+            stub.or_else(|| helper(None))
+        };
         match symbol {
             None => func(0).or_else(|| entry(None)).or_else(|| init(0)).or_else(|| stub(None)),
             Some(Symbol::Func(id)) => func(id.0 + 1).or_else(|| entry(None)).or_else(|| init(0)).or_else(|| stub(None)),
@@ -167,6 +176,7 @@ impl<M: Deref<Target = VerifiedModule>> Compilation<M> {
             Some(Symbol::Init(number)) => init(number + 1).or(Some(Symbol::InitEntry)),
             Some(Symbol::InitEntry) => stub(None),
             Some(Symbol::Stub(last)) => stub(Some(last)),
+            Some(Symbol::Helper(last)) => helper(Some(last)),
         }
     }
 
@@ -212,6 +222,7 @@ impl<M: Deref<Target = VerifiedModule>> Compilation<M> {
                 entry::entry(func, &mut self.frontend, target, id, sig);
             }
             Symbol::Stub(stub) => entry::stub(func, &mut self.frontend, target, stub),
+            Symbol::Helper(helper) => helpers::helper(func, &mut self.frontend, target, helper),
         }
         Ok(&self.context.func)
     }
@@ -221,7 +232,9 @@ impl<M: Deref<Target = VerifiedModule>> Compilation<M> {
             // A lowering that stopped half-way leaves its state behind.
             self.frontend = FunctionBuilderContext::new();
         }
-        self.stubs.extend(outcome?.stubs);
+        let outcome = outcome?;
+        self.stubs.extend(outcome.stubs);
+        self.helpers.extend(outcome.helpers);
         Ok(())
     }
 
@@ -257,6 +270,7 @@ impl<M: Deref<Target = VerifiedModule>> Compilation<M> {
             Symbol::Init(number) => alloc::format!("initial values {number}"),
             Symbol::InitEntry => "entry of the initial values".into(),
             Symbol::Stub(stub) => alloc::format!("stub {stub:?}"),
+            Symbol::Helper(helper) => alloc::format!("helper {helper:?}"),
         }
     }
 
@@ -336,7 +350,7 @@ impl<'m> Loads<'m> {
     fn of(module: &'m Module, symbol: Symbol) -> Self {
         let func = match symbol {
             Symbol::Func(id) => module.funcs.get(id.index()),
-            Symbol::Entry(_) | Symbol::Init(_) | Symbol::InitEntry | Symbol::Stub(_) => None,
+            Symbol::Entry(_) | Symbol::Init(_) | Symbol::InitEntry | Symbol::Stub(_) | Symbol::Helper(_) => None,
         };
         Loads { body: func.map_or(&[], |func| &func.body), offsets: None }
     }

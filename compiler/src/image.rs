@@ -24,6 +24,8 @@ pub enum Symbol {
     InitEntry,
     /// A helper of this module's code that leaves the VM and keeps all registers.
     Stub(Stub),
+    /// A helper that does not leave the VM.
+    Helper(Helper),
 }
 
 /// Helpers on cold paths: they keep every register, so that the hot path around them need not spill.
@@ -40,6 +42,16 @@ pub enum Stub {
     Remember,
     /// `Exit::Alloc`
     Alloc,
+}
+
+/// What any module's code may call, without leaving the VM.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Helper {
+    /// Short copies in linear memories.
+    Copy,
+    /// Short fills.
+    Fill,
 }
 
 /// One range of code.

@@ -20,6 +20,7 @@ pub mod abi;
 mod compile;
 mod entry;
 mod error;
+mod helpers;
 mod image;
 mod listing;
 mod lower;
@@ -28,7 +29,7 @@ mod options;
 
 pub use compile::{Compilation, compile, compile_program};
 pub use error::{CompileError, LinkError};
-pub use image::{Compiled, ConstantArray, Location, Relocation, RelocationKind, Section, Stub, Symbol};
+pub use image::{Compiled, ConstantArray, Helper, Location, Relocation, RelocationKind, Section, Stub, Symbol};
 pub use listing::{asm, clif};
 pub use maps::{FrameMap, StackMaps};
 pub use options::{Bounds, Cpu, Deadlines, GUARD_REGION_BYTES, Opt, Options};

@@ -65,7 +65,7 @@ fn oracle(module: &VerifiedModule, symbols: &[Symbol]) -> (JITModule, HashMap<Fu
     jit.finalize_definitions().unwrap();
     let entries = ids.iter().filter_map(|(symbol, id)| match symbol {
         Symbol::Entry(func) => Some((*func, jit.get_finalized_function(*id) as u64)),
-        Symbol::Func(_) | Symbol::Init(_) | Symbol::InitEntry | Symbol::Stub(_) => None,
+        Symbol::Func(_) | Symbol::Init(_) | Symbol::InitEntry | Symbol::Stub(_) | Symbol::Helper(_) => None,
     });
     let entries = entries.collect();
     (jit, entries)

@@ -168,3 +168,101 @@ fn arrays_of_constants_begin_as_they_are_written() {
         assert_eq!(vm.eval("int", &[100]), Err(TrapKind::IndexOutOfBounds));
     }
 }
+
+/// A load that is widened at once is one instruction; the value of one that is kept stays what it is.
+#[test]
+fn loads_widen() {
+    let module = text(
+        "module widening
+        memory 1..1
+        data 16 \"\\xf1\\xf2\\xf3\\xf4\\x05\"
+        export func signed8(a: i32) -> i64 { return i64(load8_s(a)) }
+        export func unsigned8(a: i32) -> i64 { return i64(load8_u(a)) + i64_u(load8_u(a)) }
+        export func signed16(a: i32) -> i64 { return i64(load16_s(a)) }
+        export func odd(a: i32) -> i64 { return i64_u(load16_s(a)) + i64_u(load8_s(a)) }
+        export func unsigned16(a: i32) -> i64 { return i64_u(load16_u(a)) }
+        export func signed32(a: i32) -> i64 { return i64(load32(a)) }
+        export func unsigned32(a: i32) -> i64 { return i64_u(load32(a)) }
+        export func kept(a: i32) -> i64 { let x = load8_s(a) return i64(x) + i64(x + x) + i64_u(x) }
+        ",
+    );
+    for options in all_options() {
+        let mut vm = Vm::with(module.clone(), &options);
+        let mut long = |name: &str| vm.eval(name, &[16]).unwrap() as i64;
+        assert_eq!((long("signed8"), long("unsigned8")), (-15, 2 * 0xf1));
+        assert_eq!((long("signed16"), long("unsigned16")), (i64::from(0xf2f1_u16 as i16), 0xf2f1));
+        assert_eq!(long("odd"), i64::from(0xf2f1_u16 as i16 as u32) + i64::from(0xfffffff1_u32));
+        assert_eq!((long("signed32"), long("unsigned32")), (i64::from(0xf4f3f2f1_u32 as i32), 0xf4f3f2f1));
+        assert_eq!(long("kept"), -15 - 30 + 0xfffffff1);
+        for name in ["signed8", "signed16", "signed32", "unsigned32"] {
+            let End::Trap { kind: TrapKind::MemoryOutOfBounds, line: Some(_), .. } = vm.run(name, &[PAGE]) else {
+                panic!("{name} outside")
+            };
+        }
+    }
+}
+
+/// Copies and fills of all lengths at which they are done differently, with all overlaps, against slices.
+#[test]
+fn short_copies_and_fills_do_what_long_ones_do() {
+    const KNOWN: [usize; 12] = [0, 1, 2, 3, 4, 7, 8, 13, 16, 21, 32, 33];
+    let mut source = String::from(
+        "module copies
+        memory 1..1
+        memory other 1..1
+        export func copy(a: i32, b: i32, n: i32) { memory_copy(a, b, n) }
+        export func across(a: i32, b: i32, n: i32) { memory_copy(a, b, n, memory: other, from: 0) }
+        export func fill(a: i32, v: i32, n: i32) { memory_fill(a, v, n) }
+        export func set(a: i32) { store8(a, a * 7 + (a >> 8)) }
+        ",
+    );
+    for bytes in KNOWN {
+        source.push_str(&format!("export func copy_{bytes}(a: i32, b: i32) {{ memory_copy(a, b, {bytes}) }}\n"));
+    }
+    let module = text(&source);
+    let lengths = (0..70).chain([127, 128, 129, 1000, 1023, 1024, 1025, 5000]).map(|len| len as usize);
+    for options in all_options().into_iter().step_by(5) {
+        let mut vm = Vm::with(module.clone(), &options);
+        for at in 0..300 {
+            assert_eq!(vm.run("set", &[at]), End::Done);
+        }
+        let mut expected = vm.memory(0..0x1_0000);
+        let mut check = |vm: &Vm, act: &dyn Fn(&mut [u8])| {
+            act(&mut expected);
+            assert!(vm.memory(0..0x1_0000) == expected);
+        };
+        for len in lengths.clone() {
+            for (to, from) in [(0, 0), (1, 0), (0, 1), (15, 0), (0, 17), (40, 3), (3, 40), (7000, 100), (100, 7000)] {
+                assert_eq!(vm.run("copy", &[to as u64, from as u64, len as u64]), End::Done);
+                check(&vm, &|bytes| bytes.copy_within(from..from + len, to));
+            }
+            let value = 0x1234_5600 + len as u64;
+            assert_eq!(vm.run("fill", &[20_000 + len as u64, value, len as u64]), End::Done);
+            check(&vm, &|bytes| bytes[20_000 + len..20_000 + 2 * len].fill(value as u8));
+            assert_eq!(vm.run("across", &[9, 100, len as u64]), End::Done);
+            assert!(vm.memory_of(1, 9..9 + len) == vm.memory(100..100 + len));
+            // At the end of the memory, and beyond it.
+            let end = PAGE - len as u64;
+            assert_eq!(vm.run("copy", &[end, 50, len as u64]), End::Done);
+            check(&vm, &|bytes| bytes.copy_within(50..50 + len, end as usize));
+            for range in [[end + 1, 50], [50, end + 1], [u64::from(u32::MAX), 0]] {
+                let [to, from] = range;
+                let End::Trap { kind: TrapKind::MemoryOutOfBounds, .. } = vm.run("copy", &[to, from, len as u64])
+                else {
+                    panic!("{len} bytes from {from} to {to}");
+                };
+                check(&vm, &|_| {});
+            }
+            let filled = vm.run("fill", &[end + 1, 5, len as u64]);
+            assert!(matches!(filled, End::Trap { kind: TrapKind::MemoryOutOfBounds, .. }));
+        }
+        for len in KNOWN {
+            for (to, from) in [(0, 0), (1, 0), (0, 1), (5, 2), (2, 5), (300, 100)] {
+                assert_eq!(vm.run(&format!("copy_{len}"), &[to as u64, from as u64]), End::Done);
+                check(&vm, &|bytes| bytes.copy_within(from..from + len, to));
+            }
+            let outside = vm.run(&format!("copy_{len}"), &[PAGE - len as u64 + 1, 0]);
+            assert!(matches!(outside, End::Trap { kind: TrapKind::MemoryOutOfBounds, .. }));
+        }
+    }
+}

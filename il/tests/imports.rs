@@ -167,3 +167,24 @@ fn the_standard_library_compiles() {
         il::verify(module).unwrap_or_else(|error| panic!("{path}: {error}"));
     }
 }
+
+/// What an imported text does with memory, it does with that of the module that is built.
+#[test]
+fn the_built_modules_memory_serves_all() {
+    const BYTES: &str = "export func sum(a: i32) -> i32 { return load8_u(a) + load8_u(a, memory: 1) }
+        export func move(b: ref buf, a: i32) { memory_write(a, b, 0, len(b)) }";
+    let root = |memories: &str| {
+        format!(
+            "import lib.bytes {{ sum, move }}\n{memories}\nexport func f(b: buf) -> i32 {{ move(b, 8)  return sum(8) }}"
+        )
+    };
+    let modules = [("lib.bytes", BYTES)];
+    let module = build(&root("memory 1..1\nmemory heap 1..2"), &modules, false).unwrap();
+    assert_eq!((module.memories.len(), funcs(&module).len()), (2, 3));
+    let none = refused(&root(""), &modules);
+    assert!(none.contains("lib/lib/bytes.il:1") && none.contains("declares no memory"), "{none}");
+    let one = refused(&root("memory 1..1"), &modules);
+    assert!(one.contains("there is no memory 1"), "{one}");
+    let own = refused("import lib.own { f }", &[("lib.own", "memory 1..1\nexport func f() {}")]);
+    assert!(own.contains("an imported module has no `memory`"), "{own}");
+}

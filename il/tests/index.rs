@@ -111,6 +111,32 @@ fn names_are_resolved() {
 }
 
 #[test]
+fn memories_and_segments_are_named() {
+    const TEXT: &str = "/// The stack.
+memory 1..1
+/// Where objects lie.
+memory heap 1..2
+data 8 in heap \"x\"
+/// A text.
+data greeting = \"hello\"
+func f() {
+  memory_init(greeting, 0, 0, load32(0, memory: heap), memory: heap)
+}
+";
+    let line = |part: &str| Some(TEXT.lines().position(|line| line.contains(part)).expect("a line") + 1);
+    assert!(index("memories.il", TEXT).errors.is_none());
+    let heap = (Meaning::Memory, "memory heap 1..2".into(), "Where objects lie.".into(), line("memory heap"));
+    (0..4).for_each(|nth| assert_eq!(at(TEXT, "heap", nth), heap));
+    let greeting = "data greeting = \"hello\"".into();
+    assert_eq!(at(TEXT, "greeting", 1), (Meaning::Data, greeting, "A text.".into(), line("data greeting")));
+    assert!(at(TEXT, "memory_init", 0).1.starts_with("memory_init(SEGMENT, "));
+    let items = outline(TEXT);
+    let names: Vec<(ItemKind, &str)> = items.iter().map(|item| (item.kind, &*item.name)).collect();
+    let (memory, data) = (ItemKind::Memory, ItemKind::Data);
+    assert_eq!(names, [(memory, ""), (memory, "heap"), (data, ""), (data, "greeting"), (ItemKind::Func, "f")]);
+}
+
+#[test]
 fn errors_hide_nothing_that_is_understood() {
     let broken = TEXT.replace("return min", "let = 3\n  nonsense(\n  return min").replace("lamp.set", "lamp.sett");
     assert!(index("index.il", &broken).errors.is_some_and(|errors| errors.len() >= 2));

@@ -1,6 +1,6 @@
 //! The peers that are Rust crates too large for every build: wasmtime, as a worker of the measurements.
 //!
-//! `cascade-peers FILE.wasm [explicit] [one-thread]` reads lines `NAME N` and answers each with `NS RESULT`: how long the export
+//! `cascade-peers FILE.wasm [explicit]` reads lines `NAME N` and answers each with `NS RESULT`: how long the export
 //! `run_NAME(N)` took in a fresh instance, and what it returned; for `compile 0`, how long it took
 //! from the file's bytes to a runnable module, and how many bytes there are; for `instantiate N`, how long it took to make
 //! and drop so many instances.
@@ -28,7 +28,6 @@ fn main() -> Result<()> {
         match option.as_str() {
             // Every access is checked: nothing is reserved.
             "explicit" => config.memory_reservation(0).memory_guard_size(0),
-            "one-thread" => config.parallel_compilation(false),
             other => bail!("no option `{other}`"),
         };
     }

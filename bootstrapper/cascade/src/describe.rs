@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use anyhow::bail;
 use bootstrapper::plan::{Escalation, Grant, Kind, Limit, Plan, Programs, Restart, RestartWhen, Vm, What};
+use bootstrapper::wasi::{Dir, Place};
 use il::isa::InstructionSet;
 use serde::Serialize;
 
@@ -131,7 +132,21 @@ fn notes(plan: &Plan, vm: &Vm) -> Vec<String> {
         let Programs { ms, memory_bytes } = vm.programs;
         notes.push(format!("programs {ms} ms, {} MiB", memory_bytes.div_ceil(1 << 20)));
     }
+    notes.extend(vm.wasi.dirs.iter().map(folder));
+    if !vm.wasi.env.is_empty() {
+        let names: Vec<&str> = vm.wasi.env.iter().map(|variable| variable.name.as_str()).collect();
+        notes.push(format!("environment {}", names.join(" ")));
+    }
     notes
+}
+
+/// A directory as `--dir` reads it.
+fn folder(dir: &Dir) -> String {
+    let place = match &dir.place {
+        Place::Host(folder) => folder.as_str(),
+        Place::Memory(_) => ":memory:",
+    };
+    format!("--dir {place}={}{}", dir.guest, if dir.read_only { ":ro" } else { "" })
 }
 
 fn restarts(restart: &Restart) -> String {

@@ -73,9 +73,9 @@ fn errors_are_said_in_every_form() {
     assert_eq!(json["spans"][0]["function"].as_str(), Some("sum"));
     assert!(json["spans"][0]["byte_start"].as_u64().is_some_and(|byte| byte > 8), "{json}");
 
-    let wide = file("wide.wat", b"(module (memory i64 1))");
-    let run = ilc(&["build", wide.to_str().unwrap(), "-o", "-"]);
-    assert!(run.code == 1 && run.err.contains("error[WA0002]: memory64") && run.err.contains("help: "), "{}", run.err);
+    let shared = file("shared.wat", b"(module (memory 1 1 shared))");
+    let run = ilc(&["build", shared.to_str().unwrap(), "-o", "-"]);
+    assert!(run.code == 1 && run.err.contains("error[WA0002]: threads") && run.err.contains("help: "), "{}", run.err);
     let component = file("component.wasm", b"\0asm\x0d\0\x01\0");
     let run = ilc(&["check", component.to_str().unwrap()]);
     assert!(run.err.contains("error[WA0002]: this is a WebAssembly component, and not a core module"), "{}", run.err);

@@ -44,6 +44,10 @@ impl Lowering<'_, '_> {
 
     pub(super) fn cast(&mut self, ty: Type) -> Result {
         let operand = self.pop()?;
+        if self.check_exact(operand, ty) {
+            self.push(Operand { ty, ..operand });
+            return Ok(());
+        }
         let wrong = trap_code(TrapKind::Cast);
         match self.test_type(operand, ty) {
             Test::Always(true) => {}
@@ -58,6 +62,51 @@ impl Lowering<'_, '_> {
         }
         self.push(Operand { ty, ..operand });
         Ok(())
+    }
+
+    /// Traps unless the value is of the type, without a branch of its own; false, and nothing done, where that takes more
+    /// than the header's type word.
+    fn check_exact(&mut self, operand: Operand, to: Type) -> bool {
+        let (from, value) = (operand.ty, operand.value);
+        let hierarchy = self.program.hierarchy;
+        let narrows = !hierarchy.is_subtype(from.non_null(), to.non_null());
+        let related = from.non_null() == Type::Any || self.family(from) == self.family(to);
+        if !narrows || !related || to.is_nullable() {
+            return false;
+        }
+        let Some((mask, word)) = to.def().and_then(|id| self.exact_word(id)) else { return false };
+        let wrong = trap_code(TrapKind::Cast);
+        if from.is_nullable() {
+            self.b.ins().trapz(value, wrong);
+        }
+        if from.non_null() == Type::Any {
+            let capability = self.b.ins().band_imm_u(value, 1);
+            self.b.ins().trapnz(capability, wrong);
+        }
+        let mut ty = self.object_type(value);
+        if mask != u32::MAX {
+            ty = self.b.ins().band_imm_u(ty, i64::from(mask));
+        }
+        let other = self.b.ins().icmp_imm_u(IntCC::NotEqual, ty, i64::from(word));
+        self.b.ins().trapnz(other, wrong);
+        true
+    }
+
+    /// The one type word, under a mask, that objects of a definition have; `None` if they may have others.
+    fn exact_word(&self, id: TypeId) -> Option<(u32, u32)> {
+        let hierarchy = self.program.hierarchy;
+        let word = abi::type_word(hierarchy, id);
+        let kind = !((1 << abi::KIND_SHIFT) - 1);
+        match self.module.type_def(id)? {
+            // They belong to the program, and nothing is ever stored in them.
+            TypeDef::Func(_) => Some((u32::MAX, word | abi::IMMORTAL)),
+            TypeDef::Struct(_) | TypeDef::Array(_) => {
+                let (first, last) = hierarchy.numbers(id);
+                let one = first == last && !self.has_narrower_arrays(id) && !self.may_be_frozen(Type::Ref(id));
+                one.then_some((kind | abi::FROZEN, word))
+            }
+            TypeDef::Cap(_) => None,
+        }
     }
 
     /// Pops a value; whether it is of the type. The value stays the caller's.

@@ -14,19 +14,25 @@ use il::{DataId, FuncId, MemoryId, StrId, Type, UseId};
 
 use super::{Lowering, Result};
 use crate::abi::{self, Exit};
-use crate::image::{Stub, Symbol};
+use crate::image::{Helper, Stub, Symbol};
 
 /// Imports made so far.
 #[derive(Default)]
 pub(super) struct Callees {
     exit: Option<SigRef>,
     stubs: HashMap<Stub, FuncRef>,
+    helpers: HashMap<Helper, FuncRef>,
 }
 
 impl Callees {
     /// The stubs that the function refers to.
     pub fn stubs(&self) -> Vec<Stub> {
         self.stubs.keys().copied().collect()
+    }
+
+    /// The helpers that it refers to.
+    pub fn helpers(&self) -> Vec<Helper> {
+        self.helpers.keys().copied().collect()
     }
 }
 
@@ -39,6 +45,7 @@ impl Symbol {
             Symbol::Stub(stub) => UserExternalName::new(2, stub as u32),
             Symbol::Init(number) => UserExternalName::new(3, number),
             Symbol::InitEntry => UserExternalName::new(4, 0),
+            Symbol::Helper(helper) => UserExternalName::new(5, helper as u32),
         }
     }
 
@@ -50,9 +57,15 @@ impl Symbol {
             2 => Symbol::Stub(*Stub::ALL.iter().find(|stub| **stub as u32 == name.index)?),
             3 => Symbol::Init(name.index),
             4 => Symbol::InitEntry,
+            5 => Symbol::Helper(*Helper::ALL.iter().find(|helper| **helper as u32 == name.index)?),
             _ => return None,
         })
     }
+}
+
+impl Helper {
+    /// All helpers.
+    pub const ALL: [Helper; 2] = [Helper::Copy, Helper::Fill];
 }
 
 impl Stub {
@@ -158,6 +171,19 @@ impl Lowering<'_, '_> {
         } else {
             self.b.ins().call(reference, values);
         }
+    }
+
+    /// Calls a helper.
+    pub(super) fn call_helper(&mut self, helper: Helper, args: &[Value]) {
+        let reference = match self.callees.helpers.get(&helper) {
+            Some(reference) => *reference,
+            None => {
+                let reference = import(&mut self.b, Symbol::Helper(helper), Helper::signature());
+                self.callees.helpers.insert(helper, reference);
+                reference
+            }
+        };
+        self.b.ins().call(reference, args);
     }
 
     // Statements that are exits.

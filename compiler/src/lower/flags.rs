@@ -15,8 +15,10 @@ pub(super) struct Regions {
     pub memory_bytes: MemFlagsData,
     /// Exit arguments, entry arguments, results.
     pub values: MemFlagsData,
-    /// Globals.
+    /// Globals that are not references.
     pub globals: MemFlagsData,
+    /// Globals that are references.
+    pub global_references: MemFlagsData,
     /// Capability slots.
     pub slots: MemFlagsData,
     /// Open packets and their attachment lists.
@@ -62,6 +64,7 @@ impl Regions {
             memory_bytes: aligned.with_alias_region(region(2, "memory length")),
             values: aligned.with_alias_region(region(3, "exit arguments and values")),
             globals: aligned.with_alias_region(region(4, "globals")),
+            global_references: aligned.with_alias_region(region(20, "references in globals")),
             slots: aligned.with_alias_region(region(5, "capability slots")),
             packets: aligned.with_alias_region(region(6, "packets")),
             headers: aligned.with_alias_region(region(7, "headers")),

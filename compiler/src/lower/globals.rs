@@ -63,15 +63,19 @@ impl<'m> Lowering<'m, '_> {
 
     fn load_global(&mut self, id: GlobalId, ty: Type) -> Value {
         let (base, offset) = self.global_place(id);
-        let flags = for_type(self.regions.globals, ty);
+        let flags = self.global_flags(ty);
         self.b.ins().load(clif_type(ty), flags, base, offset)
     }
 
     fn store_global(&mut self, id: GlobalId, ty: Type, value: Value) {
         let (base, offset) = self.global_place(id);
-        let flags = for_type(self.regions.globals, ty);
+        let flags = self.global_flags(ty);
         // The bytes above a narrow value stay as they were: zero.
         self.b.ins().store(flags, value, base, offset);
+    }
+
+    fn global_flags(&self, ty: Type) -> MemFlagsData {
+        if ty.is_reference() { self.regions.global_references } else { for_type(self.regions.globals, ty) }
     }
 
     fn global_place(&mut self, id: GlobalId) -> (Value, i32) {

@@ -5,10 +5,12 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type as Clif, Value, type
 use il::MemoryId;
 use il::trap::TrapKind;
 
-use super::Lowering;
 use super::exits::{LOAD_OUTSIDE, trap_code};
 use super::operand::Operand;
-use crate::abi;
+use super::{Lowering, Result};
+use crate::abi::{self, Exit};
+use crate::helpers::MOST_BYTES;
+use crate::image::Helper;
 use crate::options::Bounds;
 
 /// A place that may be accessed: flags, address, constant offset.
@@ -72,6 +74,91 @@ impl Lowering<'_, '_> {
     fn memory_slot(&mut self, memory: MemoryId) -> (Value, i32) {
         let slots = self.ctx_constant(abi::offset::MEMORIES);
         self.table_place(slots, u64::from(memory.0) * abi::MEMORY_SLOT_BYTES)
+    }
+
+    /// The address of a range of a memory, trapping unless all of it lies inside.
+    fn memory_range(&mut self, memory: MemoryId, address: Value, len: Value) -> Value {
+        let end = self.b.ins().iadd(address, len);
+        let length = self.memory_bytes(memory);
+        let outside = self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, length);
+        self.b.ins().trapnz(outside, trap_code(TrapKind::MemoryOutOfBounds));
+        let base = self.memory_base(memory);
+        self.b.ins().iadd(base, address)
+    }
+
+    /// `memory_copy`: few bytes whose number is known by loads and stores, short ranges by a helper, others by the base.
+    pub(super) fn memory_copy(&mut self, to_memory: MemoryId, from_memory: MemoryId) -> Result {
+        let [to, from, len] = self.pop_range()?;
+        let target = self.memory_range(to_memory, to, len);
+        let source = self.memory_range(from_memory, from, len);
+        if let Some(bytes) = self.few(len) {
+            self.copy_few(target, source, bytes);
+            return Ok(());
+        }
+        let [to_memory, from_memory] = [to_memory, from_memory].map(|memory| self.word_const(u64::from(memory.0)));
+        let words = [to, from, len, to_memory, from_memory];
+        self.short_or_long(Helper::Copy, [target, source, len], Exit::MemoryCopy, &words);
+        Ok(())
+    }
+
+    /// `memory_fill`, in the same way.
+    pub(super) fn memory_fill(&mut self, memory: MemoryId) -> Result {
+        let [to, value, len] = self.pop_range()?;
+        let target = self.memory_range(memory, to, len);
+        let byte = self.b.ins().band_imm_u(value, 0xff);
+        let pattern = self.b.ins().imul_imm_u(byte, 0x0101_0101_0101_0101);
+        let memory = self.word_const(u64::from(memory.0));
+        let words = [to, value, len, memory];
+        self.short_or_long(Helper::Fill, [target, pattern, len], Exit::MemoryFill, &words);
+        Ok(())
+    }
+
+    /// Pops three `i32`s, as unsigned words.
+    fn pop_range(&mut self) -> Result<[Value; 3]> {
+        let mut words = [self.ctx; 3];
+        for (word, operand) in words.iter_mut().zip(self.pop_many(3)?) {
+            *word = match self.constant(operand.value) {
+                Some(constant) => self.word_const(u64::from(constant as u32)),
+                None => self.b.ins().uextend(types::I64, operand.value),
+            };
+        }
+        Ok(words)
+    }
+
+    /// A length that two loads and stores can do.
+    fn few(&self, len: Value) -> Option<u32> {
+        let bytes = u32::try_from(self.constant(len)?).ok()?;
+        (1..=2 * types::I8X16.bytes()).contains(&bytes).then_some(bytes)
+    }
+
+    /// Copies between ranges that may overlap: all is loaded before any is stored.
+    fn copy_few(&mut self, to: Value, from: Value, bytes: u32) {
+        let widths = [types::I8X16, types::I64, types::I32, types::I16, types::I8];
+        let ty = widths.into_iter().find(|ty| ty.bytes() <= bytes).unwrap_or(types::I8);
+        let last = (bytes - ty.bytes()) as i32;
+        let flags = self.regions.memory.with_notrap();
+        let head = self.b.ins().load(ty, flags, from, 0);
+        let tail = (last > 0).then(|| self.b.ins().load(ty, flags, from, last));
+        self.b.ins().store(flags, head, to, 0);
+        if let Some(tail) = tail {
+            self.b.ins().store(flags, tail, to, last);
+        }
+    }
+
+    /// Calls a helper, the last of whose arguments is the length, if that is small, else takes an exit.
+    fn short_or_long(&mut self, helper: Helper, args: [Value; 3], exit: Exit, words: &[Value]) {
+        let [.., len] = args;
+        let (short, long, on) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(long);
+        let fits = self.b.ins().icmp_imm_u(IntCC::UnsignedLessThanOrEqual, len, i64::from(MOST_BYTES));
+        self.b.ins().brif(fits, short, &[], long, &[]);
+        self.enter(short);
+        self.call_helper(helper, &args);
+        self.jump(on, &[]);
+        self.enter(long);
+        self.exit(exit, words);
+        self.jump(on, &[]);
+        self.enter(on);
     }
 
     /// Where `bytes` bytes at byte `index` of a `buf` lie, trapping outside it.

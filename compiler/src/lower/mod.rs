@@ -38,6 +38,7 @@ mod vectors;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{
     AbiParam, BlockArg, FuncRef, InstBuilder, MemFlagsData, Signature, SourceLoc, StackSlot, Type as Clif, Value, types,
@@ -51,7 +52,7 @@ use il::{Func, FuncId, GlobalId, Hierarchy, Module, StrId, Type};
 
 use crate::abi;
 use crate::error::CompileError;
-use crate::image::Stub;
+use crate::image::{Helper, Stub};
 use crate::options::Bounds;
 use control::{Control, Epilogue};
 use exits::Callees;
@@ -125,6 +126,8 @@ pub(crate) struct Program<'m> {
 pub(crate) struct Outcome {
     /// Stubs that its code refers to.
     pub stubs: Vec<Stub>,
+    /// Helpers that it refers to.
+    pub helpers: Vec<Helper>,
 }
 
 /// The state of one function's lowering.
@@ -144,6 +147,9 @@ pub(crate) struct Lowering<'m, 'b> {
     controls: Vec<Control>,
     /// Indices into `controls` of the loops and blocks among them.
     targets: Vec<usize>,
+    /// What the instruction being lowered loads from a linear memory, and what the one before it did.
+    loaded: Option<Value>,
+    before: Option<Value>,
     /// How many loops are open.
     loops: usize,
     /// Whether a terminator has ended the current list of statements.
@@ -247,6 +253,8 @@ impl<'m, 'b> Lowering<'m, 'b> {
             controls: Vec::new(),
             targets: Vec::new(),
             loops: 0,
+            loaded: None,
+            before: None,
             ended: false,
             epilogue: None,
             regions,
@@ -280,6 +288,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
             if self.look == Look::Before(self.offset) && self.inlined.is_none() {
                 self.deadline_check();
             }
+            self.before = self.loaded.take();
             self.instr(instr)?;
             if self.b.func.dfg.num_insts() > FUNCTION_INSTRUCTIONS {
                 return Err(CompileError::TooLarge { func: self.id, name: self.module.func_name(self.id) });
@@ -294,7 +303,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
         self.emit_epilogue();
         let Lowering { b, callees, choices, .. } = self;
         b.finalize(choices.frontend);
-        Ok(Outcome { stubs: callees.stubs() })
+        Ok(Outcome { stubs: callees.stubs(), helpers: callees.helpers() })
     }
 
     fn instr(&mut self, instr: Instr<'_>) -> Result {
@@ -532,9 +541,12 @@ impl<'m, 'b> Lowering<'m, 'b> {
         }
         let address = self.ctx_constant(abi::offset::INTERRUPT);
         let word = self.b.ins().load(types::I32, self.regions.interrupt, address, 0);
+        // One instruction: the low half of an aligned address is not the greatest number, and 0 is not above it.
+        let low = self.b.ins().ireduce(types::I32, address);
+        let asked = self.b.ins().icmp(IntCC::UnsignedLessThan, low, word);
         let (slow, on) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(slow);
-        self.b.ins().brif(word, slow, &[], on, &[]);
+        self.b.ins().brif(asked, slow, &[], on, &[]);
         self.enter(slow);
         self.call_stub(Stub::Yield, &[]);
         self.jump(on, &[]);

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Value, ValueDef, types};
 use cranelift_frontend::FuncInstBuilder;
 use il::op::{Immediate, Op};
 use il::{MemoryId, Type};
@@ -206,8 +206,46 @@ impl Lowering<'_, '_> {
         let span = Span { access: Access::Load, memory: at.memory, offset: at.offset, bytes: load.bytes() };
         let place = self.memory_place(span, address);
         let value = self.load_place(place, load);
+        self.loaded = Some(value);
         self.push_result(op, value);
         Ok(())
+    }
+
+    /// `i64` of an `i32`. Where that has just been loaded, the load widens.
+    pub(super) fn extend(&mut self, signed: bool) -> Result {
+        let value = self.pop_number()?;
+        let value = match self.widened_load(value, signed) {
+            Some(wide) => wide,
+            None if signed => self.b.ins().sextend(types::I64, value),
+            None => self.b.ins().uextend(types::I64, value),
+        };
+        self.push(Operand::plain(value, Type::I64));
+        Ok(())
+    }
+
+    /// The load that a value comes from, made to yield an `i64`, if that was the instruction before: so nobody else has the
+    /// value.
+    fn widened_load(&mut self, value: Value, signed: bool) -> Option<Value> {
+        let last = self.b.func.layout.last_inst(self.b.current_block()?)?;
+        let dfg = &mut self.b.func.dfg;
+        if self.before != Some(value) || dfg.value_def(value) != ValueDef::Result(last, 0) {
+            return None;
+        }
+        let InstructionData::Load { opcode, arg, flags, offset } = dfg.insts[last] else { return None };
+        let wide = match (opcode, signed) {
+            (Opcode::Sload8, true) => Opcode::Sload8,
+            (Opcode::Sload16, true) => Opcode::Sload16,
+            // Of a value without a sign both are the same.
+            (Opcode::Uload8, _) => Opcode::Uload8,
+            (Opcode::Uload16, _) => Opcode::Uload16,
+            (Opcode::Load, true) => Opcode::Sload32,
+            (Opcode::Load, false) => Opcode::Uload32,
+            _ => return None,
+        };
+        dfg.detach_inst_results(last);
+        dfg.insts[last] = InstructionData::Load { opcode: wide, arg, flags, offset };
+        dfg.make_inst_results(last, types::I64);
+        dfg.inst_results(last).first().copied()
     }
 
     pub(super) fn store_memory(&mut self, at: Immediate, store: Store, bytes: u32) -> Result {

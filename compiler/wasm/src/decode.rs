@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use il::limits;
 use wasmparser::{
     CompositeInnerType, ConstExpr, Data, Element, Export, FuncToValidate, FuncType, FunctionBody, GlobalType, Import,
     KnownCustom, MemoryType, Name, Parser, Payload, Table, TypeRef, ValType, ValidPayload, Validator,
@@ -88,23 +89,23 @@ impl<'a> Decoded<'a> {
 /// Decodes a unit.
 pub(crate) fn decode(unit: Unit<'_>) -> Result<Decoded<'_>> {
     let mut decoded = Decoded::new(unit);
-    read(&mut decoded).map_err(|error| Error::validation(unit.name, &error))?;
-    Ok(decoded)
-}
-
-fn read<'a>(decoded: &mut Decoded<'a>) -> wasmparser::Result<()> {
+    let invalid = |error| Error::validation(unit.name, &error);
     let mut validator = Validator::new_with_features(features());
     let mut parser = Parser::new(0);
     parser.set_features(features());
-    for payload in parser.parse_all(decoded.unit.bytes) {
-        let payload = payload?;
-        if let ValidPayload::Func(validator, body) = validator.payload(&payload)? {
+    for payload in parser.parse_all(unit.bytes) {
+        let payload = payload.map_err(invalid)?;
+        if let ValidPayload::Func(validator, body) = validator.payload(&payload).map_err(invalid)? {
             decoded.bodies.push(Body { validator, body });
             continue;
         }
-        section(decoded, payload)?;
+        section(&mut decoded, payload).map_err(invalid)?;
+        if decoded.funcs.len() > limits::FUNCS {
+            let kind = ErrorKind::Unsupported { what: "a module of so many functions".into(), hint: "split it" };
+            return Err(Error::new(unit.name, None, kind));
+        }
     }
-    Ok(())
+    Ok(decoded)
 }
 
 fn section<'a>(decoded: &mut Decoded<'a>, payload: Payload<'a>) -> wasmparser::Result<()> {

@@ -10,7 +10,7 @@ use il::verify::VerifiedModule;
 use il::{FuncId, Module, Names};
 use interp::{Limits, Outcome, Report};
 
-use crate::host::{Event, Trace, drive};
+use crate::host::{Event, Trace, drive, is_limit};
 use crate::native::Native;
 use crate::platform::HostedPlatform;
 use crate::reference::Reference;
@@ -45,8 +45,10 @@ pub fn compare(platform: &'static HostedPlatform, module: Module, seed: u64) -> 
     let limits = Limits { depth: 4096, fuel: FUEL, bytes: QUOTA, check: true };
     let mut reference = Reference::new(&module, limits).map_err(|report| anyhow::anyhow!("interpreter: {report}"))?;
     let expected = drive(&mut reference, &module, seed);
-    if let Some(Event::Stopped(Outcome::Trap(report))) = expected.last() {
-        ensure!(report.kind != TrapKind::Unreachable, "interpreter: {report}");
+    for event in &expected {
+        if let Event::Stopped(Outcome::Trap(report)) = event {
+            ensure!(report.kind != TrapKind::Unreachable, "interpreter: {report}");
+        }
     }
     let mut ended = how(&expected);
     if let Some(Event::Stopped(Outcome::OutOfFuel)) = expected.last() {
@@ -94,16 +96,14 @@ fn numbered(mut module: Module) -> Module {
 }
 
 fn how(trace: &Trace) -> Ended {
-    match trace.last() {
+    let is_trap = |event: &&Event| matches!(event, Event::Stopped(Outcome::Trap(_)));
+    // What is looked at after a trap follows it.
+    match trace.iter().find(is_trap).or(trace.last()) {
         Some(Event::Stopped(Outcome::Trap(report))) if is_limit(report.kind) => Ended::Limited,
         Some(Event::Stopped(Outcome::OutOfFuel)) => Ended::Limited,
         Some(Event::Stopped(Outcome::Trap(_))) => Ended::Trapped,
         _ => Ended::Whole,
     }
-}
-
-fn is_limit(kind: TrapKind) -> bool {
-    matches!(kind, TrapKind::StackOverflow | TrapKind::Quota | TrapKind::Deadline)
 }
 
 /// Compares what was seen; at a limit only up to there.

@@ -3,7 +3,7 @@
 
 use generate::{OBSERVE, Random, UNRELIABLE};
 use il::isa::Field;
-use il::trap::Status;
+use il::trap::{Status, TrapKind};
 use il::{FuncId, Module, Type};
 use interp::{Datum, Outcome, Packet};
 
@@ -26,6 +26,8 @@ pub trait Engine {
     fn set_tag(&mut self, tag: u32);
     /// Says who sent the request that comes next.
     fn set_caller(&mut self, caller: i32);
+    /// Forgets the trap that it ended in, so that what it left behind can be looked at.
+    fn revive(&mut self);
 }
 
 /// What can be seen of a VM from outside.
@@ -59,6 +61,11 @@ struct Host<'e> {
     tag: u32,
 }
 
+/// Whether engines may meet this trap at different points.
+pub fn is_limit(kind: TrapKind) -> bool {
+    matches!(kind, TrapKind::StackOverflow | TrapKind::Quota | TrapKind::Deadline)
+}
+
 /// Whether an instruction fails.
 fn fails(random: &mut Random, opcode: u8) -> bool {
     random.below(1000) < if UNRELIABLE.contains(&opcode) { 200 } else { 2 }
@@ -73,15 +80,16 @@ impl Host<'_> {
         let others: Vec<FuncId> = exports.filter(|func| Some(*func) != observe).chain(ops).collect();
         let handlers: Vec<FuncId> = self.module.handlers.iter().map(|handler| handler.func).collect();
         let programs = self.module.programs.iter().map(|program| program.func);
-        for func in main.into_iter().chain(others).chain(programs) {
-            if !self.entry(func) {
-                return;
-            }
+        let mut entries = main.into_iter().chain(others).chain(programs).chain(handlers).chain(observe);
+        if entries.all(|func| self.entry(func)) {
+            return;
         }
-        for func in handlers.into_iter().chain(observe) {
-            if !self.entry(func) {
-                return;
-            }
+        // A trap leaves memories and globals as they were then, for whoever may still look.
+        if let (Some(Event::Stopped(Outcome::Trap(report))), Some(observe)) = (self.trace.last(), observe)
+            && !is_limit(report.kind)
+        {
+            self.engine.revive();
+            self.entry(observe);
         }
     }
 
@@ -118,6 +126,10 @@ impl Host<'_> {
                     return false;
                 }
                 Outcome::Trap(_) | Outcome::OutOfFuel | Outcome::WaitForever => return false,
+                Outcome::Exit(_) => {
+                    self.submit_all();
+                    return false;
+                }
                 Outcome::Room { slot, .. } => {
                     self.submit(slot);
                     self.engine.resume(0)

@@ -101,6 +101,7 @@ impl Native {
             Step::WaitForever => Outcome::WaitForever,
             Step::Exit(code) => Outcome::Exit(code),
             Step::Fail(status) => Outcome::Fail(status),
+            Step::Exit(code) => Outcome::Exit(code),
             Step::Forward { slot, opcode } => Outcome::Forward { slot, opcode },
             Step::Run { slot, program, args } => {
                 let operands = packet(args.words, args.attachments);
@@ -180,5 +181,9 @@ impl Engine for Native {
 
     fn set_caller(&mut self, caller: i32) {
         self.instance.set_caller(caller as u32);
+    }
+
+    fn revive(&mut self) {
+        self.instance.revive();
     }
 }

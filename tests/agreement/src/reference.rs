@@ -57,4 +57,8 @@ impl Engine for Reference<'_> {
     fn set_caller(&mut self, caller: i32) {
         self.machine.set_caller(caller);
     }
+
+    fn revive(&mut self) {
+        self.machine.revive();
+    }
 }

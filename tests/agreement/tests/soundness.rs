@@ -21,7 +21,8 @@ fn the_verifier_accepts_them_and_its_claims_hold() {
         let mut machine = Reference::new(&module, limits).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
         let trace = drive(&mut machine, &module, seed);
         steps += limits.fuel - machine.fuel();
-        match trace.last() {
+        let is_trap = |event: &&Event| matches!(event, Event::Stopped(Outcome::Trap(_)));
+        match trace.iter().find(is_trap).or(trace.last()) {
             Some(Event::Stopped(Outcome::Trap(report))) => {
                 assert_ne!(report.kind, TrapKind::Unreachable, "seed {seed}: {report}");
                 limits_hit += u64::from(matches!(report.kind, TrapKind::Quota | TrapKind::StackOverflow));

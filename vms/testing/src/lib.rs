@@ -32,6 +32,12 @@ pub struct FakeHost {
     pub log: Vec<String>,
     /// Late answers by tag.
     pub completed: Vec<(u32, Answer)>,
+    /// Who sends.
+    pub caller: VmId,
+    /// The marks of VMs.
+    pub marks: Vec<(VmId, u32)>,
+    /// VMs that have ended.
+    pub ended: Vec<VmId>,
     waker: Waker,
     account: Arc<Account>,
     set: &'static InstructionSet,
@@ -49,6 +55,9 @@ impl FakeHost {
             events: Vec::new(),
             log: Vec::new(),
             completed: Vec::new(),
+            caller: VmId(7),
+            marks: Vec::new(),
+            ended: Vec::new(),
             waker: Waker::new(|| ()),
             account: Account::new(1 << 24),
             set,
@@ -107,6 +116,12 @@ impl Host for FakeHost {
         }
         self.listeners
     }
+    fn is_alive(&self, vm: VmId) -> bool {
+        !self.ended.contains(&vm)
+    }
+    fn mark(&self, vm: VmId) -> Option<u32> {
+        self.marks.iter().find(|(known, _)| *known == vm).map(|(_, mark)| *mark)
+    }
     fn listeners(&self, _event: u8) -> usize {
         self.listeners
     }
@@ -152,7 +167,7 @@ impl<S: Service> Bench<S> {
         let declared = self.host.set.instruction(opcode).expect("declared");
         assert_eq!(check(&declared.params, words, bufs.len()), Ok(()));
         let mut attachments: Vec<Option<Attachment>> = bufs.into_iter().map(|buf| Some(buf.into())).collect();
-        let request = Request { opcode, words, attachments: &mut attachments, caller: VmId(7) };
+        let request = Request { opcode, words, attachments: &mut attachments, caller: self.host.caller };
         let answer = match self.vm.execute(&mut self.host, request) {
             Outcome::Done(reply) => Ok(reply),
             Outcome::Fail(status) => Err(status),

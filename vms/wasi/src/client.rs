@@ -99,13 +99,15 @@ impl Descriptor {
 pub struct Client {
     /// Index of what it is granted, if that is anything.
     pub granted: Option<usize>,
+    /// It was told that it has no directories.
+    pub was_told: bool,
     descriptors: BTreeMap<u32, Descriptor>,
 }
 
 impl Client {
     /// A client with descriptors of what it is granted.
     pub fn new(index: Option<usize>, granted: Option<&Granted>) -> Client {
-        let mut client = Client { granted: index, descriptors: BTreeMap::new() };
+        let mut client = Client { granted: index, ..Client::default() };
         let dirs = granted.map_or(&[][..], |granted| &granted.dirs);
         for (at, dir) in dirs.iter().enumerate() {
             let descriptor = Descriptor {

@@ -7,12 +7,12 @@ use il::trap::Status;
 use isa::Attachment as Index;
 use isa::wasi::{Op, reply};
 
+use crate::Wasi;
 use crate::abi::{self, Kind, fdflags, fstflags, oflags, rights};
-use crate::client::{Client, Descriptor, Granted};
+use crate::client::{Client, Descriptor, FIRST, Granted};
 use crate::errno::Errno;
 use crate::job::{self, Job, Moved, Opening, Then, number, plain, position, with};
 use crate::tree::{Action, At, How, Times};
-use crate::Wasi;
 
 /// Most bytes that one instruction reads or writes.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -80,7 +80,8 @@ impl Wasi {
             Op::Prestat { fd } => self.prestat(host, caller, fd),
             Op::Open { dir, follow, path, flags, rights, inheriting, fdflags } => {
                 let path = buf(path)?;
-                let wanted = Wanted { flags: flags as u32, rights: rights as u64, inheriting: inheriting as u64, fdflags };
+                let wanted =
+                    Wanted { flags: flags as u32, rights: rights as u64, inheriting: inheriting as u64, fdflags };
                 let work = self.open(caller, (dir, follow, path), wanted);
                 Ok(work.unwrap_or_else(|Refused(why)| Work::Answered(plain(&reply::open(i32::from(why.0), -1)))))
             }
@@ -109,7 +110,10 @@ impl Wasi {
             }
             Op::Stat { fd } => {
                 let data = host.buf(abi::FILESTAT_BYTES)?;
-                match self.descriptor(caller, fd).and_then(|it| it.need(rights::FD_FILESTAT_GET, Errno::NOTCAPABLE).copied()) {
+                match self
+                    .descriptor(caller, fd)
+                    .and_then(|it| it.need(rights::FD_FILESTAT_GET, Errno::NOTCAPABLE).copied())
+                {
                     Ok(it) => Ok(Work::Call(it.tree, Action::Stat { node: it.node }, Then::Stat(data))),
                     Err(why) => Ok(Work::Answered(with(&reply::stat(i32::from(why.0), Index(0)), data))),
                 }
@@ -179,7 +183,8 @@ impl Wasi {
             Op::Rename { dir, path, to, to_path } => {
                 let (path, to_path) = (buf(path)?, buf(to_path)?);
                 let found = self.two(caller, (dir, rights::PATH_RENAME_SOURCE), (to, rights::PATH_RENAME_TARGET));
-                let action = |(from, to)| tell(&from, Action::Rename { from: at(&from, path, 0), to: at(&to, to_path, 0) });
+                let action =
+                    |(from, to)| tell(&from, Action::Rename { from: at(&from, path, 0), to: at(&to, to_path, 0) });
                 Ok(told(found.map(action)))
             }
             Op::Link { dir, follow, path, to, to_path } => {
@@ -197,11 +202,10 @@ impl Wasi {
                 Ok(told(found.map(|it| tell(&it, Action::Symlink { target, at: at(&it, path, 0) }))))
             }
             Op::Readlink { dir, path, bytes } => {
-                let (path, data) = (buf(path)?, host.buf(usize::try_from(bytes).unwrap_or(0).min(crate::path::MAX_PATH_BYTES))?);
+                let (path, data) =
+                    (buf(path)?, host.buf(usize::try_from(bytes).unwrap_or(0).min(crate::path::MAX_PATH_BYTES))?);
                 match self.descriptor(caller, dir).and_then(|it| it.dir(rights::PATH_READLINK).copied()) {
-                    Ok(it) => {
-                        Ok(Work::Call(it.tree, Action::Readlink { at: at(&it, path, 0), data }, Then::Readlink))
-                    }
+                    Ok(it) => Ok(Work::Call(it.tree, Action::Readlink { at: at(&it, path, 0), data }, Then::Readlink)),
                     Err(why) => Ok(Work::Answered(with(&reply::readlink(i32::from(why.0), 0, Index(0)), data))),
                 }
             }
@@ -239,13 +243,28 @@ impl Wasi {
         let found = self.descriptor(caller, fd).and_then(|it| it.granted.ok_or(Errno::BADF));
         let name = found.ok().and_then(|at| Some(self.granted(caller)?.dirs.get(at)?.name.as_bytes()));
         let data = filled(host, name.unwrap_or_default())?;
+        self.hint(host, caller, fd);
         Ok(Work::Answered(with(&reply::prestat(number(found.map(drop)), Index(0)), data)))
+    }
+
+    /// A program that looks for directories and has none is told so once, in the log: it may only say that there is
+    /// no such file.
+    fn hint(&mut self, host: &mut dyn Host, caller: VmId, fd: i32) {
+        let has_none = self.granted(caller).is_none_or(|granted| granted.dirs.is_empty());
+        if let Some(client) = self.clients.get_mut(&caller)
+            && has_none
+            && fd == FIRST as i32
+            && !core::mem::replace(&mut client.was_told, true)
+        {
+            host.log("the program looks for directories, and is granted none; grant one by --dir FOLDER[=NAME]");
+        }
     }
 
     fn open(&mut self, caller: VmId, (dir, follow, path): (i32, i32, Buf), wanted: Wanted) -> Result<Work, Refused> {
         let from = *self.descriptor(caller, dir)?.dir(rights::PATH_OPEN)?;
         job::check_oflags(wanted.flags)?;
-        let flags = u16::try_from(wanted.fdflags).ok().filter(|flags| flags & !fdflags::ALL == 0).ok_or(Errno::INVAL)?;
+        let flags =
+            u16::try_from(wanted.fdflags).ok().filter(|flags| flags & !fdflags::ALL == 0).ok_or(Errno::INVAL)?;
         self.clients.get(&caller).ok_or(Errno::BADF)?.check_room()?;
         let is_set = |flag| wanted.flags & flag != 0;
         if is_set(oflags::CREATE) && from.rights & rights::PATH_CREATE_FILE == 0 {

@@ -54,27 +54,81 @@ pub struct Times {
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub enum Action {
-    Open { at: At, how: How },
-    Close { node: Node },
+    Open {
+        at: At,
+        how: How,
+    },
+    Close {
+        node: Node,
+    },
     /// Fill the start of `data` from `offset` on.
-    Read { node: Node, offset: u64, data: Buf },
+    Read {
+        node: Node,
+        offset: u64,
+        data: Buf,
+    },
     /// Write `data` at `offset`, or at the end.
-    Write { node: Node, offset: Option<u64>, data: Buf, sync: bool },
-    Stat { node: Node },
-    StatAt { at: At },
-    SetSize { node: Node, size: u64 },
-    Allocate { node: Node, end: u64 },
-    SetTimes { node: Node, times: Times },
-    SetTimesAt { at: At, times: Times },
-    Sync { node: Node },
-    Readdir { node: Node, cookie: u64, data: Buf },
-    Mkdir { at: At },
-    Unlink { at: At },
-    Rmdir { at: At },
-    Rename { from: At, to: At },
-    Link { from: At, to: At },
-    Symlink { target: Buf, at: At },
-    Readlink { at: At, data: Buf },
+    Write {
+        node: Node,
+        offset: Option<u64>,
+        data: Buf,
+        sync: bool,
+    },
+    Stat {
+        node: Node,
+    },
+    StatAt {
+        at: At,
+    },
+    SetSize {
+        node: Node,
+        size: u64,
+    },
+    Allocate {
+        node: Node,
+        end: u64,
+    },
+    SetTimes {
+        node: Node,
+        times: Times,
+    },
+    SetTimesAt {
+        at: At,
+        times: Times,
+    },
+    Sync {
+        node: Node,
+    },
+    Readdir {
+        node: Node,
+        cookie: u64,
+        data: Buf,
+    },
+    Mkdir {
+        at: At,
+    },
+    Unlink {
+        at: At,
+    },
+    Rmdir {
+        at: At,
+    },
+    Rename {
+        from: At,
+        to: At,
+    },
+    Link {
+        from: At,
+        to: At,
+    },
+    Symlink {
+        target: Buf,
+        at: At,
+    },
+    Readlink {
+        at: At,
+        data: Buf,
+    },
 }
 
 /// An action, and the time of it.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::shell;
 
 /// The device VMs: each may use what a device VM may, and never another.
-const DEVICES: [&str; 5] = ["vm-display", "vm-keyboard", "vm-disk", "vm-clock", "vm-console"];
+const DEVICES: [&str; 7] = ["vm-display", "vm-keyboard", "vm-disk", "vm-clock", "vm-console", "vm-entropy", "vm-wasi"];
 /// What a device VM may use.
 const FOR_DEVICES: [&str; 3] = ["il", "isa", "basevm"];
 /// The other crates below the platforms, and what each may use of this workspace.
@@ -19,7 +19,13 @@ const LIBRARIES: [(&str, &[&str]); 7] = [
     ("compiler", &["il"]),
     ("wasm", &["il"]),
     ("basevm", &["il", "interp", "compiler"]),
-    ("bootstrapper", &["il", "isa", "compiler", "basevm", DEVICES[0], DEVICES[1], DEVICES[2], DEVICES[3], DEVICES[4]]),
+    (
+        "bootstrapper",
+        &[
+            "il", "isa", "compiler", "basevm", DEVICES[0], DEVICES[1], DEVICES[2], DEVICES[3], DEVICES[4], DEVICES[5],
+            DEVICES[6],
+        ],
+    ),
 ];
 /// How a library says that it needs no operating system; its unit tests may.
 const NO_STD: [&str; 2] = ["#![no_std]", "#![cfg_attr(not(test), no_std)]"];

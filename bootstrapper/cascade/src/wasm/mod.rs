@@ -223,8 +223,8 @@ mod tests {
         assert_eq!(exported.function.as_deref(), Some("f"));
         assert_eq!(refusal("(module (func) (func drop))").function.as_deref(), Some("function 1"));
         assert_eq!(refusal("(module (fun))").code, Some(Code::Text));
-        let wide = refusal("(module (memory i64 1))");
-        assert_eq!(wide.code, Some(Code::Unsupported));
-        assert!(wide.message.contains("memory64") && wide.hint.is_some(), "{wide}");
+        let shared = refusal("(module (memory 1 1 shared))");
+        assert_eq!(shared.code, Some(Code::Unsupported));
+        assert!(shared.message.contains("threads") && shared.hint.is_some(), "{shared}");
     }
 }

@@ -165,6 +165,9 @@ impl Document {
                 ItemKind::Enum => offers.item(item, CompletionItemKind::ENUM),
                 ItemKind::Struct => offers.item(item, CompletionItemKind::STRUCT),
                 ItemKind::Use | ItemKind::Global | ItemKind::Program => offers.item(item, CompletionItemKind::VARIABLE),
+                ItemKind::Memory | ItemKind::Data if !item.name.is_empty() => {
+                    offers.item(item, CompletionItemKind::VARIABLE);
+                }
                 ItemKind::Module | ItemKind::Import | ItemKind::Memory | ItemKind::Data | ItemKind::Test => {}
                 ItemKind::Isa | ItemKind::Provides | ItemKind::Handler | ItemKind::Op => {}
                 ItemKind::Instruction | ItemKind::Event | ItemKind::Member | ItemKind::Field => {}

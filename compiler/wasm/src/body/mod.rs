@@ -114,7 +114,7 @@ impl<'b, 'o, 'a> Translator<'b, 'o, 'a> {
         Error::new(self.unit.name(), self.offset, ErrorKind::Internal(what))
     }
 
-    fn unsupported(&self, what: &str, hint: &'static str) -> Box<Error> {
+    pub fn unsupported(&self, what: &str, hint: &'static str) -> Box<Error> {
         Error::new(self.unit.name(), self.offset, ErrorKind::Unsupported { what: what.into(), hint })
     }
 

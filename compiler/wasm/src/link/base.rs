@@ -86,7 +86,19 @@ impl<'a> Build<'a> {
         let names = module.names.take().map_or(Vec::new(), |names| names.funcs);
         let helpers = [None; Helper::COUNT];
         let types = Types::of(&module);
-        Ok(Build { options, types, module, devices: Vec::new(), strings, helpers, base, started: false, names })
+        Ok(Build {
+            options,
+            types,
+            module,
+            devices: Vec::new(),
+            strings,
+            helpers,
+            base,
+            elements: 0,
+            bytes: 0,
+            started: false,
+            names,
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use core::cell::Cell;
 
 use hashbrown::HashMap;
 use il::instr::{Instr, Writer};
-use il::{DataId, Func, FuncId, GlobalId, MemoryId, Module, StrId, Type, TypeId};
+use il::{DataId, Func, FuncId, GlobalId, MemoryId, Module, StrId, Type, TypeId, limits};
 use wasmparser::{GlobalType, MemoryType, TableType, ValType};
 
 use crate::constant::Const;
@@ -144,6 +144,10 @@ pub(crate) struct Build<'a> {
     strings: HashMap<String, StrId>,
     helpers: [Option<FuncId>; Helper::COUNT],
     base: base::Base,
+    /// How many elements all segments so far have.
+    elements: usize,
+    /// Bytes of all bodies so far.
+    bytes: usize,
     /// Whether a unit so far runs code when it is instantiated.
     started: bool,
     /// One a function, as far as they are known.
@@ -266,6 +270,10 @@ impl<'a> Build<'a> {
         let mut translator = body::Translator::new(self, unit);
         for (body, target) in bodies.into_iter().zip(unit.funcs.iter().skip(imported)) {
             let func = translator.function(body)?;
+            translator.build.bytes += func.body.len();
+            if translator.build.bytes > limits::MODULE_BYTES {
+                return Err(translator.unsupported("a module as large as this one becomes", "split it"));
+            }
             if let Target::Func(id) = target
                 && let Some(slot) = translator.build.module.funcs.get_mut(id.index())
             {

@@ -36,6 +36,8 @@ pub(super) struct ActiveData {
     pub placed: bool,
 }
 
+/// Elements of all segments together.
+const ELEMENTS: usize = 1 << 20;
 /// A table whose initial content is written out has no more elements.
 const WRITTEN_OUT: u64 = limits::INIT_OPERANDS as u64 - 16;
 
@@ -43,12 +45,12 @@ impl Build<'_> {
     /// Puts a unit's segments into the module.
     pub(super) fn segments(&mut self, unit: &mut Linked<'_>) -> Result<Plan> {
         let mut plan = Plan::default();
-        self.elements(unit, &mut plan)?;
+        self.tables(unit, &mut plan)?;
         self.data(unit, &mut plan)?;
         Ok(plan)
     }
 
-    fn elements(&mut self, unit: &mut Linked<'_>, plan: &mut Plan) -> Result {
+    fn tables(&mut self, unit: &mut Linked<'_>, plan: &mut Plan) -> Result {
         let mut active = Vec::new();
         for at in 0..unit.decoded.elements.len() {
             let Some(element) = unit.decoded.elements.get(at).cloned() else { break };
@@ -92,8 +94,9 @@ impl Build<'_> {
             ElementItems::Functions(funcs) => funcs.count(),
             ElementItems::Expressions(_, exprs) => exprs.count(),
         };
-        if count as usize >= limits::INIT_OPERANDS {
-            let what = "an element segment as long as this one".into();
+        self.elements = self.elements.saturating_add(count as usize);
+        if count as usize >= limits::INIT_OPERANDS || self.elements > ELEMENTS {
+            let what = "an element segment as long as this one, or so many".into();
             let kind = ErrorKind::Unsupported { what, hint: "split it, or fill the table at run time" };
             return Err(Error::new(unit.name(), element.range.start, kind));
         }

@@ -55,6 +55,14 @@ fn blanks_follow_one_rule() {
         "func  f( a:i32 ,b :ref buf)->( x:i32,i64 ){return(a+ -1 ,- a- 1,!b,~a&(1|2),& g,f (1) [ 2 ] .x)}",
         "func f(a: i32, b: ref buf) -> (x: i32, i64) { return (a + -1, -a - 1, !b, ~a & (1 | 2), &g, f(1)[2].x) }\n",
     );
+    check(
+        "memory  heap 1 .. 2\ndata  8  in heap\"x\"\ndata a=\"x\"\ndata b = 8  in 1 \"x\"",
+        "memory heap 1..2\ndata 8 in heap \"x\"\ndata a = \"x\"\ndata b = 8 in 1 \"x\"\n",
+    );
+    check(
+        "func f(){'a :{break 'a}load32(a,offset : 8,memory:heap)}",
+        "func f() { 'a: { break 'a }  load32(a, offset: 8, memory: heap) }\n",
+    );
     check("memory 1 .. 2\nfor i in 0 .. n-1{}", "memory 1..2\nfor i in 0..n - 1 {}\n");
     check("func f(){a=1 b(2)  c+=3;d()}", "func f() { a = 1  b(2)  c += 3; d() }\n");
     check(

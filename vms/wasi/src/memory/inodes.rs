@@ -152,7 +152,6 @@ impl Inodes {
     }
 
     /// Bytes in use of the volume to which an inode belongs.
-    #[cfg(test)]
     pub fn used_bytes(&self, ino: Ino) -> u64 {
         self.table.get(&ino).and_then(|inode| self.volumes.get(inode.volume)).map_or(0, |volume| volume.used_bytes)
     }

@@ -70,6 +70,11 @@ impl Memory {
         Ok(node)
     }
 
+    /// Bytes in use of the room of a granted directory.
+    pub fn used_bytes(&self, root: Node) -> u64 {
+        self.roots.get(root.0 as usize).map_or(0, |root| self.inodes.used_bytes(*root))
+    }
+
     fn plant(&mut self, root: Ino, seed: &Seed<'_>) -> Result<(), Errno> {
         let path = path::check(seed.path.as_bytes())?;
         let mut here = root;
