@@ -62,6 +62,32 @@ fn failures_are_statuses_where_asked_for() {
     has(&text, &["try disk.read(", "buffer_put(", "buffer_take(", "disk.write(4, ", "try disk.write(5, "]);
 }
 
+/// As clang has it: the pointers are computed, and what comes back must not lie in their locals.
+#[test]
+fn results_are_stored_where_pointers_say() {
+    let text = il(r#"(module
+      (import "cascade.display@1" "size" (func $size (param i32 i32)))
+      (import "cascade.display@1" "try present" (func $present (param i32) (result i32)))
+      (import "cascade.keyboard@1" "try read" (func $read (param i32 i32 i32) (result i32)))
+      (memory 1)
+      (func (export "f") (param $at i32) (result i32)
+        (call $size (i32.add (local.get $at) (i32.const 28)) (i32.add (local.get $at) (i32.const 24)))
+        (i32.add (call $present (i32.add (local.get $at) (i32.const 16)))
+          (call $read (i32.add (local.get $at) (i32.const 1)) (i32.add (local.get $at) (i32.const 2))
+            (i32.add (local.get $at) (i32.const 3))))))"#);
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let sends = lines.iter().enumerate().filter(|(_, line)| line.contains(") = "));
+    for (at, line) in sends {
+        let dests: Vec<&str> = line.split(") = ").next().unwrap_or("").split(['(', ',', ' ']).collect();
+        let stores = lines[at + 1..].iter().take_while(|line| line.starts_with("store"));
+        let places: Vec<&str> = stores.filter_map(|store| store.split(['(', ',']).nth(1)).collect();
+        assert!(!places.is_empty(), "nothing is stored in\n{text}");
+        let taken = places.iter().any(|place| dests.contains(place));
+        assert!(!taken, "`{line}` takes the place of a pointer in\n{text}");
+    }
+    has(&text, &["= display.size()", "= try display.present()", "= try keyboard.read()"]);
+}
+
 #[test]
 fn exports_handle_events_and_references_reach_devices() {
     let text = il(r#"(module

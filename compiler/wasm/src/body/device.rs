@@ -44,7 +44,8 @@ impl Translator<'_, '_, '_> {
             ([], _) if device.tried => {
                 self.tree(Instr::Try(device.target, device.opcode), params, Type::I32, Effect::Writes)
             }
-            _ => self.send_into_locals(&device, params, &pointers),
+            (_, ResultForm::Values) => self.send_into_locals(&device, params),
+            (_, ResultForm::Pointers) => self.send_into_places(&device, params, &pointers),
         }
     }
 
@@ -129,40 +130,77 @@ impl Translator<'_, '_, '_> {
         }
     }
 
-    fn send_into_locals(&mut self, device: &Device, params: usize, pointers: &[Leaf]) -> Result {
+    /// Sends, and leaves results on the stack: a status first.
+    fn send_into_locals(&mut self, device: &Device, params: usize) -> Result {
         self.begin(params, Keep::ALL)?;
-        let mut slot = self.entries.len();
-        let mut dests = Vec::new();
-        let status = device.tried.then(|| self.temp(slot, Type::I32));
-        slot += usize::from(device.tried);
-        dests.extend(status.map(Some));
-        for result in &device.results {
-            dests.push(Some(self.temp(slot, result.il(device.tried))));
-            slot += 1;
+        let dests = self.send(device, self.entries.len());
+        self.restore();
+        let tried = usize::from(device.tried);
+        if let Some(Some(status)) = dests.first().filter(|_| device.tried) {
+            self.push_leaf(Leaf::Local(*status), Type::I32);
         }
+        for (local, result) in dests.iter().skip(tried).flatten().zip(&device.results) {
+            self.push_result(*local, *result, device.tried)?;
+            self.settle();
+        }
+        Ok(())
+    }
+
+    /// Sends, and stores results where pointers say; a status is left on the stack.
+    fn send_into_places(&mut self, device: &Device, params: usize, pointers: &[Leaf]) -> Result {
+        self.begin(params, Keep::ALL)?;
+        let base = self.entries.len();
+        // The pointers stand in the locals of the places that they had on the stack, so results go above those.
+        let dests = self.send(device, base + params + pointers.len());
+        let memory = self.first_memory()?;
+        let results = dests.iter().skip(usize::from(device.tried)).flatten().zip(&device.results);
+        for ((local, result), pointer) in results.zip(pointers) {
+            self.emit(pointer.instr());
+            let store = self.stored(*local, *result)?;
+            self.emit(Instr::Op(store, Immediate { memory, ..Immediate::default() }));
+        }
+        let Some(Some(status)) = dests.first().filter(|_| device.tried) else {
+            self.restore();
+            return Ok(());
+        };
+        let own = self.temp(base, Type::I32);
+        self.emit(Instr::Get(*status));
+        self.code.set_one(own);
+        self.restore();
+        self.push_leaf(Leaf::Local(own), Type::I32);
+        Ok(())
+    }
+
+    /// Emits the sending statement, with results in the temporaries of these slots.
+    fn send(&mut self, device: &Device, slot: usize) -> Vec<Option<LocalId>> {
+        let status = device.tried.then_some(Type::I32);
+        let types = status.into_iter().chain(device.results.iter().map(|result| result.il(device.tried)));
+        let dests: Vec<Option<LocalId>> = types.enumerate().map(|(at, ty)| Some(self.temp(slot + at, ty))).collect();
         match device.tried {
             true => self.code.try_set(device.target, device.opcode, &dests),
             false => self.code.send_set(device.target, device.opcode, &dests),
         }
-        self.restore();
-        if let Some(status) = status {
-            self.push_leaf(Leaf::Local(status), Type::I32);
+        dests
+    }
+
+    /// Emits the value of a result as it lies in memory, and gives what stores it.
+    fn stored(&mut self, local: LocalId, result: Yield) -> Result<Op> {
+        let store = match result {
+            Yield::Same(Type::I64) => Op::Store64,
+            Yield::Same(Type::F32) => Op::StoreF32,
+            Yield::Same(Type::F64) => Op::StoreF64,
+            Yield::Same(Type::V128) => Op::StoreV128,
+            Yield::Same(_) | Yield::Bool | Yield::Text | Yield::Buffer => Op::Store32,
+            Yield::Reference => return Err(self.internal("a reference behind a pointer")),
+        };
+        self.emit(if result == Yield::Buffer { Instr::Take(local) } else { Instr::Get(local) });
+        match result {
+            Yield::Same(_) | Yield::Reference => {}
+            Yield::Bool => self.emit_op(Op::I32FromBool),
+            Yield::Text => self.emit(Instr::Call(self.buffer_func("buffer_put_text")?)),
+            Yield::Buffer => self.emit(Instr::Call(self.buffer_func("buffer_put")?)),
         }
-        let results = dests.iter().skip(usize::from(device.tried)).flatten().zip(&device.results);
-        match device.form {
-            ResultForm::Values => {
-                for (local, result) in results {
-                    self.push_result(*local, *result, device.tried)?;
-                    self.settle();
-                }
-            }
-            ResultForm::Pointers => {
-                for ((local, result), pointer) in results.zip(pointers) {
-                    self.store_result(*local, *result, device.tried, *pointer)?;
-                }
-            }
-        }
-        Ok(())
+        Ok(store)
     }
 
     fn push_result(&mut self, local: LocalId, result: Yield, tried: bool) -> Result {
@@ -175,20 +213,6 @@ impl Translator<'_, '_, '_> {
             }
         }
         self.convert_top(result)
-    }
-
-    fn store_result(&mut self, local: LocalId, result: Yield, tried: bool, pointer: Leaf) -> Result {
-        self.push_leaf(pointer, Type::I32);
-        self.push_result(local, result, tried)?;
-        let store = match result {
-            Yield::Same(Type::I64) => Op::Store64,
-            Yield::Same(Type::F32) => Op::StoreF32,
-            Yield::Same(Type::F64) => Op::StoreF64,
-            Yield::Same(Type::V128) => Op::StoreV128,
-            Yield::Same(_) | Yield::Bool | Yield::Text | Yield::Buffer | Yield::Reference => Op::Store32,
-        };
-        let memory = self.first_memory()?;
-        self.apply(store, Immediate { memory, ..Immediate::default() })
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) enum Leaf {
 }
 
 impl Leaf {
-    fn instr(self) -> Instr<'static> {
+    pub(super) fn instr(self) -> Instr<'static> {
         match self {
             Leaf::Local(local) => Instr::Get(local),
             Leaf::I32(value) => Instr::I32Const(value),
