@@ -121,10 +121,6 @@ impl Host<'_> {
                     self.submit_all();
                     return true;
                 }
-                Outcome::Exit(_) => {
-                    self.submit_all();
-                    return false;
-                }
                 Outcome::Trap(_) | Outcome::OutOfFuel | Outcome::WaitForever => return false,
                 Outcome::Exit(_) => {
                     self.submit_all();

@@ -99,7 +99,6 @@ impl Native {
             Step::Flush { slot } => Outcome::Flush { slot },
             Step::Wait => Outcome::Wait,
             Step::WaitForever => Outcome::WaitForever,
-            Step::Exit(code) => Outcome::Exit(code),
             Step::Fail(status) => Outcome::Fail(status),
             Step::Exit(code) => Outcome::Exit(code),
             Step::Forward { slot, opcode } => Outcome::Forward { slot, opcode },
