@@ -4,6 +4,8 @@ use core::fmt;
 use core::ops::Range;
 use core::sync::atomic::AtomicU32;
 
+pub use compiler::abi::INTERRUPT;
+
 /// A point in time or a duration, in nanoseconds.
 pub type Nanos = u64;
 
@@ -81,7 +83,7 @@ pub trait Platform {
     /// A function that ends [`Platform::idle`], now or when next entered; callable from any thread,
     /// signal or interrupt handler.
     fn waker(&self) -> fn();
-    /// The core's interrupt word: set to 1 about every 10 ms by a timer, cleared by the base.
+    /// The core's interrupt word: set to [`INTERRUPT`] about every 10 ms by a timer, cleared (0) by the base.
     fn interrupt_word(&self) -> &'static AtomicU32;
     /// Runs a turn of a VM written in Rust, stopping its panic.
     fn guarded(&self, turn: &mut dyn FnMut()) -> Result<(), Panicked>;

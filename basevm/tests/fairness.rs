@@ -86,7 +86,7 @@ impl Service for Desk {
         let mut seen = self.seen.lock().unwrap();
         seen.push(value);
         if seen.len().is_multiple_of(self.slice) {
-            self.word.store(1, Ordering::Relaxed);
+            self.word.store(basevm::platform::INTERRUPT, Ordering::Relaxed);
         }
         Outcome::Done(Reply::none())
     }

@@ -3,6 +3,10 @@
 
 mod common;
 
+use std::sync::atomic::Ordering;
+
+use basevm::buf::Account;
+use basevm::engine::{DEFAULT_STACK_BYTES, Instance, LoadError};
 use basevm::service::{Hello, Host, Outcome, Reply, ReplyRight, Request, Service};
 use basevm::system::{EndReason, Fate, Grants, MAX_EVENTS, System, SystemOptions, VmOptions};
 use common::lab::{Lab, program};
@@ -135,6 +139,24 @@ fn a_vm_that_exits_while_it_serves_owes_no_answer() {
     let mut notes = lab.notes();
     notes.sort_unstable();
     assert_eq!(notes, [Status::PeerGone as i32, 40, 41]);
+}
+
+/// A memory takes address space before it has a page; what the platform has not, is said.
+#[test]
+fn a_vm_without_address_space_for_its_memories_is_refused_in_words() {
+    let platform = TestPlatform::new(true);
+    let wide = program(platform, "module wide memory 0..1 memory 0..1 export func main() {}");
+    let start = || {
+        let account = Account::new(1 << 20);
+        let refused = Instance::new(platform, wide.clone(), account.clone(), DEFAULT_STACK_BYTES).err();
+        assert_eq!(account.used(), 0, "what was charged is given back");
+        refused
+    };
+    assert_eq!(start(), None);
+    platform.reservable.store(1 << 32, Ordering::Relaxed);
+    let Some(refused @ LoadError::AddressSpace { bytes }) = start() else { panic!("{:?}", start()) };
+    assert!(bytes > 1 << 33);
+    assert!(refused.to_string().contains("address space"), "{refused}");
 }
 
 /// What is left over at the end may take time, and lead through a VM that only passes it on.

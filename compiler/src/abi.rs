@@ -19,7 +19,7 @@ pub struct VmCtx {
     pub vm_sp: u64,
     /// Address of the exit routine.
     pub exit: u64,
-    /// Address of the core's interrupt word (`u32`): not 0 asks the VM to take the `Yield` exit.
+    /// Address of the core's interrupt word (`u32`, aligned): 0, or [`INTERRUPT`], which asks the VM to take the `Yield` exit.
     pub interrupt: u64,
     /// Base address of the linear memory. It never moves: code may keep it across exits.
     pub memory_base: u64,
@@ -74,6 +74,9 @@ pub struct MemorySlot {
     /// Current length in bytes.
     pub bytes: u64,
 }
+
+/// What the interrupt word holds when the VM is asked to yield.
+pub const INTERRUPT: u32 = u32::MAX;
 
 /// The sending end of one channel, as JIT code sees it.
 #[repr(C)]

@@ -864,7 +864,8 @@ fn observed(module: Module) -> Vec<String> {
 fn random_modules_do_as_text_what_they_did() {
     let count = std::env::var("MODULES").ok().and_then(|count| count.parse().ok()).unwrap_or(60);
     let mut wrong = Vec::new();
-    for seed in 0..count {
+    // The last ones have shown mistakes: a status that text refuses, a local that is bound where it is a value.
+    for seed in (0..count).chain([781, 914]) {
         let module = generate::module(seed, &generate::Config::default());
         let text = il::disasm::module(&module);
         match compile("random.il", &text) {

@@ -10,7 +10,7 @@ mod platform;
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use basevm::arena::{self, ArenaId};
@@ -27,12 +27,15 @@ use platform::{HostedOptions, HostedPlatform};
 pub struct TestPlatform {
     os: &'static HostedPlatform,
     lines: Mutex<Vec<String>>,
+    /// The most bytes of address space that one reservation gets.
+    pub reservable: AtomicUsize,
 }
 
 impl TestPlatform {
     pub fn new(virtual_clock: bool) -> &'static TestPlatform {
         let os = HostedPlatform::leaked(HostedOptions { virtual_clock, ..HostedOptions::default() });
-        Box::leak(Box::new(TestPlatform { os, lines: Mutex::default() }))
+        let reservable = AtomicUsize::new(usize::MAX);
+        Box::leak(Box::new(TestPlatform { os, lines: Mutex::default(), reservable }))
     }
 
     /// The log so far, one string.
@@ -49,7 +52,10 @@ impl Platform for TestPlatform {
         self.os.wall()
     }
     fn reserve(&self, bytes: usize) -> Result<Region, OutOfMemory> {
-        self.os.reserve(bytes)
+        match bytes <= self.reservable.load(Ordering::Relaxed) {
+            true => self.os.reserve(bytes),
+            false => Err(OutOfMemory),
+        }
     }
     fn protect(&self, region: &Region, range: Range<usize>, access: Access) -> Result<(), OutOfMemory> {
         self.os.protect(region, range, access)

@@ -462,6 +462,46 @@ on = "window"
         assert_eq!(plan.find("echo").unwrap().1.on, [window]);
     }
 
+    const WASI: &str = r#"
+seed = 7
+[vm.main]
+module = "main.wasm"
+args = ["a", "b c"]
+env = { LANG = "C" }
+[vm.main.dirs]
+"/data" = "data"
+"/fixed" = { host = "fixed", read_only = true }
+"/tmp" = { memory = "4 MiB" }
+"#;
+
+    #[test]
+    fn arguments_environment_and_directories_are_granted() {
+        let plan = read_text(WASI).unwrap().plan;
+        let wasi = &plan.main_vm().unwrap().wasi;
+        assert_eq!((plan.seed, &wasi.args[..], wasi.env.len()), (Some(7), &["a".to_string(), "b c".to_string()][..], 1));
+        let dir = |guest: &str, place, read_only| Dir { guest: guest.into(), place, read_only };
+        let memory = Place::Memory(Contents { quota_bytes: 4 << 20, files: Vec::new() });
+        let expected = [
+            dir("/data", Place::Host("dir/data".into()), false),
+            dir("/fixed", Place::Host("dir/fixed".into()), true),
+            dir("/tmp", memory, false),
+        ];
+        assert_eq!(wasi.dirs, expected);
+        let cases = [
+            (("env = { LANG", "env = { \"A=B\""), "a variable `A=B` is impossible"),
+            (("\"4 MiB\"", "0"), "the directory `/tmp` has room for 0 bytes"),
+            (("host = \"fixed\"", "host = \"fixed\", memory = 1"), "a directory is either `host` or `memory`"),
+            (("read_only", "readonly"), "unknown field `readonly`"),
+            (("[\"a\", \"b c\"]", "\"a\""), "invalid type: string \"a\""),
+            (("[vm.main]", "[vm.disk]\nargs = [\"x\"]\n[vm.main]"), "a device has no arguments"),
+        ];
+        for ((from, to), expected) in cases {
+            assert!(WASI.contains(from), "{from}");
+            let error = read_text(&WASI.replace(from, to)).unwrap_err();
+            assert!(error.contains(expected), "expected {expected:?} in:\n{error}");
+        }
+    }
+
     #[test]
     fn mistakes_in_what_a_vm_may_are_shown_where_they_are() {
         let cases = [

@@ -1,6 +1,6 @@
 //! `ilc test`: runs the `test` blocks of a text, each in a system of its own, with devices that exist only there:
 //! a screen that nobody sees, a blank disk in memory, a keyboard without keys, a clock that is always at once at the
-//! next event, a console that is kept for the report.
+//! next event, randomness from a seed, no folders, a console that is kept for the report.
 
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};

@@ -24,8 +24,8 @@ pub(super) enum Control {
     Cond { ty: Type, otherwise: Option<Block>, join: Join },
     /// `block`; `exit` exists from the first `break` on.
     Block { exit: Option<Block> },
-    /// `loop` and `while`: repeats at `head`, through `latch`.
-    Loop { head: Block, latch: Block, exit: Block },
+    /// `loop` and `while`: repeats at `head`, where the deadline is checked.
+    Loop { head: Block, exit: Block },
     /// A `while` whose condition is lowered again at its end: `head` is the body.
     Turned { head: Block, latch: Block, exit: Block, condition: Range<u32> },
     /// `for`: `head` takes the counter as its parameter; `short`: it goes without deadline checks.
@@ -64,7 +64,8 @@ impl Control {
     /// Where `continue` goes.
     fn latch(&self) -> Option<Block> {
         match self {
-            Control::Loop { latch, .. } | Control::Turned { latch, .. } | Control::For { latch, .. } => Some(*latch),
+            Control::Loop { head, .. } => Some(*head),
+            Control::Turned { latch, .. } | Control::For { latch, .. } => Some(*latch),
             Control::Block { .. } | Control::If { .. } | Control::Cond { .. } | Control::Switch { .. } => None,
         }
     }
@@ -295,14 +296,16 @@ impl Lowering<'_, '_> {
         Ok(())
     }
 
-    // Loops. The deadline is checked where a loop repeats (`pace`).
+    // Loops. The deadline is checked where a loop repeats (`pace`): at the head of one that goes back from many places, so
+    // that each goes there in one branch.
 
     pub(super) fn begin_loop(&mut self) -> Result {
-        let (head, latch, exit) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        let (head, exit) = (self.b.create_block(), self.b.create_block());
         self.jump(head, &[]);
         self.b.switch_to_block(head);
         self.forget_loop_locals(self.offset);
-        self.open_loop(Control::Loop { head, latch, exit })
+        self.deadline_check();
+        self.open_loop(Control::Loop { head, exit })
     }
 
     pub(super) fn begin_while(&mut self) -> Result {
@@ -439,9 +442,8 @@ impl Lowering<'_, '_> {
                 }
                 self.end_cond(ty, join)?;
             }
-            Control::Loop { head, latch, exit } => {
-                self.end_loop(latch);
-                self.jump(head, &[]);
+            Control::Loop { head, exit } => {
+                self.jump_unless_ended(head);
                 self.b.seal_block(head);
                 self.enter(exit);
             }

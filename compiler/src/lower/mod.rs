@@ -38,6 +38,7 @@ mod vectors;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{
     AbiParam, BlockArg, FuncRef, InstBuilder, MemFlagsData, Signature, SourceLoc, StackSlot, Type as Clif, Value, types,
@@ -540,9 +541,12 @@ impl<'m, 'b> Lowering<'m, 'b> {
         }
         let address = self.ctx_constant(abi::offset::INTERRUPT);
         let word = self.b.ins().load(types::I32, self.regions.interrupt, address, 0);
+        // One instruction: the low half of an aligned address is not the greatest number, and 0 is not above it.
+        let low = self.b.ins().ireduce(types::I32, address);
+        let asked = self.b.ins().icmp(IntCC::UnsignedLessThan, low, word);
         let (slow, on) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(slow);
-        self.b.ins().brif(word, slow, &[], on, &[]);
+        self.b.ins().brif(asked, slow, &[], on, &[]);
         self.enter(slow);
         self.call_stub(Stub::Yield, &[]);
         self.jump(on, &[]);

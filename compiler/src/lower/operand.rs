@@ -8,7 +8,7 @@ use cranelift_codegen::ir::{Block, InstBuilder, StackSlot, Type as Clif, Value, 
 use cranelift_frontend::Variable;
 use il::{StrId, Type};
 
-use super::{Lowering, Result, clif_type};
+use super::{Lowering, Result};
 
 /// One value on the operand stack.
 #[derive(Clone, Copy, Debug)]
@@ -118,28 +118,37 @@ impl Lowering<'_, '_> {
         match operand.hold {
             Hold::RawFloat => {
                 let unordered = self.b.ins().fcmp(FloatCC::Unordered, operand.value, operand.value);
-                // A branch that is never taken costs less than to choose each time.
-                let (settle, on) = (self.b.create_block(), self.b.create_block());
-                let value = self.b.append_block_param(on, clif_type(operand.ty));
-                self.b.set_cold_block(settle);
-                self.b.ins().brif(unordered, settle, &[], on, &[operand.value.into()]);
-                self.enter(settle);
-                let nan = self.nan(operand.ty == Type::F32);
-                self.jump(on, &[nan]);
-                self.enter(on);
-                value
+                self.settle_if(unordered, operand.value, |this| this.nan(operand.ty == Type::F32))
             }
             Hold::RawLanes(lanes) => {
                 let value = self.lanes(operand.value, lanes);
-                let nan = self.nan(lanes == types::F32X4);
-                let nans = self.b.ins().splat(lanes, nan);
                 let unordered = self.b.ins().fcmp(FloatCC::NotEqual, value, value);
-                let unordered = self.lanes(unordered, types::I8X16);
-                let (nans, value) = (self.lanes(nans, types::I8X16), self.lanes(value, types::I8X16));
-                self.b.ins().bitselect(unordered, nans, value)
+                let any = self.b.ins().vhigh_bits(types::I32, unordered);
+                let value = self.lanes(value, types::I8X16);
+                self.settle_if(any, value, |this| {
+                    let nan = this.nan(lanes == types::F32X4);
+                    let nans = this.b.ins().splat(lanes, nan);
+                    let (nans, unordered) = (this.lanes(nans, types::I8X16), this.lanes(unordered, types::I8X16));
+                    this.b.ins().bitselect(unordered, nans, value)
+                })
             }
             Hold::Plain | Hold::Literal(_) | Hold::Decided { .. } | Hold::Owned => operand.value,
         }
+    }
+
+    /// The value, or what `settle` makes of it if the condition holds. It never does, as a rule: a branch that is not taken
+    /// costs less than to choose each time.
+    fn settle_if(&mut self, condition: Value, value: Value, settle: impl FnOnce(&mut Self) -> Value) -> Value {
+        let (cold, on) = (self.b.create_block(), self.b.create_block());
+        let ty = self.b.func.dfg.value_type(value);
+        let settled = self.b.append_block_param(on, ty);
+        self.b.set_cold_block(cold);
+        self.b.ins().brif(condition, cold, &[], on, &[value.into()]);
+        self.enter(cold);
+        let other = settle(self);
+        self.jump(on, &[other]);
+        self.enter(on);
+        settled
     }
 
     pub(super) fn select(&mut self, ty: Type) -> Result {

@@ -296,7 +296,7 @@ impl Vm {
     }
 
     pub fn interrupt(&mut self) {
-        *self.interrupt = 1;
+        *self.interrupt = compiler::abi::INTERRUPT;
     }
 
     /// The address and length of the code.

@@ -25,7 +25,7 @@ fn main() {
         let bytes = std::fs::read(&path).expect("a file");
         let options = Options { known: isa::ALL, script: false };
         let units = [Unit { name: &path, bytes: &bytes }];
-        let (time, module) = best(|| translate(&units, &options));
+        let (time, module) = best(|| translate(&units, &options).map_err(|error| error.to_string()));
         let module = match module {
             Ok(module) => module,
             Err(error) => {
@@ -45,7 +45,7 @@ fn main() {
             bytes.len(),
             module.funcs.len(),
             encoded.len(),
-            verified.map_or(false, |checked| checked.map_err(|error| println!("{error}")).is_ok()),
+            verified.is_some_and(|checked| checked.map_err(|error| println!("{error}")).is_ok()),
         );
     }
 }

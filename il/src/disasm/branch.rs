@@ -208,12 +208,13 @@ struct Yields<'s> {
     first: &'s Expr,
 }
 
-/// Whether the statement assigns one of these locals before its end too: it is not visible there.
+/// Whether the statement assigns one of these locals before its end too, or binds it: it is not visible there.
 fn assigns_more(stmt: &Stmt, found: &Yields<'_>) -> bool {
     let mut count = 0;
     let mut one = |inner: &Stmt| {
         count += inner.assigned().into_iter().filter(|id| found.dests.contains(&Some(*id))).count();
     };
+    one(stmt);
     stmt.blocks().into_iter().for_each(|block| visit(block, &mut one));
     count > found.sites * found.dests.iter().flatten().count()
 }

@@ -336,6 +336,8 @@ impl<'a, 'm> Writer<'a, 'm> {
                 }
                 None => String::new(),
             },
+            // Text refuses a literal that is no status, though not a number that turns out to be none.
+            Stmt::Fail(Expr::I32(status)) if !(1..=0xffff).contains(status) => format!("fail {status} + 0"),
             Stmt::Fail(status) => format!("fail {}", self.text(status, Some(Type::I32))),
             Stmt::Return(values) => self.leave(values),
             Stmt::Tail(callee, args) => format!("return tail {}", self.call(*callee, args)),

@@ -13,7 +13,7 @@ use core::arch::global_asm;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 use basevm::engine::fault::{TrapEntry, on_fault};
-use basevm::platform::Nanos;
+use basevm::platform::{INTERRUPT, Nanos};
 
 use crate::{devices, guarded, report, serial};
 
@@ -145,7 +145,7 @@ fn irq(line: u8, frame: &mut Frame) {
     match line {
         TIMER => {
             pit::arm(TICK_NANOS);
-            INTERRUPT_WORD.store(1, Ordering::Relaxed);
+            INTERRUPT_WORD.store(INTERRUPT, Ordering::Relaxed);
             devices::disk::on_tick();
             guarded::on_tick(frame);
         }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use il::packet::Builder;
 use il::trap::Status;
+use isa::Attachment;
 use isa::console::Op;
 use vm_console::{Console, Input, MAX_UNWRITTEN_BYTES, Size, Terminal};
 use vm_testing::{Bench, text, words};
@@ -89,6 +90,37 @@ fn a_slow_terminal_delays_answers_and_loses_nothing() {
     bench.wake();
     assert!(bench.answer(second).unwrap().is_ok() && !bench.host.pending);
     assert_eq!(desk.0.lock().unwrap().written, "hello world");
+}
+
+/// What `read` gave: so many of its bytes, as text.
+fn bytes(answer: Result<basevm::service::Reply, Status>) -> String {
+    let reply = answer.expect("succeeded");
+    let data = reply.attachments.into_iter().next().unwrap().buf().unwrap();
+    String::from_utf8(data[..reply.words[0] as usize].to_vec()).unwrap()
+}
+
+#[test]
+fn bytes_go_in_and_out_as_they_are() {
+    let (desk, mut bench) = Desk::bench();
+    let data = bench.host.filled("a\r\n".as_bytes());
+    bench.now(op(Op::WriteBytes { bytes: Attachment(0) }), vec![data]).unwrap();
+    assert_eq!(desk.0.lock().unwrap().written, "a\r\n");
+    let first = bench.later(op(Op::Read { most: 4 }), vec![]);
+    let line = bench.later(op(Op::ReadLine), vec![]);
+    let last = bench.later(op(Op::Read { most: 99 }), vec![]);
+    desk.types(&mut bench, "ab\r\ncd\nef");
+    assert_eq!(bytes(bench.answer(first).unwrap()), "ab\r\n");
+    assert_eq!(text(bench.answer(line).unwrap()), "cd");
+    assert_eq!(bytes(bench.answer(last).unwrap()), "ef");
+    for most in [0, -1] {
+        assert_eq!(bench.now(op(Op::Read { most }), vec![]).err(), Some(Status::OutOfRange));
+    }
+    let waiting = bench.later(op(Op::Read { most: 1 }), vec![]);
+    desk.0.lock().unwrap().ended = true;
+    bench.wake();
+    assert_eq!(bytes(bench.answer(waiting).unwrap()), "");
+    assert_eq!(bytes(bench.now(op(Op::Read { most: 1 }), vec![])), "", "from then on");
+    assert_eq!(bench.host.bytes_used(), 0);
 }
 
 #[test]

@@ -29,7 +29,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use basevm::arena::{self, ArenaId};
-use basevm::platform::{Access, Idle, IdleAnswer, Nanos, OutOfMemory, Panicked, Platform, Region};
+use basevm::platform::{Access, INTERRUPT, Idle, IdleAnswer, Nanos, OutOfMemory, Panicked, Platform, Region};
 
 pub use idle::wake;
 
@@ -112,7 +112,7 @@ impl HostedPlatform {
     /// For Ctrl-C, a closed window, a timeout.
     pub fn request_stop(&self) {
         self.shared.stop.store(true, Ordering::Release);
-        self.shared.interrupt.store(1, Ordering::Release);
+        self.shared.interrupt.store(INTERRUPT, Ordering::Release);
         wake();
     }
 

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
+use basevm::platform::INTERRUPT;
+
 use super::Shared;
 
 /// How often a running VM is interrupted.
@@ -30,7 +32,7 @@ pub(super) fn tick(platform: &Arc<Shared>) {
 /// One tick; whether its platform lives.
 fn once(platform: &Weak<Shared>) -> bool {
     let Some(platform) = platform.upgrade() else { return false };
-    platform.interrupt.store(1, Ordering::Release);
+    platform.interrupt.store(INTERRUPT, Ordering::Release);
     if !platform.virtual_clock {
         platform.inject(platform.now());
     }
