@@ -47,7 +47,10 @@ int main(int argc, char **argv) {
     fprintf(stderr, "lua: %s\n", lua_tostring(state, -1));
     return 1;
   }
-  lua_call(state, 0, 0);
+  // Protected: what throws then comes to `lua_ended`.
+  if (lua_pcall(state, 0, 0, 0) != LUA_OK) {
+    return 1;
+  }
   lua_close(state);
   return 0;
 }
