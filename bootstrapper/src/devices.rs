@@ -20,7 +20,7 @@ use crate::inject::PanicOn;
 use crate::lend::Lender;
 use crate::plan::{self, Device, DisplaySize, Kind, Plan, Vm};
 use crate::record::{Record, RecordedScreen, RecordedTerminal};
-use crate::wasi;
+use crate::wasi::{self, Grants};
 
 /// The backends of the device VMs.
 pub struct Devices {
@@ -54,9 +54,9 @@ pub(crate) fn add_devices(
     let (block, terminal) = (Lender::new(block), Lender::new(terminal));
     let entropy = Lender::new(entropy);
     let seed = plan.seed;
-    let (granted, memory) = wasi::granted(plan).unwrap_or_else(|why| {
+    let Grants { list: granted, memory } = wasi::granted(plan).unwrap_or_else(|why| {
         fail(&why);
-        (Vec::new(), Box::new(Direct::new(Memory::new())))
+        Grants { list: Vec::new(), memory: Box::new(Direct::new(Memory::new())) }
     });
     let trees: Vec<Lender<dyn Tree>> = [Some(memory), files].into_iter().flatten().map(Lender::new).collect();
     let DisplaySize { width, height } = plan.display;

@@ -176,11 +176,19 @@ pub fn host_dirs(plan: &Plan) -> impl Iterator<Item = &Dir> {
     dirs.filter(|dir| matches!(dir.place, Place::Host(_)))
 }
 
-/// What a plan grants of the subsystem, and the storage in memory. The platform's storage is the second.
+/// What a plan grants of the subsystem.
+pub(crate) struct Grants {
+    /// By the mark of a VM.
+    pub list: Vec<(u32, Granted)>,
+    /// The storage in memory; the platform's is the second.
+    pub memory: Box<dyn Tree>,
+}
+
+/// What a plan grants of the subsystem.
 ///
 /// # Errors
 /// A directory whose files do not fit.
-pub(crate) fn granted(plan: &Plan) -> Result<(Vec<(u32, Granted)>, Box<dyn Tree>), PlanError> {
+pub(crate) fn granted(plan: &Plan) -> Result<Grants, PlanError> {
     let mut memory = Memory::new();
     let mut hosts = 0;
     let mut list = Vec::new();
@@ -199,7 +207,7 @@ pub(crate) fn granted(plan: &Plan) -> Result<(Vec<(u32, Granted)>, Box<dyn Tree>
         }
         list.push((mark, granted));
     }
-    Ok((list, Box::new(Direct::new(memory))))
+    Ok(Grants { list, memory: Box::new(Direct::new(memory)) })
 }
 
 fn plant(memory: &mut Memory, guest: &str, contents: &Contents) -> Result<Node, PlanError> {

@@ -45,21 +45,15 @@ pub(crate) fn settle(func: &mut Function) {
 
 /// Whether the opcode yields the one NaN, if any.
 fn is_arithmetic(opcode: Opcode) -> bool {
-    match opcode {
-        Opcode::Fadd | Opcode::Fsub | Opcode::Fmul | Opcode::Fdiv | Opcode::Sqrt | Opcode::Fmin | Opcode::Fmax => true,
-        Opcode::Ceil | Opcode::Floor | Opcode::Trunc | Opcode::Nearest => true,
-        Opcode::Fdemote | Opcode::Fpromote => true,
-        _ => false,
-    }
+    use Opcode::{Ceil, Fadd, Fdemote, Fdiv, Floor, Fmax, Fmin, Fmul, Fpromote, Fsub, Nearest, Sqrt, Trunc};
+    matches!(opcode, Fadd | Fsub | Fmul | Fdiv | Sqrt | Fmin | Fmax)
+        || matches!(opcode, Ceil | Floor | Trunc | Nearest | Fdemote | Fpromote)
 }
 
 /// Whether the opcode treats all NaNs alike and yields no float.
 fn is_blind(opcode: Opcode) -> bool {
-    match opcode {
-        Opcode::Fcmp | Opcode::FcvtToSint | Opcode::FcvtToUint => true,
-        Opcode::FcvtToSintSat | Opcode::FcvtToUintSat => true,
-        _ => false,
-    }
+    use Opcode::{Fcmp, FcvtToSint, FcvtToSintSat, FcvtToUint, FcvtToUintSat};
+    matches!(opcode, Fcmp | FcvtToSint | FcvtToUint | FcvtToSintSat | FcvtToUintSat)
 }
 
 struct Settling<'f> {

@@ -53,7 +53,7 @@ pub struct Options<'a> {
 ///
 /// # Errors
 /// The first thing that is wrong.
-#[allow(clippy::result_large_err)] // once a build, and its reader wants all of it
+#[expect(clippy::result_large_err, reason = "once a build, and its reader wants all of it")]
 pub fn translate(units: &[Unit<'_>], options: &Options<'_>) -> Result<Module, Error> {
     link::link(units, options).map_err(|error| *error)
 }

@@ -103,7 +103,7 @@ fn spread(module: &mut Module, entry: Entry, sig: &Signature) -> Entry {
         let mut out = Writer::default();
         write(&mut out);
         out.push(Instr::Return);
-        let sig = Signature { params: params.to_vec(), results: results.to_vec(), ..Signature::default() };
+        let sig = Signature { params: params.to_vec(), results: results.to_vec() };
         Func { sig, pure: false, locals: Vec::new(), body: out.bytes }
     };
     let set = |(global, ty): (&GlobalId, &Type)| {
@@ -149,7 +149,7 @@ fn zero(out: &mut Writer, ty: Type) {
 
 fn wrapper(func: FuncId, sig: &Signature, host: TypeId) -> Func {
     let passed = |types: &[Type]| types.iter().map(|ty| if ty.is_reference() { Type::I32 } else { *ty }).collect();
-    let outer = Signature { params: passed(&sig.params), results: passed(&sig.results), ..sig.clone() };
+    let outer = Signature { params: passed(&sig.params), results: passed(&sig.results) };
     let mut out = Writer::default();
     for (at, ty) in sig.params.iter().enumerate() {
         enter(&mut out, LocalId(at as u32), *ty, host);

@@ -121,6 +121,7 @@ fn spread(vm: &mut dyn Vm, entry: &Entry, args: &[Value]) -> Result<Result<Vec<V
 ///
 /// # Errors
 /// Why they are no module.
+#[expect(clippy::result_large_err, reason = "as of what it calls")]
 pub fn translate(units: &[(String, &Unit)]) -> Result<il::Module, wasm::Error> {
     let units: Vec<wasm::Unit<'_>> = units.iter().map(|(name, unit)| wasm::Unit { name, bytes: &unit.bytes }).collect();
     wasm::translate(&units, &Options { script: true, ..Options::default() })
@@ -130,6 +131,7 @@ pub fn translate(units: &[(String, &Unit)]) -> Result<il::Module, wasm::Error> {
 ///
 /// # Errors
 /// Why not.
+#[expect(clippy::result_large_err, reason = "as of what it calls")]
 pub fn validate(bytes: &[u8]) -> Result<(), wasm::Error> {
     let unit = wasm::Unit { name: "module", bytes };
     wasm::translate(&[unit], &Options { script: true, ..Options::default() }).map(drop)

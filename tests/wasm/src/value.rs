@@ -68,7 +68,7 @@ pub enum Float {
 impl Float {
     /// `quiet` is the quiet bit, `exponent` the exponent's bits.
     fn fits(self, found: u64, exponent: u64, quiet: u64) -> bool {
-        let payload = exponent | (quiet << 1) - 1;
+        let payload = exponent | ((quiet << 1) - 1);
         match self {
             Float::Bits(bits) => found == bits,
             Float::Canonical => found & payload == exponent | quiet,

@@ -98,7 +98,7 @@ fn compare_all(seeds: Range<u64>, module: impl Fn(u64) -> Option<Vec<u8>> + Sync
         (counts, differences)
     };
     let parts: Vec<(Counts, Vec<String>)> = thread::scope(|scope| {
-        let parts: Vec<_> = (0..THREADS).map(|first| (first, part.clone())).collect();
+        let parts: Vec<_> = (0..THREADS).map(|first| (first, part)).collect();
         let parts: Vec<_> = parts.into_iter().map(|(first, part)| scope.spawn(move || part(first))).collect();
         parts.into_iter().map(|part| part.join().unwrap_or_default()).collect()
     });

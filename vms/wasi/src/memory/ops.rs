@@ -212,7 +212,7 @@ impl Memory {
             if here == dir {
                 return Ok(true);
             }
-            for (_, ino) in self.inodes.entries(here)? {
+            for ino in self.inodes.entries(here)?.values() {
                 if self.kind(*ino)? == Kind::Directory {
                     ahead.push(*ino);
                 }
