@@ -15,6 +15,7 @@ use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{Block, BlockArg, Function, Inst, InstBuilder, InstructionData, Opcode, Value, types};
+use hashbrown::HashMap;
 
 /// The one NaN, of each width.
 pub(crate) const CANONICAL_NAN: u64 = 0x7ff8_0000_0000_0000;
@@ -143,19 +144,21 @@ impl Settling<'_> {
         }
     }
 
-    /// Settles what is seen in a block. Each value at most once: what follows in the block uses the settled one.
+    /// Settles what is seen in a block. Each value at most once: all that follows in the block uses the settled one, so that
+    /// the other need not be kept.
     fn block(&mut self, block: Block) {
-        let mut settled: Vec<(Value, Value)> = Vec::new();
+        let mut settled: HashMap<Value, Value> = HashMap::new();
         let mut next = self.func.layout.first_inst(block);
         while let Some(inst) = next {
+            if !settled.is_empty() {
+                let known = |value: Value| settled.get(&value).copied().unwrap_or(value);
+                let dfg = &mut self.func.dfg;
+                dfg.map_inst_values(inst, known);
+            }
             for value in self.seen_raw(inst) {
-                let known = settled.iter().find(|(raw, _)| *raw == value).map(|(_, settled)| *settled);
-                let new = known.unwrap_or_else(|| {
-                    let new = self.insert(inst, value);
-                    settled.push((value, new));
-                    new
-                });
-                self.replace(inst, value, new);
+                let new = self.insert(inst, value);
+                settled.insert(value, new);
+                self.func.dfg.map_inst_values(inst, |other| if other == value { new } else { other });
             }
             next = self.func.layout.next_inst(inst);
         }
@@ -212,34 +215,5 @@ impl Settling<'_> {
         };
         cursor.ins().jump(on, &[constant.into()]);
         settled
-    }
-
-    /// Uses another value where the instruction sees bits.
-    fn replace(&mut self, inst: Inst, old: Value, new: Value) {
-        for arg in self.func.dfg.inst_args_mut(inst) {
-            if *arg == old {
-                *arg = new;
-            }
-        }
-        let dfg = &mut self.func.dfg;
-        if !dfg.insts[inst].opcode().is_branch() {
-            return;
-        }
-        let classes = &self.classes;
-        let params: Vec<Vec<bool>> = dfg.insts[inst]
-            .branch_destination(&dfg.jump_tables, &dfg.exception_tables)
-            .iter()
-            .map(|call| {
-                dfg.block_params(call.block(&dfg.value_lists)).iter().map(|p| classes[*p] == Class::Exact).collect()
-            })
-            .collect();
-        let calls = dfg.insts[inst].branch_destination_mut(&mut dfg.jump_tables, &mut dfg.exception_tables);
-        for (call, exact) in calls.iter_mut().zip(params) {
-            let mut exact = exact.into_iter();
-            call.update_args(&mut dfg.value_lists, |arg| match (exact.next(), arg) {
-                (Some(true), BlockArg::Value(value)) if value == old => BlockArg::Value(new),
-                _ => arg,
-            });
-        }
     }
 }
