@@ -14,8 +14,8 @@
 // In place of a jump to whom an error concerns.
 _Noreturn void lua_ended(lua_State *state) {
   const char *why = lua_tostring(state, -1);
-  fflush(stdout);
-  fprintf(stderr, "lua: %s\n", why ? why : "an error that is no text");
+  // Not on standard error, which shares the console on Cascade.
+  printf("lua: %s\n", why ? why : "an error that is no text");
   exit(1);
 }
 

@@ -211,7 +211,8 @@ export func main() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("environment 0\ndirectory 8\nopen -8\n"), "{said}");
     assert!(said.contains("--dir FOLDER[=NAME]"), "a program without directories is told how to grant one: {said}");
-    let (code, said) = printed(&program, &["--grant", "console"]);
+    let others = ["--grant", "console", "--grant", "clock", "--grant", "entropy"];
+    let (code, said) = printed(&program, &others);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("--grant") && said.contains("wasi"), "the refusal names the grant: {said}");
     let (code, said) = printed(&program, &["--dir", "no/such/folder=/data"]);

@@ -196,7 +196,10 @@ impl Lowering<'_, '_> {
         let large = self.all_integers(x);
         let small = self.b.ins().fcmp(FloatCC::LessThan, magnitude, large);
         let signed = self.b.ins().fcopysign(rounded, x);
-        self.b.ins().select(small, signed, x)
+        let whole = self.b.ins().select(small, signed, x);
+        // It is the result of arithmetic, and so its NaN is the one: adding -0 changes nothing else.
+        let nothing = if self.is_single(x) { self.b.ins().f32const(-0.0) } else { self.b.ins().f64const(-0.0) };
+        self.b.ins().fadd(whole, nothing)
     }
 
     // Linear memories.
