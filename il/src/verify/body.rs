@@ -14,6 +14,9 @@ use crate::instr::{Dests, Instr, Reader};
 use crate::op::{Immediate, Op};
 use crate::{DataId, Func, FuncId, GlobalId, LocalId, MemoryId, StrId, Type, TypeId, limits};
 
+/// Of so many destinations each is compared with each.
+const FEW: usize = 16;
+
 /// An error comes with the offset of its instruction.
 type Located = core::result::Result<(), (u32, Box<Violation>)>;
 
@@ -521,12 +524,13 @@ impl<'m> Body<'m> {
 
     #[cfg_attr(test, track_caller)]
     fn assign_each(&mut self, dests: Dests<'m>, types: impl Iterator<Item = Type>) -> Result {
+        let twin = twin(dests);
         for (at, (dest, ty)) in dests.iter().zip(types).enumerate() {
             let Some(id) = dest else { continue };
             let local = self.local(id)?;
             ensure!(local != Type::BufRef, Violation::NotOwned(id));
             self.fits(ty, local)?;
-            ensure!(!dests.iter().take(at).any(|other| other == dest), Violation::DestTwice(id));
+            ensure!(twin != Some(at), Violation::DestTwice(id));
             self.assign(id);
         }
         Ok(())
@@ -535,12 +539,16 @@ impl<'m> Body<'m> {
     fn set(&mut self, dests: Dests<'m>) -> Result {
         limit("destinations of one assignment", dests.len(), limits::DESTS)?;
         ensure!(!dests.is_empty(), Violation::DestCount { expected: 1, found: 0 });
-        // Nearly all are of one local.
-        if dests.len() == 1 {
-            return self.set_all(dests, &mut [Type::I32]);
-        }
-        let mut types = [Type::I32; limits::DESTS];
-        self.set_all(dests, types.get_mut(..dests.len()).unwrap_or_default())
+        // Nearly all are of one local, for which the room for many need not be cleared.
+        let (mut one, mut many);
+        let types: &mut [Type] = if dests.len() == 1 {
+            one = [Type::I32];
+            &mut one
+        } else {
+            many = [Type::I32; limits::DESTS];
+            many.get_mut(..dests.len()).unwrap_or_default()
+        };
+        self.set_all(dests, types)
     }
 
     /// Any type can be discarded, so the values say what is assigned.
@@ -619,4 +627,17 @@ impl<'m> Body<'m> {
         self.pop_all(self.results.iter().copied())?;
         self.terminate()
     }
+}
+
+/// The first destination that stands before, too.
+fn twin(dests: Dests<'_>) -> Option<usize> {
+    if dests.len() <= FEW {
+        let stands_before = |(at, dest): &(usize, Option<LocalId>)| dests.iter().take(*at).any(|other| other == *dest);
+        let mut all = dests.iter().enumerate().filter(|(_, dest)| dest.is_some());
+        return all.find(stands_before).map(|(at, _)| at);
+    }
+    let places = dests.iter().enumerate().filter_map(|(at, dest)| Some((dest?, at)));
+    let mut all: Vec<(LocalId, usize)> = places.collect();
+    all.sort_unstable();
+    all.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1).min()
 }
