@@ -80,50 +80,12 @@ impl Lowering<'_, '_> {
         self.binary(op, |i, a, b| i.fcmp(condition, a, b))
     }
 
-    /// An operator that sees the bits of a NaN.
-    pub(super) fn unary_bits(&mut self, op: Op, make: impl FnOnce(FuncInstBuilder<'_, '_>, Value) -> Value) -> Result {
-        let a = self.pop_settled()?;
-        let value = make(self.b.ins(), a);
-        self.push_result(op, value);
-        Ok(())
-    }
-
-    pub(super) fn binary_bits(
-        &mut self,
-        op: Op,
-        make: impl FnOnce(FuncInstBuilder<'_, '_>, Value, Value) -> Value,
-    ) -> Result {
-        let b = self.pop_settled()?;
-        let a = self.pop_settled()?;
-        let value = make(self.b.ins(), a, b);
-        self.push_result(op, value);
-        Ok(())
-    }
-
-    pub(super) fn arithmetic(
-        &mut self,
-        op: Op,
-        make: impl FnOnce(FuncInstBuilder<'_, '_>, Value, Value) -> Value,
-    ) -> Result {
-        let b = self.pop_number()?;
-        let a = self.pop_number()?;
-        let value = make(self.b.ins(), a, b);
-        self.push_raw(op, value);
-        Ok(())
-    }
-
-    pub(super) fn arithmetic_unary(&mut self, op: Op, make: impl FnOnce(&mut Self, Value) -> Value) -> Result {
+    /// An operator that is more than one instruction.
+    pub(super) fn unary_by(&mut self, op: Op, make: impl FnOnce(&mut Self, Value) -> Value) -> Result {
         let a = self.pop_number()?;
         let value = make(self, a);
-        self.push_raw(op, value);
+        self.push_result(op, value);
         Ok(())
-    }
-
-    /// Pushes the result of float arithmetic.
-    fn push_raw(&mut self, op: Op, value: Value) {
-        if let Some(ty) = op.info().result {
-            self.push(Operand::plain(value, ty));
-        }
     }
 
     // Rounding. Without SSE4.1 it is done by arithmetic here, not by a library call: a VM's stack
