@@ -144,7 +144,7 @@ export func main() {
   say("\n")
   assert poll_oneoff(4096, 5000, 0, 8) == 28
   assert fd_close(ready) == 0
-  assert sock_shutdown(3, 0) == 58 && sched_yield() == 0 && fd_seek(1, 0, 0, 64) == 70
+  assert sock_shutdown(3, 0) == 57 && sock_shutdown(0, 0) == 57 && sock_shutdown(99, 0) == 8 && sched_yield() == 0 && fd_seek(1, 0, 0, 64) == 70
 
   // A file in the place of the standard output: what is written there is in the file.
   let log = open("log", 1, -1)
@@ -266,6 +266,11 @@ func poll_input(ms: i64) -> i32 {
 }
 export func main() {
   assert poll_input(30) == 0 && poll_input(0) == 0
+  store32(16, 6000)
+  store32(20, 100)
+  assert fd_fdstat_set_flags(0, 4) == 0 && fd_fdstat_set_flags(0, 16) == 58 && fd_fdstat_set_flags(2, 1) == 0
+  assert fd_read(0, 16, 1, 8) == 6
+  assert fd_fdstat_get(0, 64) == 0 && load32(64) == 0x40002 && fd_fdstat_get(1, 64) == 0 && load32(64) == 2
   say("nothing\n")
   loop {
     assert poll_input(100000) == 1
