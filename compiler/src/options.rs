@@ -61,7 +61,7 @@ macro_rules! features {
     ($($(#[$doc:meta])* $field:ident = $flag:literal;)*) => {
         /// Instructions beyond SSE2 that generated code may use.
         ///
-        /// AVX is absent on purpose: the base saves no AVX state when it switches between VMs.
+        /// Of AVX only what works on 128 bits is used, and what the base saves of a VM are those: nothing lives in the upper halves.
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
         pub struct Cpu { $($(#[$doc])* pub $field: bool,)* }
 
@@ -90,6 +90,10 @@ features! {
     bmi1 = "has_bmi1";
     /// BMI2: shifts without flags
     bmi2 = "has_bmi2";
+    /// AVX: three operands
+    avx = "has_avx";
+    /// AVX2
+    avx2 = "has_avx2";
 }
 
 impl Cpu {
@@ -103,6 +107,8 @@ impl Cpu {
         lzcnt: false,
         bmi1: false,
         bmi2: false,
+        avx: false,
+        avx2: false,
     };
 
     /// What this processor has, by `cpuid`; [`Cpu::BASELINE`] where that cannot be asked.
@@ -112,6 +118,7 @@ impl Cpu {
             let cpuid = raw_cpuid::CpuId::new();
             let basic = cpuid.get_feature_info();
             let more = cpuid.get_extended_feature_info();
+            let avx = is_avx_enabled(&cpuid);
             let amd = cpuid.get_extended_processor_and_feature_identifiers();
             let basic = |test: fn(&raw_cpuid::FeatureInfo) -> bool| basic.as_ref().is_some_and(test);
             Cpu {
@@ -123,12 +130,26 @@ impl Cpu {
                 lzcnt: amd.as_ref().is_some_and(|f| f.has_lzcnt()),
                 bmi1: more.as_ref().is_some_and(|f| f.has_bmi1()),
                 bmi2: more.as_ref().is_some_and(|f| f.has_bmi2()),
+                avx,
+                avx2: avx && more.as_ref().is_some_and(|f| f.has_avx2()),
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
         Cpu::BASELINE
     }
 }
+
+/// Whether the processor has AVX and whoever runs it has enabled it.
+#[cfg(target_arch = "x86_64")]
+fn is_avx_enabled(cpuid: &raw_cpuid::CpuId<impl raw_cpuid::CpuIdReader>) -> bool {
+    let has = cpuid.get_feature_info().is_some_and(|f| f.has_avx() && f.has_oxsave());
+    // What is enabled shows in how much there is to save (Intel SDM volume 1, 13.5.1).
+    has && cpuid.get_extended_state_info().is_some_and(|s| s.xsave_area_size_enabled_features() >= AVX_STATE_END)
+}
+
+/// Where the upper halves of the vector registers end in what `xsave` stores, in bytes.
+#[cfg(target_arch = "x86_64")]
+const AVX_STATE_END: u32 = 832;
 
 impl Options {
     /// For this processor: full speed, guarded memories, no self-checks.
