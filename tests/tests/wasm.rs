@@ -1,4 +1,4 @@
-//! Programs in C and Rust, compiled to WebAssembly by the compilers of this machine: hosted and booted they print what the
+//! Programs in C, Rust and Zig, compiled to WebAssembly by the compilers of this machine: hosted and booted they print what the
 //! same source prints as a native program.
 //!
 //! Lua and SQLite are not part of the source tree: `cargo metadata` fetches them as packages (`tests/packages`).
@@ -235,6 +235,27 @@ fn a_device_program_in_rust_draws_and_handles_keys() {
     must(rustc().args(flags).arg(&source).arg("-o").arg(&wasm));
     let (console, frames) = device_program(&wasm);
     assert_eq!((console.as_str(), frames), ("laid\nturned\nturned\nturned\nturned\n", 5));
+}
+
+/// The Zig compiler that the set-up of `cargo xtask test` installs, or that `ZIG` names.
+fn zig() -> Command {
+    let own = root().join("target/zig/ziglang/zig");
+    let mut command = Command::new(std::env::var_os("ZIG").map_or(own, PathBuf::from));
+    let cache = folder().join("zig-cache");
+    command.env("ZIG_LOCAL_CACHE_DIR", &cache).env("ZIG_GLOBAL_CACHE_DIR", &cache);
+    command
+}
+
+#[test]
+fn a_device_program_in_zig_draws_and_handles_keys() {
+    let folder = folder().join("zig");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::copy(samples().join("ripples.zig"), folder.join("ripples.zig")).unwrap();
+    bindings("zig", &folder.join("cascade.zig"));
+    let flags = ["-target", "wasm32-freestanding", "-O", "ReleaseSmall", "-fno-entry", "-rdynamic"];
+    must(zig().args(["build-exe", "ripples.zig"]).args(flags).current_dir(&folder));
+    let (console, frames) = device_program(&folder.join("ripples.wasm"));
+    assert_eq!((console.as_str(), frames), ("calm\nmoved\nmoved\nmoved\nmoved\n", 5));
 }
 
 /// Where a package's files are.
