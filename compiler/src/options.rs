@@ -1,6 +1,8 @@
 //! What the caller chooses: processor features, optimisation, how memory accesses are checked.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
+use core::fmt;
+use core::str::FromStr;
 
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable, Flags, SetError};
@@ -33,7 +35,7 @@ pub enum Opt {
 }
 
 /// How accesses to the linear memory are kept inside it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Bounds {
     /// The engine reserves [`GUARD_REGION_BYTES`] for each memory, so any address that the code can
     /// form either lies in the memory or faults: no check.
@@ -42,6 +44,51 @@ pub enum Bounds {
     /// A comparison before each access; needs no address space.
     Explicit,
 }
+
+impl Bounds {
+    /// Both ways.
+    pub const ALL: [Bounds; 2] = [Bounds::Guard, Bounds::Explicit];
+
+    /// What users call it: in options, manifests and listings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Bounds::Guard => "guard",
+            Bounds::Explicit => "explicit",
+        }
+    }
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Bounds {
+    type Err = UnknownBounds;
+    fn from_str(text: &str) -> Result<Bounds, UnknownBounds> {
+        let named = Bounds::ALL.into_iter().find(|bounds| bounds.name() == text);
+        named.ok_or_else(|| UnknownBounds(text.to_string()))
+    }
+}
+
+/// Memory accesses are not checked in the way that was asked for: there is no such way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnknownBounds(String);
+
+impl fmt::Display for UnknownBounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [guard, explicit] = Bounds::ALL;
+        write!(
+            f,
+            "memory accesses are not checked by `{}`: say `{guard}` (the processor finds those outside, which costs nothing) \
+             or `{explicit}` (a comparison before each)",
+            self.0
+        )
+    }
+}
+
+impl core::error::Error for UnknownBounds {}
 
 /// Whether code looks at the core's interrupt word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
