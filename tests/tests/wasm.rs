@@ -1,5 +1,5 @@
-//! Programs in C, Rust and Zig, compiled to WebAssembly by the compilers of this machine: hosted and booted they print what the
-//! same source prints as a native program.
+//! Programs in C, C++, Rust and Zig, compiled to WebAssembly by the compilers of this machine: hosted and booted they print
+//! what the same source prints as a native program.
 //!
 //! Lua and SQLite are not part of the source tree: `cargo metadata` fetches them as packages (`tests/packages`).
 
@@ -306,6 +306,27 @@ fn lua_runs_scripts() {
     let (code, said) = lua.everywhere(home.path(), &["errors.lua"]);
     assert!(code == 1 && said.starts_with("caught\terrors.lua:"), "{said}");
     assert!(said.ends_with("\nlua: an error that is no text\n"), "{said}");
+}
+
+#[test]
+fn exceptions_of_cpp_are_caught_by_type_and_destroy_on_their_way() {
+    let own = root().join("tests/programs");
+    let (source, wasm, native) = (own.join("throws.cpp"), folder().join("throws.wasm"), folder().join("throws"));
+    must(Command::new("clang++").args(["-O1", "-w"]).arg(&source).arg("-o").arg(&native));
+    let output = Command::new(&native).stderr(Stdio::null()).output().unwrap();
+    let wanted = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success() && wanted.ends_with("66676666, 0 copies are left\n"), "{wanted}");
+    for level in ["-O0", "-O2"] {
+        let mut clang = Command::new("clang");
+        clang.args(["--target=wasm32-wasi", "-fwasm-exceptions", level]);
+        must(clang.args([&source, &own.join("unwind.c")]).arg("-o").arg(&wasm));
+        for place in Where::BOTH {
+            // The last one is not caught.
+            let summary = run(place, &wasm, &[]).unwrap();
+            assert_eq!((summary.exit, &summary.console), (1, &wanted), "{level} {place:?}");
+            assert!(summary.faults.join("\n").contains("uncaught exception"), "{place:?}: {:?}", summary.faults);
+        }
+    }
 }
 
 #[test]
