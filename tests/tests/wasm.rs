@@ -1,5 +1,5 @@
-//! Programs in C and Rust, compiled to WebAssembly by the compilers of this machine: hosted and booted they print what the
-//! same source prints as a native program.
+//! Programs in C, C++, Rust and Zig, compiled to WebAssembly by the compilers of this machine: hosted and booted they print
+//! what the same source prints as a native program.
 //!
 //! Lua and SQLite are not part of the source tree: `cargo metadata` fetches them as packages (`tests/packages`).
 
@@ -237,6 +237,27 @@ fn a_device_program_in_rust_draws_and_handles_keys() {
     assert_eq!((console.as_str(), frames), ("laid\nturned\nturned\nturned\nturned\n", 5));
 }
 
+/// The Zig compiler that the set-up of `cargo xtask test` installs, or that `ZIG` names.
+fn zig() -> Command {
+    let own = root().join("target/zig/ziglang/zig");
+    let mut command = Command::new(std::env::var_os("ZIG").map_or(own, PathBuf::from));
+    let cache = folder().join("zig-cache");
+    command.env("ZIG_LOCAL_CACHE_DIR", &cache).env("ZIG_GLOBAL_CACHE_DIR", &cache);
+    command
+}
+
+#[test]
+fn a_device_program_in_zig_draws_and_handles_keys() {
+    let folder = folder().join("zig");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::copy(samples().join("ripples.zig"), folder.join("ripples.zig")).unwrap();
+    bindings("zig", &folder.join("cascade.zig"));
+    let flags = ["-target", "wasm32-freestanding", "-O", "ReleaseSmall", "-fno-entry", "-rdynamic"];
+    must(zig().args(["build-exe", "ripples.zig"]).args(flags).current_dir(&folder));
+    let (console, frames) = device_program(&folder.join("ripples.wasm"));
+    assert_eq!((console.as_str(), frames), ("calm\nmoved\nmoved\nmoved\nmoved\n", 5));
+}
+
 /// Where a package's files are.
 fn package(name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -285,6 +306,27 @@ fn lua_runs_scripts() {
     let (code, said) = lua.everywhere(home.path(), &["errors.lua"]);
     assert!(code == 1 && said.starts_with("caught\terrors.lua:"), "{said}");
     assert!(said.ends_with("\nlua: an error that is no text\n"), "{said}");
+}
+
+#[test]
+fn exceptions_of_cpp_are_caught_by_type_and_destroy_on_their_way() {
+    let own = root().join("tests/programs");
+    let (source, wasm, native) = (own.join("throws.cpp"), folder().join("throws.wasm"), folder().join("throws"));
+    must(Command::new("clang++").args(["-O1", "-w"]).arg(&source).arg("-o").arg(&native));
+    let output = Command::new(&native).stderr(Stdio::null()).output().unwrap();
+    let wanted = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success() && wanted.ends_with("66676666, 0 copies are left\n"), "{wanted}");
+    for level in ["-O0", "-O2"] {
+        let mut clang = Command::new("clang");
+        clang.args(["--target=wasm32-wasi", "-fwasm-exceptions", level]);
+        must(clang.args([&source, &own.join("unwind.c")]).arg("-o").arg(&wasm));
+        for place in Where::BOTH {
+            // The last one is not caught.
+            let summary = run(place, &wasm, &[]).unwrap();
+            assert_eq!((summary.exit, &summary.console), (1, &wanted), "{level} {place:?}");
+            assert!(summary.faults.join("\n").contains("uncaught exception"), "{place:?}: {:?}", summary.faults);
+        }
+    }
 }
 
 #[test]
