@@ -23,6 +23,8 @@ fn features() -> WasmFeatures {
         .union(WasmFeatures::RELAXED_SIMD)
         .union(WasmFeatures::FUNCTION_REFERENCES)
         .union(WasmFeatures::GC_TYPES)
+        .union(WasmFeatures::EXCEPTIONS)
+        .union(WasmFeatures::LEGACY_EXCEPTIONS)
 }
 
 /// A function's body, with what validates it.
@@ -43,6 +45,8 @@ pub(crate) struct Decoded<'a> {
     pub tables: Vec<Table<'a>>,
     pub memories: Vec<MemoryType>,
     pub globals: Vec<(GlobalType, ConstExpr<'a>)>,
+    /// Function types of all tags, the imported ones first.
+    pub tags: Vec<u32>,
     pub exports: Vec<Export<'a>>,
     pub start: Option<u32>,
     pub elements: Vec<Element<'a>>,
@@ -63,6 +67,7 @@ impl<'a> Decoded<'a> {
             tables: Vec::new(),
             memories: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
             exports: Vec::new(),
             start: None,
             elements: Vec::new(),
@@ -118,8 +123,10 @@ fn section<'a>(decoded: &mut Decoded<'a>, payload: Payload<'a>) -> wasmparser::R
         Payload::ImportSection(section) => {
             for import in section.into_imports_with_offsets() {
                 let (offset, import) = import?;
-                if let TypeRef::Func(ty) = import.ty {
-                    decoded.funcs.push(ty);
+                match import.ty {
+                    TypeRef::Func(ty) => decoded.funcs.push(ty),
+                    TypeRef::Tag(tag) => decoded.tags.push(tag.func_type_idx),
+                    _ => {}
                 }
                 decoded.imports.push((offset, import));
             }
@@ -143,6 +150,11 @@ fn section<'a>(decoded: &mut Decoded<'a>, payload: Payload<'a>) -> wasmparser::R
             for global in section {
                 let global = global?;
                 decoded.globals.push((global.ty, global.init_expr));
+            }
+        }
+        Payload::TagSection(section) => {
+            for tag in section {
+                decoded.tags.push(tag?.func_type_idx);
             }
         }
         Payload::ExportSection(section) => {

@@ -18,6 +18,8 @@ use crate::decode::Decoded;
 pub(crate) struct Types {
     funcs: HashMap<Signature, TypeId>,
     arrays: Vec<(ArrayDef, TypeId)>,
+    /// Whether functions may be left without their results, which are null then: units have tags.
+    pub throws: bool,
 }
 
 impl Types {
@@ -87,15 +89,29 @@ impl UnitTypes {
         self.sigs.get(index as usize)
     }
 
+    /// The type that a function of this type has in the module: results can be null where functions may be left without
+    /// them.
+    pub fn carried(&self, index: u32, types: &Types) -> Signature {
+        let mut sig = self.sig(index).cloned().unwrap_or_default();
+        sig.results.iter_mut().for_each(|ty| *ty = self.carried_value(*ty, types));
+        sig
+    }
+
+    /// The type of a result in the module.
+    pub fn carried_value(&self, ty: Type, types: &Types) -> Type {
+        if types.throws { ty.nullable().unwrap_or(ty) } else { ty }
+    }
+
     /// The definition of a function type.
     pub fn id(&self, index: u32, types: &mut Types, module: &mut Module) -> TypeId {
-        let (Some(cell), Some(sig)) = (self.ids.get(index as usize), self.sigs.get(index as usize)) else {
+        let Some(cell) = self.ids.get(index as usize) else {
             return types.func(module, &Signature::default());
         };
         match cell.get() {
             Some(id) => id,
             None => {
-                let id = types.func(module, sig);
+                let sig = self.carried(index, types);
+                let id = types.func(module, &sig);
                 cell.set(Some(id));
                 id
             }

@@ -167,8 +167,7 @@ fn refused(text: &str, parts: &[&str]) -> ErrorKind {
 #[test]
 fn refusals_say_what_and_what_to_do() {
     refused("(module (memory i64 65537))", &["app.wasm: ", "4 GiB"]);
-    refused("(module (tag))", &["app.wasm, byte 0x", "exceptions", "-fno-exceptions"]);
-    refused("(module (memory 1 1 shared))", &["threads", "several VMs"]);
+    refused("(module (memory 1 1 shared))", &["app.wasm, byte 0x", "threads", "several VMs"]);
     refused("(module (type (struct)))", &["garbage collection"]);
     refused("(module (memory 1 (pagesize 1)))", &["custom page sizes", "64 KiB"]);
     refused("(module (func (i32.add (i32.const 1))))", &["not a valid WebAssembly module", "type mismatch"]);

@@ -72,14 +72,30 @@ pub fn config() -> Config {
     }
 }
 
+/// What random modules use that throw: what the peer has not is added.
+fn throwing_config() -> Config {
+    Config { exceptions_enabled: true, min_tags: 1, max_tags: 4, min_funcs: 3, simd_enabled: false, ..config() }
+}
+
 /// A module that ends: each turn of a loop and each call costs some of its fuel, at whose end it traps.
 ///
 /// # Errors
 /// If the seed gives none.
 pub fn module(seed: u64) -> Result<Vec<u8>> {
+    module_of(&entropy(seed))
+}
+
+/// One that has tags too, and throws.
+///
+/// # Errors
+/// If the seed gives none.
+pub fn throwing(seed: u64) -> Result<Vec<u8>> {
+    ending(throwing_config(), &entropy(seed))
+}
+
+fn entropy(seed: u64) -> Vec<u8> {
     let mut random = Random::new(seed);
-    let entropy: Vec<u8> = (0..ENTROPY_BYTES / 8).flat_map(|_| random.word().to_le_bytes()).collect();
-    module_of(&entropy)
+    (0..ENTROPY_BYTES / 8).flat_map(|_| random.word().to_le_bytes()).collect()
 }
 
 /// The same of other randomness.
@@ -87,7 +103,11 @@ pub fn module(seed: u64) -> Result<Vec<u8>> {
 /// # Errors
 /// If it gives none.
 pub fn module_of(entropy: &[u8]) -> Result<Vec<u8>> {
-    let mut module = Module::new(config(), &mut Unstructured::new(entropy))?;
+    ending(config(), entropy)
+}
+
+fn ending(config: Config, entropy: &[u8]) -> Result<Vec<u8>> {
+    let mut module = Module::new(config, &mut Unstructured::new(entropy))?;
     module.ensure_termination(FUEL)?;
     Ok(module.to_bytes())
 }

@@ -2,9 +2,12 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use anyhow::{Context, Result, bail};
 use il::trap::TrapKind;
+use wasmparser::{ExternalKind, ValType, Validator, WasmFeatures};
 
 use crate::random::Random;
+use crate::rename;
 use crate::value::{Reference, Value};
 
 /// Why something did not return.
@@ -97,6 +100,36 @@ pub enum Kind {
     V128,
     /// A reference that can be null.
     Reference,
+}
+
+/// What a module exports, in its order.
+///
+/// # Errors
+/// If it is not valid.
+pub fn exported(bytes: &[u8]) -> Result<Vec<Exported>> {
+    let types = Validator::new_with_features(WasmFeatures::WASM3).validate_all(bytes)?;
+    let types = types.as_ref();
+    let kind = |ty: &ValType| match ty {
+        ValType::I32 => Kind::I32,
+        ValType::I64 => Kind::I64,
+        ValType::F32 => Kind::F32,
+        ValType::F64 => Kind::F64,
+        ValType::V128 => Kind::V128,
+        ValType::Ref(_) => Kind::Reference,
+    };
+    let export = |export: &rename::Export| {
+        Ok(match export.kind {
+            ExternalKind::Func | ExternalKind::FuncExact => {
+                let ty = types.get(types.core_function_at(export.index)).context("a type")?;
+                let wasmparser::CompositeInnerType::Func(ty) = &ty.composite_type.inner else { bail!("no function") };
+                Exported::Function(ty.params().iter().map(kind).collect())
+            }
+            ExternalKind::Global => Exported::Global,
+            ExternalKind::Memory => Exported::Memory,
+            ExternalKind::Table | ExternalKind::Tag => Exported::Other,
+        })
+    };
+    rename::exports(bytes)?.iter().map(export).collect()
 }
 
 /// An engine with one module.

@@ -1,4 +1,5 @@
-//! Random modules, and ones with bytes changed, do the same here and elsewhere: results, traps, memories, globals.
+//! Random modules, and ones with bytes changed, do the same here and elsewhere: results, traps, memories, globals. Those
+//! that throw do the same on all engines here.
 //!
 //! `WASM_MODULES` sets how many, `WASM_SEED` where they start; else few.
 
@@ -12,7 +13,7 @@ use wasm_suite::play::Engine;
 use wasm_suite::random;
 use wasm_suite::script::Script;
 use wasm_suite::subject::Ours;
-use wasm_suite::trace::{Event, Exported, difference, trace};
+use wasm_suite::trace::{Event, Exported, difference, exported, trace};
 use wasmparser::{Validator, WasmFeatures};
 
 /// Modules unless the environment says how many.
@@ -48,19 +49,36 @@ fn elsewhere(bytes: &[u8], seed: u64) -> Option<(Vec<Exported>, Vec<Event>)> {
     Some((exports, events))
 }
 
-/// The same on all engines here.
+/// The same on all engines here as on the peer.
 fn compare(bytes: &[u8], seed: u64, counts: &mut Counts) -> Result<(), String> {
     let Some((exports, expected)) = elsewhere(bytes, seed) else {
         counts.refused += 1;
         return Ok(());
     };
+    compare_with(Some(expected), &exports, bytes, seed, counts)
+}
+
+/// The same on all engines here.
+fn compare_here(bytes: &[u8], seed: u64, counts: &mut Counts) -> Result<(), String> {
+    let exports = exported(bytes).map_err(|error| format!("{error:#}"))?;
+    compare_with(None, &exports, bytes, seed, counts)
+}
+
+/// The same on all engines here as was seen elsewhere, or else on the first one.
+fn compare_with(
+    mut expected: Option<Vec<Event>>,
+    exports: &[Exported],
+    bytes: &[u8],
+    seed: u64,
+    counts: &mut Counts,
+) -> Result<(), String> {
     let script = Script::of_module(bytes).map_err(|error| format!("{error:#}"))?;
     let group = Group::new(&script, &[0]).map_err(|error| format!("{error:#}"))?;
     for engine in Engine::ALL {
         let vm = engine.instance(&group, FUEL).map_err(|error| format!("{}: {error:#}", engine.name()))?;
-        let found = trace(&mut Ours::new(&group, &script.units[0].exports, vm), &exports, seed);
-        if let Some(why) = difference(&expected, &found) {
-            return Err(format!("peer, then {}: {why}", engine.name()));
+        let found = trace(&mut Ours::new(&group, &script.units[0].exports, vm), exports, seed);
+        if let Some(why) = difference(expected.get_or_insert_with(|| found.clone()), &found) {
+            return Err(format!("expected, then {}: {why}", engine.name()));
         }
         if found.contains(&Event::Limit) {
             // Machine code might not end.
@@ -68,7 +86,7 @@ fn compare(bytes: &[u8], seed: u64, counts: &mut Counts) -> Result<(), String> {
         }
     }
     counts.compared += 1;
-    for event in &expected {
+    for event in expected.iter().flatten() {
         match event {
             Event::Returned(..) => counts.returned += 1,
             Event::Trapped(..) => counts.trapped += 1,
@@ -79,8 +97,11 @@ fn compare(bytes: &[u8], seed: u64, counts: &mut Counts) -> Result<(), String> {
     Ok(())
 }
 
+/// How a module is compared.
+type Comparison = fn(&[u8], u64, &mut Counts) -> Result<(), String>;
+
 /// Compares the modules of some seeds.
-fn compare_all(seeds: Range<u64>, module: impl Fn(u64) -> Option<Vec<u8>> + Sync) -> Counts {
+fn compare_all(seeds: Range<u64>, compare: Comparison, module: impl Fn(u64) -> Option<Vec<u8>> + Sync) -> Counts {
     let (module, modules) = (&module, seeds.end - seeds.start);
     let part = move |first: u64| {
         let (mut counts, mut differences) = (Counts::default(), Vec::new());
@@ -123,11 +144,21 @@ fn setting(name: &str, default: u64) -> u64 {
 #[test]
 fn random_modules_do_the_same_everywhere() {
     let (modules, start) = (setting("WASM_MODULES", MODULES), setting("WASM_SEED", 0));
-    let counts = compare_all(start..start + modules, |seed| random::module(seed).ok());
+    let counts = compare_all(start..start + modules, compare, |seed| random::module(seed).ok());
     let modules = modules as usize;
     assert!(counts.compared * 10 > modules * 8, "too few modules are compared");
     assert!(counts.returned * 4 > modules, "too few calls return");
     assert!(counts.limited * 5 < modules, "too many comparisons end at a limit");
+}
+
+/// The peer has no exceptions.
+#[test]
+fn modules_that_throw_do_the_same_on_all_engines_here() {
+    let (modules, start) = (setting("WASM_MODULES", MODULES), setting("WASM_SEED", 0));
+    let counts = compare_all(start..start + modules, compare_here, |seed| random::throwing(seed).ok());
+    let modules = modules as usize;
+    assert!(counts.compared * 10 > modules * 8, "too few modules are compared");
+    assert!(counts.returned * 4 > modules && counts.trapped * 4 > modules, "too few calls return, or throw");
 }
 
 #[test]
@@ -140,6 +171,6 @@ fn changed_modules_do_the_same_everywhere() {
             *bytes != whole && Validator::new_with_features(WasmFeatures::WASM3).validate_all(bytes).is_ok()
         })
     };
-    let counts = compare_all(start..start + modules, changed);
+    let counts = compare_all(start..start + modules, compare, changed);
     assert!(counts.compared * 2 > modules as usize, "too few modules are compared");
 }

@@ -12,7 +12,7 @@ use il::{Func, MemoryId, Type, limits};
 use wasmparser::{ExternalKind, Import, MemoryType, TableInit, TableType, TypeRef};
 
 use super::base::Base;
-use super::{Build, Global, Linked, Memory, TABLE_ELEMENTS, Table, Target, matching};
+use super::{Build, Global, Linked, Memory, TABLE_ELEMENTS, Table, Tag, Target, matching};
 use crate::constant::{self, Const};
 use crate::decode::Decoded;
 use crate::error::{Error, ErrorKind, Result};
@@ -24,6 +24,7 @@ enum Found {
     Table(Table),
     Memory(Memory),
     Global(Global),
+    Tag(Tag),
 }
 
 impl<'a> Build<'a> {
@@ -39,6 +40,7 @@ impl<'a> Build<'a> {
             tables: Vec::new(),
             memories: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
             segments: (0..segments).map(|_| Cell::new(None)).collect(),
             data: Vec::new(),
             data_used: (0..data).map(|_| Cell::new(false)).collect(),
@@ -52,6 +54,7 @@ impl<'a> Build<'a> {
                 Found::Table(table) => unit.tables.push(table),
                 Found::Memory(memory) => unit.memories.push(memory),
                 Found::Global(global) => unit.globals.push(global),
+                Found::Tag(tag) => unit.tags.push(tag),
             }
         }
         self.define(&mut unit)?;
@@ -59,9 +62,10 @@ impl<'a> Build<'a> {
     }
 
     fn define(&mut self, unit: &mut Linked<'_>) -> Result {
+        self.define_tags(unit)?;
         for index in unit.funcs.len()..unit.decoded.funcs.len() {
             let ty = unit.type_of(index as u32);
-            let sig = unit.types.sig(ty).cloned().unwrap_or_default();
+            let sig = unit.types.carried(ty, &self.types);
             let id = self.add_func(Func { sig, ..Func::default() }, "");
             unit.funcs.push(Target::Func(id));
         }
@@ -251,6 +255,16 @@ fn find_export<'u>(
             match matching::globals(unit, &wanted, owner, &global.ty) {
                 true => Ok(Found::Global(global)),
                 false => refuse(matching::global_text(&wanted), matching::global_text(&global.ty)),
+            }
+        }
+        (TypeRef::Tag(wanted), ExternalKind::Tag) => {
+            let tag = other.tag(index).ok_or_else(internal)?;
+            let owner = before.get(tag.owner).unwrap_or(other);
+            let wanted = unit.decoded.func_type(wanted.func_type_idx)?;
+            let found = owner.decoded.func_type(tag.ty)?;
+            match matching::funcs(unit, wanted, owner, found) {
+                true => Ok(Found::Tag(tag)),
+                false => refuse(format!("a tag of {wanted}"), format!("a tag of {found}")),
             }
         }
         (wanted, found) => refuse(matching::kind_text(&wanted).into(), matching::export_text(found).into()),

@@ -7,6 +7,7 @@ mod imports;
 mod instantiate;
 mod matching;
 mod segments;
+mod tags;
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -26,6 +27,7 @@ use crate::types::{Types, UnitTypes};
 use crate::{Options, Unit, body, decode};
 
 pub(crate) use device::{Device, Operand, ResultForm, Yield};
+pub(crate) use tags::Tag;
 
 /// What a function of a unit is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,6 +92,7 @@ pub(crate) struct Linked<'a> {
     tables: Vec<Table>,
     memories: Vec<Memory>,
     globals: Vec<Global>,
+    tags: Vec<Tag>,
     /// Element segments; one gets its global when it is wanted.
     segments: Vec<Cell<Option<GlobalId>>>,
     data: Vec<DataId>,
@@ -124,6 +127,10 @@ impl<'a> Linked<'a> {
         self.globals.get(index as usize).copied()
     }
 
+    pub fn tag(&self, index: u32) -> Option<Tag> {
+        self.tags.get(index as usize).copied()
+    }
+
     /// A data segment that code refers to.
     pub fn data(&self, index: u32) -> Option<DataId> {
         self.data_used.get(index as usize)?.set(true);
@@ -141,6 +148,8 @@ pub(crate) struct Build<'a> {
     pub module: Module,
     pub types: Types,
     pub devices: Vec<Device>,
+    /// What may throw.
+    pub throws: tags::Throws,
     strings: HashMap<String, StrId>,
     helpers: [Option<FuncId>; Helper::COUNT],
     base: base::Base,
@@ -255,6 +264,7 @@ pub(crate) fn link(units: &[Unit<'_>], options: &Options<'_>) -> Result<Module> 
     for unit in &mut linked {
         plans.push(build.segments(unit)?);
     }
+    build.find_throws(&linked);
     for unit in &mut linked {
         let bodies = core::mem::take(&mut unit.decoded.bodies);
         build.bodies(unit, bodies)?;
