@@ -38,7 +38,7 @@ const TEXTS: [&str; 6] = ["samples", "samples/cascade", "samples/vms", "il/std",
 /// How long each target runs, unless somebody says otherwise, in seconds.
 const SECONDS: u32 = 60;
 /// How long each does in a run of all tests.
-const TEST_SECONDS: u32 = 20;
+const TEST_SECONDS: u32 = 15;
 /// One input may take so long, in seconds, and the program so much memory, in MiB.
 const LIMITS: [&str; 2] = ["-timeout=20", "-rss_limit_mb=3000"];
 /// Lines of a failed run that are shown.
@@ -108,7 +108,9 @@ impl Target {
         }
         self.seeds(&folder.join(&seeds))?;
         let log = folder.join("target").join(self.name).with_extension("log");
-        let mut command = shell::command(&format!("fuzz/target/{TRIPLE}/release/{}", self.name), &LIMITS);
+        let program = folder.join("target").join(TRIPLE).join("release").join(self.name);
+        let program = program.to_str().context("the folder's path is not UTF-8")?;
+        let mut command = shell::command(program, &LIMITS);
         command.current_dir(&folder).args([&corpus, &seeds]).arg(format!("-artifact_prefix={artifacts}"));
         command.arg(format!("-max_len={}", self.max_bytes)).arg(format!("-max_total_time={seconds}"));
         command.args(["-print_final_stats=1"]).stdout(Stdio::null()).stderr(std::fs::File::create(&log)?);

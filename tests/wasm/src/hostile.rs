@@ -8,8 +8,8 @@ use wasm::{ErrorKind, Options, Unit};
 /// it is translated.
 ///
 /// # Errors
-/// The reason.
-pub fn translated(bytes: &[u8], script: bool) -> Result<il::verify::VerifiedModule, wasm::Error> {
+/// The reason, as it is shown.
+pub fn translated(bytes: &[u8], script: bool) -> Result<il::verify::VerifiedModule, String> {
     let unit = Unit { name: "hostile", bytes };
     let module = match wasm::translate(&[unit], &Options { script, ..Options::default() }) {
         Ok(module) => module,
@@ -17,7 +17,7 @@ pub fn translated(bytes: &[u8], script: bool) -> Result<il::verify::VerifiedModu
             assert!(!matches!(error.kind, ErrorKind::Internal(_)), "validation excludes this: {error}");
             let text = error.to_string();
             assert!(!text.is_empty() && !text.contains('\u{1b}'), "an error that cannot be shown: {text:?}");
-            return Err(error);
+            return Err(text);
         }
     };
     let bytes = il::binary::encode(&module);
