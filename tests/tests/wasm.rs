@@ -138,6 +138,19 @@ fn a_text_tool_reads_files_and_standard_input() {
     assert_eq!(hosted, native);
 }
 
+/// The errors and results of calls on files: of folders of this computer, and of folders in memory.
+#[test]
+fn files_and_folders_answer_as_natively() {
+    let source = root().join("tests/programs/posix.c");
+    let posix = compile("posix", &[source], &["-D_GNU_SOURCE".to_string()], &[]);
+    let home = tempfile::tempdir().unwrap();
+    let (code, said) = posix.everywhere(home.path(), &[]);
+    assert!(code == 0 && said.lines().count() > 60 && said.ends_with("end: fine\n"), "{said}");
+    let in_memory = run(Where::Hosted, &posix.wasm, &["--dir", ":memory:=."]).unwrap();
+    assert_eq!(in_memory.console, said);
+    assert!(std::fs::read_dir(home.path()).unwrap().next().is_none(), "nothing is left");
+}
+
 #[test]
 fn floating_point_and_files_are_those_of_a_native_program() {
     let spectrum = sample("spectrum");
