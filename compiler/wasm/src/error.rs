@@ -65,9 +65,7 @@ impl Error {
 
     /// Takes what the validator says. If a feature is missing it is named, with what to do about it.
     pub(crate) fn validation(unit: &str, error: &wasmparser::Error) -> Box<Error> {
-        // A type that refers to itself is not found without that proposal, which only the words say.
-        let recursive = error.message().contains("GC proposal is disabled").then_some(WasmFeatures::GC);
-        let known = error.missing_wasm_feature().or(recursive).and_then(missing);
+        let known = error.missing_wasm_feature().and_then(missing);
         let kind = match known {
             Some((what, hint)) => ErrorKind::Unsupported { what: alloc::format!("{what} ({})", error.message()), hint },
             None => ErrorKind::Invalid(error.message().to_string()),
@@ -87,7 +85,6 @@ fn missing(feature: WasmFeatures) -> Option<(&'static str, &'static str)> {
         (WasmFeatures::LEGACY_EXCEPTIONS, "legacy exceptions", "build without exceptions (clang: -fno-exceptions)"),
         (WasmFeatures::THREADS, "threads", "build without atomics and shared memory; use several VMs instead"),
         (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads", "use several VMs instead of threads"),
-        (WasmFeatures::GC, "garbage collection", "build for a target that keeps its objects in linear memory"),
         (WasmFeatures::CUSTOM_PAGE_SIZES, "custom page sizes", "use pages of 64 KiB"),
         (WasmFeatures::MEMORY_CONTROL, "memory control", "build without memory.discard"),
         (WasmFeatures::STACK_SWITCHING, "stack switching", "build without continuations"),

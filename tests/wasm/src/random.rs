@@ -72,14 +72,30 @@ pub fn config() -> Config {
     }
 }
 
+/// The same with structs, arrays, casts and all that belongs to them, which the peer does not have.
+pub fn config_of_objects() -> Config {
+    Config { gc_enabled: true, max_types: 20, ..config() }
+}
+
 /// A module that ends: each turn of a loop and each call costs some of its fuel, at whose end it traps.
 ///
 /// # Errors
 /// If the seed gives none.
 pub fn module(seed: u64) -> Result<Vec<u8>> {
+    module_of(&entropy(seed))
+}
+
+/// The same with objects.
+///
+/// # Errors
+/// If the seed gives none.
+pub fn module_with_objects(seed: u64) -> Result<Vec<u8>> {
+    configured(config_of_objects(), &entropy(seed))
+}
+
+fn entropy(seed: u64) -> Vec<u8> {
     let mut random = Random::new(seed);
-    let entropy: Vec<u8> = (0..ENTROPY_BYTES / 8).flat_map(|_| random.word().to_le_bytes()).collect();
-    module_of(&entropy)
+    (0..ENTROPY_BYTES / 8).flat_map(|_| random.word().to_le_bytes()).collect()
 }
 
 /// The same of other randomness.
@@ -87,7 +103,11 @@ pub fn module(seed: u64) -> Result<Vec<u8>> {
 /// # Errors
 /// If it gives none.
 pub fn module_of(entropy: &[u8]) -> Result<Vec<u8>> {
-    let mut module = Module::new(config(), &mut Unstructured::new(entropy))?;
+    configured(config(), entropy)
+}
+
+fn configured(config: Config, entropy: &[u8]) -> Result<Vec<u8>> {
+    let mut module = Module::new(config, &mut Unstructured::new(entropy))?;
     module.ensure_termination(FUEL)?;
     Ok(module.to_bytes())
 }

@@ -2,9 +2,12 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use anyhow::Result;
 use il::trap::TrapKind;
+use wasmparser::{ExternalKind, ValType, Validator, WasmFeatures};
 
 use crate::random::Random;
+use crate::rename::{self, Export};
 use crate::value::{Reference, Value};
 
 /// Why something did not return.
@@ -95,8 +98,40 @@ pub enum Kind {
     F64,
     /// `v128`
     V128,
-    /// A reference that can be null.
+    /// A reference; the argument is null.
     Reference,
+}
+
+impl Kind {
+    fn of(ty: ValType) -> Kind {
+        match ty {
+            ValType::I32 => Kind::I32,
+            ValType::I64 => Kind::I64,
+            ValType::F32 => Kind::F32,
+            ValType::F64 => Kind::F64,
+            ValType::V128 => Kind::V128,
+            ValType::Ref(_) => Kind::Reference,
+        }
+    }
+}
+
+/// What a module exports, in its order.
+///
+/// # Errors
+/// If it is not valid.
+pub fn exported(bytes: &[u8]) -> Result<Vec<Exported>> {
+    let types = Validator::new_with_features(WasmFeatures::WASM3).validate_all(bytes)?;
+    let types = types.as_ref();
+    let one = |export: Export| match export.kind {
+        ExternalKind::Func | ExternalKind::FuncExact => {
+            let func = types[types.core_function_at(export.index)].unwrap_func();
+            Exported::Function(func.params().iter().map(|ty| Kind::of(*ty)).collect())
+        }
+        ExternalKind::Global => Exported::Global,
+        ExternalKind::Memory => Exported::Memory,
+        ExternalKind::Table | ExternalKind::Tag => Exported::Other,
+    };
+    Ok(rename::exports(bytes)?.into_iter().map(one).collect())
 }
 
 /// An engine with one module.

@@ -12,13 +12,15 @@ use wasm_suite::play::Engine;
 use wasm_suite::random;
 use wasm_suite::script::Script;
 use wasm_suite::subject::Ours;
-use wasm_suite::trace::{Event, Exported, difference, trace};
+use wasm_suite::trace::{Event, Exported, difference, exported, trace};
 use wasmparser::{Validator, WasmFeatures};
 
 /// Modules unless the environment says how many.
 const MODULES: u64 = 1000;
 /// Modules with changed bytes, likewise.
 const CHANGED: u64 = 400;
+/// Modules with objects, likewise.
+const OBJECTS: u64 = 400;
 /// How often a module is changed till what comes out is valid.
 const TRIES: u64 = 40;
 /// Instructions that a module may take where it is interpreted: few of those that end take as many.
@@ -40,6 +42,23 @@ struct Counts {
     limited: usize,
 }
 
+impl Counts {
+    fn note(&mut self, events: &[Event]) {
+        self.compared += 1;
+        for event in events {
+            match event {
+                Event::Returned(..) => self.returned += 1,
+                Event::Trapped(..) => self.trapped += 1,
+                Event::Limit => self.limited += 1,
+                Event::Made | Event::NotMade | Event::Holds(_) => {}
+            }
+        }
+    }
+}
+
+/// How a module is compared.
+type Compare = fn(&[u8], u64, &mut Counts) -> Result<(), String>;
+
 /// What the peer sees of a module; `None` if it refuses it.
 fn elsewhere(bytes: &[u8], seed: u64) -> Option<(Vec<Exported>, Vec<Event>)> {
     let mut peer = Peer::new(bytes).ok()?;
@@ -48,7 +67,27 @@ fn elsewhere(bytes: &[u8], seed: u64) -> Option<(Vec<Exported>, Vec<Event>)> {
     Some((exports, events))
 }
 
-/// The same on all engines here.
+/// The same on all engines here, of modules that the peer does not know.
+fn compare_here(bytes: &[u8], seed: u64, counts: &mut Counts) -> Result<(), String> {
+    let exports = exported(bytes).map_err(|error| format!("{error:#}"))?;
+    let script = Script::of_module(bytes).map_err(|error| format!("{error:#}"))?;
+    let group = Group::new(&script, &[0]).map_err(|error| format!("{error:#}"))?;
+    let events = |engine: Engine| {
+        let vm = engine.instance(&group, FUEL).map_err(|error| format!("{}: {error:#}", engine.name()))?;
+        Ok::<_, String>(trace(&mut Ours::new(&group, &script.units[0].exports, vm), &exports, seed))
+    };
+    let expected = events(Engine::Interpreter)?;
+    // Machine code might not end.
+    if !expected.contains(&Event::Limit)
+        && let Some(why) = difference(&expected, &events(Engine::Jit)?)
+    {
+        return Err(format!("interpreter, then machine code: {why}"));
+    }
+    counts.note(&expected);
+    Ok(())
+}
+
+/// The same on the peer and all engines here.
 fn compare(bytes: &[u8], seed: u64, counts: &mut Counts) -> Result<(), String> {
     let Some((exports, expected)) = elsewhere(bytes, seed) else {
         counts.refused += 1;
@@ -67,20 +106,12 @@ fn compare(bytes: &[u8], seed: u64, counts: &mut Counts) -> Result<(), String> {
             break;
         }
     }
-    counts.compared += 1;
-    for event in &expected {
-        match event {
-            Event::Returned(..) => counts.returned += 1,
-            Event::Trapped(..) => counts.trapped += 1,
-            Event::Limit => counts.limited += 1,
-            Event::Made | Event::NotMade | Event::Holds(_) => {}
-        }
-    }
+    counts.note(&expected);
     Ok(())
 }
 
 /// Compares the modules of some seeds.
-fn compare_all(seeds: Range<u64>, module: impl Fn(u64) -> Option<Vec<u8>> + Sync) -> Counts {
+fn compare_all(seeds: Range<u64>, compare: Compare, module: impl Fn(u64) -> Option<Vec<u8>> + Sync) -> Counts {
     let (module, modules) = (&module, seeds.end - seeds.start);
     let part = move |first: u64| {
         let (mut counts, mut differences) = (Counts::default(), Vec::new());
@@ -123,7 +154,18 @@ fn setting(name: &str, default: u64) -> u64 {
 #[test]
 fn random_modules_do_the_same_everywhere() {
     let (modules, start) = (setting("WASM_MODULES", MODULES), setting("WASM_SEED", 0));
-    let counts = compare_all(start..start + modules, |seed| random::module(seed).ok());
+    let counts = compare_all(start..start + modules, compare, |seed| random::module(seed).ok());
+    let modules = modules as usize;
+    assert!(counts.compared * 10 > modules * 8, "too few modules are compared");
+    assert!(counts.returned * 4 > modules, "too few calls return");
+    assert!(counts.limited * 5 < modules, "too many comparisons end at a limit");
+}
+
+#[test]
+fn modules_with_objects_do_the_same_on_all_engines_here() {
+    let (modules, start) = (setting("WASM_MODULES", OBJECTS), setting("WASM_SEED", 0));
+    let made = |seed| random::module_with_objects(seed).ok();
+    let counts = compare_all(start..start + modules, compare_here, made);
     let modules = modules as usize;
     assert!(counts.compared * 10 > modules * 8, "too few modules are compared");
     assert!(counts.returned * 4 > modules, "too few calls return");
@@ -140,6 +182,6 @@ fn changed_modules_do_the_same_everywhere() {
             *bytes != whole && Validator::new_with_features(WasmFeatures::WASM3).validate_all(bytes).is_ok()
         })
     };
-    let counts = compare_all(start..start + modules, changed);
+    let counts = compare_all(start..start + modules, compare, changed);
     assert!(counts.compared * 2 > modules as usize, "too few modules are compared");
 }

@@ -11,6 +11,7 @@ use wasmparser::Import;
 
 use super::Build;
 use crate::Options;
+use crate::constant::Trees;
 use crate::decode::Decoded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helpers::Helper;
@@ -89,6 +90,8 @@ impl<'a> Build<'a> {
         Ok(Build {
             options,
             types,
+            trees: Trees::default(),
+            objects: Default::default(),
             module,
             devices: Vec::new(),
             strings,
