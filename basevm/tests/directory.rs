@@ -11,7 +11,7 @@ use basevm::system::{
     Builtin, Compiling, EndReason, Grants, Loader, Loading, System, SystemOptions, VmInfo, VmOptions,
 };
 use common::{PROBE_IL, Probe, Seen, TestPlatform};
-use compiler::{Compilation, Options};
+use compiler::{Bounds, Compilation, Options};
 use il::isa::InstructionSet;
 use il::packet::Value;
 use il::trap::Status;
@@ -30,10 +30,11 @@ struct TestLoader(&'static TestPlatform, Arc<Mutex<usize>>);
 struct Job(&'static TestPlatform, Arc<VerifiedModule>, Option<Compilation<Arc<VerifiedModule>>>, Arc<Mutex<usize>>);
 
 impl Loader for TestLoader {
-    fn begin(&mut self, bytes: &[u8]) -> Result<Loading, String> {
+    fn begin(&mut self, bytes: &[u8], bounds: Bounds) -> Result<Loading, String> {
         let module = il::binary::decode(bytes).map_err(|why| why.to_string())?;
         let module = Arc::new(il::verify::verify(module).map_err(|why| why.to_string())?);
-        let compilation = Compilation::new(module.clone(), &Options::detect()).map_err(|why| why.to_string())?;
+        let compilation = Compilation::new(module.clone(), &Options { bounds, ..Options::detect() })
+            .map_err(|why| why.to_string())?;
         Ok(Loading::Compiling(Box::new(Job(self.0, module, Some(compilation), self.1.clone()))))
     }
 }
@@ -96,7 +97,7 @@ impl Lab {
     }
 
     fn add(&mut self, source: &str, options: VmOptions) -> VmId {
-        let program = self.system.load(&bytes(source)).unwrap();
+        let program = self.system.load(&bytes(source), Bounds::Guard).unwrap();
         self.system.add_program(program, options).unwrap()
     }
 

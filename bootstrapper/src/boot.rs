@@ -123,7 +123,7 @@ fn load_all(loader: &mut dyn Loader, run: &Run) -> Result<Vec<(usize, Arc<Progra
         let Kind::Module(module) = vm.kind else { continue };
         let at = |why: String| LoadError { vm: vm.name.clone(), why };
         let bytes = run.modules.get(module as usize).ok_or_else(|| at("plan: its module is missing".to_string()))?;
-        list.push((index, loader.load(bytes).map_err(at)?));
+        list.push((index, loader.load(bytes, vm.bounds).map_err(at)?));
     }
     Ok(list)
 }
@@ -146,6 +146,7 @@ pub(crate) fn options(plan: &Plan, index: usize, vm: &Vm) -> VmOptions {
         name: vm.name.clone(),
         grants,
         memory_bytes: vm.memory_bytes,
+        bounds: vm.bounds,
         turn_ms: Some(vm.turn_ms.into()),
         call_deadline: vm.call_ms.map(|ms| u64::from(ms) * NANOS_PER_MS),
         priority: priority(vm.priority),

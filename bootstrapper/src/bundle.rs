@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::plan::{Clock, Plan};
 
 /// What a bundle starts with; the last byte is the format's version.
-pub const MAGIC: [u8; 8] = *b"CASCADE\x03";
+pub const MAGIC: [u8; 8] = *b"CASCADE\x04";
 /// Most runs in one bundle.
 pub const MAX_RUNS: usize = 4096;
 /// Most modules of one run.
@@ -113,7 +113,7 @@ impl Bundle {
     pub fn decode(bytes: &[u8]) -> Result<Bundle, BundleError> {
         check_size(bytes.len())?;
         let Some(body) = bytes.strip_prefix(&MAGIC) else {
-            return error("it does not start with \"CASCADE\" and version 3".into());
+            return error(format!("it does not start with \"CASCADE\" and version {}", MAGIC[7]));
         };
         let (bundle, rest) = postcard::take_from_bytes::<Bundle>(body).map_err(|why| BundleError(format!("{why}")))?;
         if !rest.is_empty() {

@@ -174,8 +174,16 @@ impl Terminal for Lent<dyn Terminal> {
         self.with(|terminal| terminal.write(bytes)).unwrap_or(Err(Status::DeviceError))
     }
 
+    fn write_message(&mut self, bytes: &[u8]) -> Result<usize, Status> {
+        self.with(|terminal| terminal.write_message(bytes)).unwrap_or(Err(Status::DeviceError))
+    }
+
     fn read(&mut self, into: &mut [u8]) -> Input {
         self.with(|terminal| terminal.read(into)).unwrap_or(Input::End)
+    }
+
+    fn is_input_coming(&self) -> bool {
+        self.with(|terminal| terminal.is_input_coming()).unwrap_or(false)
     }
 
     fn size(&self) -> Size {

@@ -13,7 +13,7 @@ use core::fmt::Display;
 
 use basevm::engine::{PlatformRef, Program};
 use basevm::system::{Compiling, Loader, Loading};
-use compiler::{Compilation, Options};
+use compiler::{Bounds, Compilation, Options};
 use il::isa::GridInstruction;
 use il::verify::VerifiedModule;
 use spin::Mutex;
@@ -31,8 +31,22 @@ pub struct ModuleLoader {
     cache: Arc<Mutex<Cache>>,
 }
 
-/// What a program was made of: the module's identity, and the instructions that it has as stores and loads.
-type Key = ([u8; 32], Vec<GridInstruction>);
+/// What a program was made of: two with equal keys have the same code.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+struct Key {
+    /// The module's identity.
+    module: [u8; 32],
+    /// The instructions that it has as stores and loads.
+    grid: Vec<GridInstruction>,
+    /// How its memory accesses are checked.
+    bounds: Bounds,
+}
+
+impl Key {
+    fn new(module: [u8; 32], grid: &[GridInstruction], bounds: Bounds) -> Key {
+        Key { module, grid: grid.to_vec(), bounds }
+    }
+}
 
 /// Programs by the identity of their module, with the time of their last use.
 #[derive(Default)]
@@ -70,9 +84,9 @@ impl ModuleLoader {
 }
 
 impl Loader for ModuleLoader {
-    fn begin(&mut self, bytes: &[u8]) -> Result<Loading, String> {
+    fn begin(&mut self, bytes: &[u8], bounds: Bounds) -> Result<Loading, String> {
         let module = il::binary::decode(bytes).map_err(|why| said("its module is damaged", &why))?;
-        let key = (il::binary::identity(&module), Vec::new());
+        let key = Key::new(il::binary::identity(&module), &[], bounds);
         if let Some(program) = self.cache.lock().find(&key) {
             return Ok(Loading::Ready(program));
         }
@@ -80,8 +94,13 @@ impl Loader for ModuleLoader {
         self.compile(Arc::new(module), key)
     }
 
-    fn begin_program(&mut self, module: Arc<VerifiedModule>, grid: &[GridInstruction]) -> Result<Loading, String> {
-        let key = (module.identity(), grid.to_vec());
+    fn begin_program(
+        &mut self,
+        module: Arc<VerifiedModule>,
+        grid: &[GridInstruction],
+        bounds: Bounds,
+    ) -> Result<Loading, String> {
+        let key = Key::new(module.identity(), grid, bounds);
         if let Some(program) = self.cache.lock().find(&key) {
             return Ok(Loading::Ready(program));
         }
@@ -96,7 +115,8 @@ impl ModuleLoader {
             self.cache.lock().keep(key, &program);
             return Ok(Loading::Ready(program));
         }
-        let compilation = Compilation::on_grid(module.clone(), &self.options, &key.1).map_err(not_compiled)?;
+        let options = Options { bounds: key.bounds, ..self.options };
+        let compilation = Compilation::on_grid(module.clone(), &options, &key.grid).map_err(not_compiled)?;
         let (platform, cache) = (self.platform, self.cache.clone());
         Ok(Loading::Compiling(Box::new(Job { platform, key, module, compilation: Some(compilation), cache })))
     }

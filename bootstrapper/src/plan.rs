@@ -81,6 +81,9 @@ pub struct Vm {
     pub grants: Vec<Grant>,
     /// Its memory quota in bytes.
     pub memory_bytes: u64,
+    /// How accesses to its linear memories are kept inside them, and those of what it spawns and sends.
+    #[serde(with = "by_name")]
+    pub bounds: compiler::Bounds,
     /// How long one turn of a handler or `op` may take.
     pub turn_ms: u32,
     /// How long its calls wait for an answer; for ever if `None`.
@@ -103,6 +106,23 @@ pub struct Vm {
     pub panic_on: Option<u8>,
     /// Fault injection: it is ended by faults so often.
     pub faults: Option<Faults>,
+}
+
+/// A choice of the compiler's, by the name that users know.
+mod by_name {
+    use alloc::string::String;
+
+    use compiler::Bounds;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(bounds: &Bounds, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(bounds.name())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bounds, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
 }
 
 /// Faults that are injected into a VM and its later incarnations.
@@ -390,6 +410,7 @@ pub fn vm(name: &str, kind: Kind) -> Vm {
         kind,
         grants: Vec::new(),
         memory_bytes: DEFAULT_MEMORY_BYTES,
+        bounds: compiler::Bounds::default(),
         turn_ms: DEFAULT_TURN_MS,
         call_ms: None,
         priority: Priority::default(),

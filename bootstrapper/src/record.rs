@@ -136,8 +136,22 @@ impl Terminal for RecordedTerminal {
         Ok(accepted)
     }
 
+    /// On a machine they go where output goes, so they are recorded as that.
+    fn write_message(&mut self, bytes: &[u8]) -> Result<usize, Status> {
+        if self.record.is_over() {
+            return Ok(bytes.len());
+        }
+        let accepted = self.inner.write_message(bytes)?.min(bytes.len());
+        self.record.keep_console(&bytes[..accepted]);
+        Ok(accepted)
+    }
+
     fn read(&mut self, into: &mut [u8]) -> Input {
         self.inner.read(into)
+    }
+
+    fn is_input_coming(&self) -> bool {
+        self.inner.is_input_coming()
     }
 
     fn size(&self) -> Size {

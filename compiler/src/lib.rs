@@ -33,4 +33,4 @@ pub use error::{CompileError, LinkError};
 pub use image::{Compiled, ConstantArray, Helper, Location, Relocation, RelocationKind, Section, Stub, Symbol};
 pub use listing::{asm, clif};
 pub use maps::{FrameMap, StackMaps};
-pub use options::{Bounds, Cpu, Deadlines, GUARD_REGION_BYTES, Opt, Options};
+pub use options::{Bounds, Cpu, Deadlines, GUARD_REGION_BYTES, Opt, Options, UnknownBounds};

@@ -1,6 +1,8 @@
 //! What the caller chooses: processor features, optimisation, how memory accesses are checked.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
+use core::fmt;
+use core::str::FromStr;
 
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable, Flags, SetError};
@@ -33,7 +35,7 @@ pub enum Opt {
 }
 
 /// How accesses to the linear memory are kept inside it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Bounds {
     /// The engine reserves [`GUARD_REGION_BYTES`] for each memory, so any address that the code can
     /// form either lies in the memory or faults: no check.
@@ -42,6 +44,51 @@ pub enum Bounds {
     /// A comparison before each access; needs no address space.
     Explicit,
 }
+
+impl Bounds {
+    /// Both ways.
+    pub const ALL: [Bounds; 2] = [Bounds::Guard, Bounds::Explicit];
+
+    /// What users call it: in options, manifests and listings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Bounds::Guard => "guard",
+            Bounds::Explicit => "explicit",
+        }
+    }
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Bounds {
+    type Err = UnknownBounds;
+    fn from_str(text: &str) -> Result<Bounds, UnknownBounds> {
+        let named = Bounds::ALL.into_iter().find(|bounds| bounds.name() == text);
+        named.ok_or_else(|| UnknownBounds(text.to_string()))
+    }
+}
+
+/// Memory accesses are not checked in the way that was asked for: there is no such way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnknownBounds(String);
+
+impl fmt::Display for UnknownBounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [guard, explicit] = Bounds::ALL;
+        write!(
+            f,
+            "memory accesses are not checked by `{}`: say `{guard}` (the processor finds those outside, which costs nothing) \
+             or `{explicit}` (a comparison before each)",
+            self.0
+        )
+    }
+}
+
+impl core::error::Error for UnknownBounds {}
 
 /// Whether code looks at the core's interrupt word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -61,7 +108,7 @@ macro_rules! features {
     ($($(#[$doc:meta])* $field:ident = $flag:literal;)*) => {
         /// Instructions beyond SSE2 that generated code may use.
         ///
-        /// AVX is absent on purpose: the base saves no AVX state when it switches between VMs.
+        /// Of AVX only what works on 128 bits is used, and what the base saves of a VM are those: nothing lives in the upper halves.
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
         pub struct Cpu { $($(#[$doc])* pub $field: bool,)* }
 
@@ -90,6 +137,10 @@ features! {
     bmi1 = "has_bmi1";
     /// BMI2: shifts without flags
     bmi2 = "has_bmi2";
+    /// AVX: three operands
+    avx = "has_avx";
+    /// AVX2
+    avx2 = "has_avx2";
 }
 
 impl Cpu {
@@ -103,6 +154,8 @@ impl Cpu {
         lzcnt: false,
         bmi1: false,
         bmi2: false,
+        avx: false,
+        avx2: false,
     };
 
     /// What this processor has, by `cpuid`; [`Cpu::BASELINE`] where that cannot be asked.
@@ -112,6 +165,7 @@ impl Cpu {
             let cpuid = raw_cpuid::CpuId::new();
             let basic = cpuid.get_feature_info();
             let more = cpuid.get_extended_feature_info();
+            let avx = is_avx_enabled(&cpuid);
             let amd = cpuid.get_extended_processor_and_feature_identifiers();
             let basic = |test: fn(&raw_cpuid::FeatureInfo) -> bool| basic.as_ref().is_some_and(test);
             Cpu {
@@ -123,12 +177,26 @@ impl Cpu {
                 lzcnt: amd.as_ref().is_some_and(|f| f.has_lzcnt()),
                 bmi1: more.as_ref().is_some_and(|f| f.has_bmi1()),
                 bmi2: more.as_ref().is_some_and(|f| f.has_bmi2()),
+                avx,
+                avx2: avx && more.as_ref().is_some_and(|f| f.has_avx2()),
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
         Cpu::BASELINE
     }
 }
+
+/// Whether the processor has AVX and whoever runs it has enabled it.
+#[cfg(target_arch = "x86_64")]
+fn is_avx_enabled(cpuid: &raw_cpuid::CpuId<impl raw_cpuid::CpuIdReader>) -> bool {
+    let has = cpuid.get_feature_info().is_some_and(|f| f.has_avx() && f.has_oxsave());
+    // What is enabled shows in how much there is to save (Intel SDM volume 1, 13.5.1).
+    has && cpuid.get_extended_state_info().is_some_and(|s| s.xsave_area_size_enabled_features() >= AVX_STATE_END)
+}
+
+/// Where the upper halves of the vector registers end in what `xsave` stores, in bytes.
+#[cfg(target_arch = "x86_64")]
+const AVX_STATE_END: u32 = 832;
 
 impl Options {
     /// For this processor: full speed, guarded memories, no self-checks.

@@ -3,7 +3,7 @@
 mod support;
 
 use il::trap::TrapKind;
-use support::{End, Vm, all_options, text};
+use support::{End, Vm, all_options, options, text};
 
 fn line_of(end: End) -> (TrapKind, Option<u32>) {
     match end {
@@ -316,4 +316,38 @@ fn a_busy_vm_yields_wherever_it_could_run_for_long() {
         assert_eq!(vm.yields, yields, "{name}({n})");
     }
     assert_eq!(vm.eval("spin", &[1000]), Ok(1000));
+}
+
+#[test]
+fn a_loop_looks_for_the_calls_inside_it_and_leaves_in_one_branch() {
+    let module = text(
+        "module looks
+        export func inside(n: i32) -> i32 {
+          var (x, left) = (0, n)
+          loop { if left == 0 { break } left -= 1 x += inside(left) }
+          return x + 1
+        }
+        export func both(n: i32) -> i32 {
+          if n == 0 { return 1 }
+          var (x, left) = (both(n - 1), n)
+          loop { if left == 0 { break } left -= 1 x += 1 }
+          return x
+        }",
+    );
+    let verified = il::verify(module.clone()).unwrap();
+    let shape = |name: &str| {
+        let clif = compiler::clif(&verified, module.export(name).unwrap(), &options()).unwrap();
+        (clif.matches(" cold:").count(), clif.matches(" jump ").count())
+    };
+    // Jumps: into the loop, back to its head, and from each look.
+    assert_eq!(shape("inside"), (1, 3));
+    assert_eq!(shape("both"), (2, 4));
+    let mut vm = Vm::new(module.clone());
+    assert_eq!(vm.eval("inside", &[5]), Ok(32));
+    for name in ["inside", "both"] {
+        vm.interrupt();
+        vm.yields = 0;
+        assert!(vm.eval(name, &[9]).is_ok());
+        assert_eq!(vm.yields, 1);
+    }
 }

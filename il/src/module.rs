@@ -182,6 +182,10 @@ pub struct Names {
     pub globals: Vec<String>,
     /// Names of types and of their own fields, one a definition; empty for all but structs.
     pub types: Vec<TypeNames>,
+    /// One a memory; empty for those without a name.
+    pub memories: Vec<String>,
+    /// One a data segment; empty for those without a name.
+    pub data: Vec<String>,
     /// For each function, (byte offset in the body, line from 1), ascending by offset.
     pub lines: Vec<Vec<(u32, u32)>>,
 }

@@ -33,13 +33,14 @@ const ADD: &str = "
        02 01 01  01 01  00    ; (i32, i32) -> i32, no locals
        06  06 00  06 01  30  17 ; get 0, get 1, I32Add, return
     0b 06  01  03 61 64 64 00 ; exports: `add` = function 0
-    81 19                     ; names (optional)
+    81 1b                     ; names (optional)
        01  04 61 2e 69 6c     ; files: `a.il`
        01  00                 ; function 0 is from file 0
        01  03 61 64 64        ; function `add`
        01  02 01 61 01 62     ; its locals `a`, `b`
        00                     ; no globals
        00                     ; no types
+       00 00                  ; no memories, no data segments
        01  01 00 03           ; its lines: byte 0 is line 3
 ";
 
@@ -56,6 +57,8 @@ fn add() -> Module {
             locals: vec![vec!["a".into(), "b".into()]],
             globals: vec![],
             types: vec![],
+            memories: vec![],
+            data: vec![],
             lines: vec![vec![(0, 3)]],
         }),
         ..Module::default()
@@ -264,14 +267,17 @@ fn names() -> impl Strategy<Value = Names> {
     let lines = vec(vec(any::<(u32, u32)>(), 0..4), 0..3);
     let types = vec((text(), vec(text(), 0..3)).prop_map(|(name, fields)| TypeNames { name, fields }), 0..3);
     let texts = || vec(text(), 0..3);
-    (texts(), vec(any::<u32>(), 0..3), texts(), vec(texts(), 0..3), texts(), types, lines).prop_map(
-        |(files, func_files, funcs, locals, globals, types, lines)| Names {
+    let places = (texts(), texts());
+    (texts(), vec(any::<u32>(), 0..3), texts(), vec(texts(), 0..3), texts(), types, lines, places).prop_map(
+        |(files, func_files, funcs, locals, globals, types, lines, (memories, data))| Names {
             files,
             func_files,
             funcs,
             locals,
             globals,
             types,
+            memories,
+            data,
             lines,
         },
     )

@@ -2,7 +2,7 @@
 //
 //     lua [SCRIPT [ARGUMENT..]]
 //
-// WebAssembly has no `longjmp`: an error, caught by `pcall` or not, ends the run.
+// Errors that nothing in the script catches end the run with exit code 1.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,16 +11,16 @@
 #include "lua.h"
 #include "lualib.h"
 
-// In place of a jump to whom an error concerns.
-_Noreturn void lua_ended(lua_State *state) {
+// Not on standard error, which shares the console on Cascade.
+static int failed(lua_State *state) {
   const char *why = lua_tostring(state, -1);
-  // Not on standard error, which shares the console on Cascade.
   printf("lua: %s\n", why ? why : "an error that is no text");
-  exit(1);
+  return 1;
 }
 
 static const luaL_Reg libraries[] = {
   {LUA_GNAME, luaopen_base},
+  {LUA_COLIBNAME, luaopen_coroutine},
   {LUA_TABLIBNAME, luaopen_table},
   {LUA_IOLIBNAME, luaopen_io},
   {LUA_STRLIBNAME, luaopen_string},
@@ -43,13 +43,12 @@ int main(int argc, char **argv) {
     lua_rawseti(state, -2, at - 1);
   }
   lua_setglobal(state, "arg");
-  if (luaL_loadfile(state, argc > 1 ? argv[1] : NULL) != LUA_OK) {
-    fprintf(stderr, "lua: %s\n", lua_tostring(state, -1));
-    return 1;
+  int status = luaL_loadfile(state, argc > 1 ? argv[1] : NULL);
+  if (status == LUA_OK) {
+    status = lua_pcall(state, 0, 0, 0);
   }
-  // Protected: what throws then comes to `lua_ended`.
-  if (lua_pcall(state, 0, 0, 0) != LUA_OK) {
-    return 1;
+  if (status != LUA_OK) {
+    return failed(state);
   }
   lua_close(state);
   return 0;

@@ -2,7 +2,9 @@
 //! is not there, and says how to grant it.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use cascade_tests::{Summary, Where, cascade, run, text};
 use tempfile::TempDir;
@@ -33,6 +35,13 @@ func say(t: str) {
 }
 func number(name: str, n: i64) {
   say(concat(name, concat(" ", concat(str(n), "\n"))))
+}
+/// Subscription `i`.
+func subscribe(i: i32, kind: i32, what: i32) {
+  memory_fill(4096 + i * 48, 0, 48)
+  store64(4096 + i * 48, i64(i))
+  store8(4096 + i * 48, kind, offset: 8)
+  store32(4096 + i * 48, what, offset: 16)
 }
 func open(path: str, flags: i32, rights: i64) -> i32 {
   let n = put(1024, path)
@@ -107,7 +116,35 @@ export func main() {
   store8(4152, 2)
   store32(4160, 1)
   assert poll_oneoff(4096, 5000, 2, 8) == 0 && load32(8) == 1 && load8_u(5010) == 2
-  assert sock_shutdown(3, 0) == 58 && sched_yield() == 0 && fd_seek(1, 0, 0, 64) == 70
+  assert clock_time_get(0, 0, 64) == 0
+  let then = load64(64) + 3000000
+  subscribe(0, 0, 0)
+  store64(4096, then, offset: 24)
+  store16(4096, 1, offset: 40)
+  assert poll_oneoff(4096, 5000, 1, 8) == 0 && clock_time_get(0, 0, 64) == 0 && load64(64) >= then
+  // What is ready or wrong is told at once, each for itself; what waits is not.
+  let ready = open("ready", 1, -1)
+  assert out(ready, 2048, put(2048, "12345")) == 5 && fd_seek(ready, 2, 0, 64) == 0
+  subscribe(0, 1, ready)
+  subscribe(1, 2, ready)
+  subscribe(2, 1, 3)
+  subscribe(3, 1, 99)
+  subscribe(4, 2, 0)
+  subscribe(5, 1, 1)
+  subscribe(6, 0, 7)
+  subscribe(7, 9, 0)
+  subscribe(8, 0, 1)
+  store64(4096 + 8 * 48, 0x7fffffffffff, offset: 24)
+  assert poll_oneoff(4096, 5000, 9, 8) == 0
+  for i in 0..load32(8) {
+    let event = 5000 + i * 32
+    assert load64(event) == i64(i) && load8_u(event, offset: 10) == load8_u(4096 + i * 48, offset: 8)
+    say(concat(str(load16_u(event, offset: 8)), concat(":", concat(str(load64(event, offset: 16)), " "))))
+  }
+  say("\n")
+  assert poll_oneoff(4096, 5000, 0, 8) == 28
+  assert fd_close(ready) == 0
+  assert sock_shutdown(3, 0) == 57 && sock_shutdown(0, 0) == 57 && sock_shutdown(99, 0) == 8 && sched_yield() == 0 && fd_seek(1, 0, 0, 64) == 70
 
   // A file in the place of the standard output: what is written there is in the file.
   let log = open("log", 1, -1)
@@ -133,7 +170,7 @@ func list(dir: i32) {
 "#;
 
 const EXPECTED: &str = "args 3\none\nA=b\nrandom -2261407258123677312\nname 5\n/data\nfd 4\nwritten 23\nsize 23\nkind 4\n\
-    in folder 4\nout -63\nabsolute -63\nnone -44\nmoved 5\n. .. folder \nlast\n";
+    in folder 4\nout -63\nabsolute -63\nnone -44\nmoved 5\n. .. folder \n0:3 0:1048576 0:0 8:0 8:0 8:0 28:0 28:0 \nlast\n";
 
 fn written(folder: &TempDir, name: &str, body: &str) -> PathBuf {
     let functions = FUNCTIONS.replace("module cascade.wasi", "module app").replace("memory 0..65536", "memory 1..16");
@@ -194,6 +231,76 @@ export func main() {
 fn printed(program: &Path, options: &[&str]) -> (Option<i32>, String) {
     let output = cascade().arg("run").arg(program).args(options).output().unwrap();
     (output.status.code(), text(&output))
+}
+
+#[test]
+fn messages_are_the_parents_standard_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = r#"
+export func main() {
+  say("one\n")
+  assert out(2, 4096, put(4096, "two\n")) == 4
+  say("three\n")
+}"#;
+    let program = written(&folder, "messages.il", body);
+    let output = cascade().arg("run").arg(&program).output().unwrap();
+    assert_eq!(output.stdout, b"one\nthree\n", "{}", text(&output));
+    assert_eq!(output.stderr, b"two\n");
+    for place in Where::BOTH {
+        let summary = run(place, &program, &[]).unwrap();
+        assert_eq!(outcome(&summary), (0, "one\ntwo\nthree\n", &[][..]), "{place:?}: in order on the one console");
+    }
+}
+
+/// Standard input with a time-out: nothing is there, something is, it is at its end.
+#[test]
+fn input_is_waited_for_beside_a_clock() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = r#"
+func poll_input(ms: i64) -> i32 {
+  subscribe(0, 1, 0)
+  subscribe(1, 0, 1)
+  store64(4144, ms * 1000000, offset: 24)
+  assert poll_oneoff(4096, 5000, 2, 8) == 0 && load32(8) == 1 && load16_u(5008) == 0
+  return load8_u(5010)
+}
+export func main() {
+  assert poll_input(30) == 0 && poll_input(0) == 0
+  store32(16, 6000)
+  store32(20, 100)
+  assert fd_fdstat_set_flags(0, 4) == 0 && fd_fdstat_set_flags(0, 16) == 58 && fd_fdstat_set_flags(2, 1) == 0
+  assert fd_read(0, 16, 1, 8) == 6
+  assert fd_fdstat_get(0, 64) == 0 && load32(64) == 0x40002 && fd_fdstat_get(1, 64) == 0 && load32(64) == 2
+  say("nothing\n")
+  loop {
+    assert poll_input(100000) == 1
+    number("ready", load64(5016))
+    store32(16, 6000)
+    store32(20, 100)
+    assert fd_read(0, 16, 1, 8) == 0
+    if load32(8) == 0 {
+      assert load16_u(5024) == 1
+      break
+    }
+    assert out(1, 6000, load32(8)) == load32(8)
+  }
+}"#;
+    let program = written(&folder, "input.il", body);
+    let mut command = cascade();
+    let mut child = command.arg("run").arg(&program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut input, mut output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line, "nothing\n");
+    input.write_all(b"hello\n").unwrap();
+    line.clear();
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready 6\n");
+    drop(input);
+    line.clear();
+    output.read_to_string(&mut line).unwrap();
+    assert_eq!(line, "hello\nready 0\n");
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Programs in C and Rust, compiled to WebAssembly by the compilers of this machine: hosted and booted they print what the
-//! same source prints as a native program.
+//! Programs in C, C++, Rust and Zig, compiled to WebAssembly by the compilers of this machine: hosted and booted they print
+//! what the same source prints as a native program.
 //!
 //! Lua and SQLite are not part of the source tree: `cargo metadata` fetches them as packages (`tests/packages`).
 
@@ -163,7 +163,8 @@ fn a_trap_names_the_functions_and_exit_codes_are_passed_on() {
     let wasm = source.with_extension("wasm");
     must(Command::new("clang").args(["--target=wasm32-wasi", "-O1"]).arg(&source).arg("-o").arg(&wasm));
     for place in Where::BOTH {
-        let trapped = run(place, &wasm, &[]).unwrap();
+        // By comparisons: that guard regions do the same, on a machine too, other programs of IL show.
+        let trapped = run(place, &wasm, &["--bounds", "explicit"]).unwrap();
         assert_eq!((trapped.exit, trapped.console.as_str()), (1, "before\n"), "{place:?}");
         let report = trapped.faults.join("\n");
         assert!(report.contains("out of bounds") && report.contains("in reach"), "{place:?}: {report}");
@@ -236,6 +237,27 @@ fn a_device_program_in_rust_draws_and_handles_keys() {
     assert_eq!((console.as_str(), frames), ("laid\nturned\nturned\nturned\nturned\n", 5));
 }
 
+/// The Zig compiler that the set-up of `cargo xtask test` installs, or that `ZIG` names.
+fn zig() -> Command {
+    let own = root().join("target/zig/ziglang/zig");
+    let mut command = Command::new(std::env::var_os("ZIG").map_or(own, PathBuf::from));
+    let cache = folder().join("zig-cache");
+    command.env("ZIG_LOCAL_CACHE_DIR", &cache).env("ZIG_GLOBAL_CACHE_DIR", &cache);
+    command
+}
+
+#[test]
+fn a_device_program_in_zig_draws_and_handles_keys() {
+    let folder = folder().join("zig");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::copy(samples().join("ripples.zig"), folder.join("ripples.zig")).unwrap();
+    bindings("zig", &folder.join("cascade.zig"));
+    let flags = ["-target", "wasm32-freestanding", "-O", "ReleaseSmall", "-fno-entry", "-rdynamic"];
+    must(zig().args(["build-exe", "ripples.zig"]).args(flags).current_dir(&folder));
+    let (console, frames) = device_program(&folder.join("ripples.wasm"));
+    assert_eq!((console.as_str(), frames), ("calm\nmoved\nmoved\nmoved\nmoved\n", 5));
+}
+
 /// Where a package's files are.
 fn package(name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -253,12 +275,15 @@ fn include(folder: &Path) -> String {
     format!("-I{}", folder.display())
 }
 
-/// What Lua is made of besides its libraries for processes, debugging, coroutines and loading.
-const LUA: [&str; 27] = [
-    "lapi", "lauxlib", "lbaselib", "lcode", "lctype", "ldebug", "ldo", "ldump", "lfunc", "lgc", "liolib", "llex",
-    "lmathlib", "lmem", "lobject", "lopcodes", "lparser", "lstate", "lstring", "lstrlib", "ltable", "ltablib", "ltm",
-    "lundump", "lutf8lib", "lvm", "lzio",
+/// What Lua is made of besides its libraries for processes, debugging and loading.
+const LUA: [&str; 28] = [
+    "lapi", "lauxlib", "lbaselib", "lcode", "lcorolib", "lctype", "ldebug", "ldo", "ldump", "lfunc", "lgc", "liolib",
+    "llex", "lmathlib", "lmem", "lobject", "lopcodes", "lparser", "lstate", "lstring", "lstrlib", "ltable", "ltablib",
+    "ltm", "lundump", "lutf8lib", "lvm", "lzio",
 ];
+
+/// How clang makes exceptions of `setjmp` and `longjmp`.
+const JUMPS: [&str; 3] = ["-mexception-handling", "-mllvm", "-wasm-enable-sjlj"];
 
 #[test]
 fn lua_runs_scripts() {
@@ -267,7 +292,9 @@ fn lua_runs_scripts() {
     let mut all: Vec<PathBuf> = LUA.iter().map(|name| sources.join(name).with_extension("c")).collect();
     all.push(own.join("lua.c"));
     let host = format!("-include{}", own.join("lua_host.h").display());
-    let lua = compile("lua", &all, &[include(&sources), host], &[include(&own.join("include"))]);
+    let mut only_wasm: Vec<String> = JUMPS.map(str::to_string).to_vec();
+    only_wasm.extend([include(&own.join("include")), own.join("setjmp.c").display().to_string()]);
+    let lua = compile("lua", &all, &[include(&sources), host], &only_wasm);
     let home = tempfile::tempdir().unwrap();
     std::fs::copy(own.join("script.lua"), home.path().join("script.lua")).unwrap();
     let (code, said) = lua.everywhere(home.path(), &["script.lua", "one", "two"]);
@@ -275,6 +302,31 @@ fn lua_runs_scripts() {
     file(home.path(), "wrong.lua", b"print('before') local t = nil; print(t.x)");
     let wrong = "before\nlua: wrong.lua:1: attempt to index a nil value (local 't')\n";
     assert_eq!(lua.everywhere(home.path(), &["wrong.lua"]), (1, wrong.into()));
+    std::fs::copy(own.join("errors.lua"), home.path().join("errors.lua")).unwrap();
+    let (code, said) = lua.everywhere(home.path(), &["errors.lua"]);
+    assert!(code == 1 && said.starts_with("caught\terrors.lua:"), "{said}");
+    assert!(said.ends_with("\nlua: an error that is no text\n"), "{said}");
+}
+
+#[test]
+fn exceptions_of_cpp_are_caught_by_type_and_destroy_on_their_way() {
+    let own = root().join("tests/programs");
+    let (source, wasm, native) = (own.join("throws.cpp"), folder().join("throws.wasm"), folder().join("throws"));
+    must(Command::new("clang++").args(["-O1", "-w"]).arg(&source).arg("-o").arg(&native));
+    let output = Command::new(&native).stderr(Stdio::null()).output().unwrap();
+    let wanted = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success() && wanted.ends_with("66676666, 0 copies are left\n"), "{wanted}");
+    for level in ["-O0", "-O2"] {
+        let mut clang = Command::new("clang");
+        clang.args(["--target=wasm32-wasi", "-fwasm-exceptions", level]);
+        must(clang.args([&source, &own.join("unwind.c")]).arg("-o").arg(&wasm));
+        for place in Where::BOTH {
+            // The last one is not caught.
+            let summary = run(place, &wasm, &[]).unwrap();
+            assert_eq!((summary.exit, &summary.console), (1, &wanted), "{level} {place:?}");
+            assert!(summary.faults.join("\n").contains("uncaught exception"), "{place:?}: {:?}", summary.faults);
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use crate::shell::{self, command};
 
@@ -18,6 +18,13 @@ const PEERS: [Need; 3] = [("node", "nodejs"), ("mono", "mono-runtime"), ("mcs", 
 const WASM: [Need; 3] = [("clang", "clang"), ("wasm-ld", "lld"), ("/usr/lib/wasm32-wasi/libc.a", "wasi-libc")];
 /// The compiler's own functions for WebAssembly: where they are only clang knows.
 const BUILTINS_PACKAGE: &str = "libclang-rt-dev-wasm32";
+/// Fetches packages of Python.
+const PIP_PACKAGE: &str = "python3-pip";
+/// The compiler for Zig, as a Python package. The language changes between versions, so it is just this one.
+const ZIG_PACKAGE: &str = "ziglang";
+const ZIG_VERSION: &str = "0.17.1";
+/// Where it is installed, from the source tree's root; tests look for it there.
+const ZIG: &str = "target/zig";
 /// What rustc makes WebAssembly for: device programs without a library, and WASI.
 const WASM_TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip1"];
 
@@ -28,6 +35,7 @@ const WASM_TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip1"];
 pub fn all() -> anyhow::Result<()> {
     qemu()?;
     wasm()?;
+    zig()?;
     if !shell::has("cc") && !shell::has("gcc") && !shell::has("clang") {
         bail!("there is no C linker\n  to install it: {}apt-get install -y gcc libc6-dev", sudo_prefix());
     }
@@ -64,6 +72,26 @@ fn wasm() -> anyhow::Result<()> {
         missing.push(BUILTINS_PACKAGE);
     }
     install("what makes WebAssembly of C", &missing)
+}
+
+/// Makes sure that there is the Zig compiler that the samples are written for, in a folder of the project's own.
+fn zig() -> anyhow::Result<()> {
+    let folder = shell::root().join(ZIG);
+    let installed = folder.join(format!("{ZIG_PACKAGE}-{ZIG_VERSION}.dist-info"));
+    if installed.is_dir() || std::env::var_os("ZIG").is_some() {
+        return Ok(());
+    }
+    println!("  installing the Zig compiler into {ZIG}");
+    if folder.is_dir() {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("an old one is in {}", folder.display()))?;
+    }
+    if !command("python3", &["-m", "pip", "--version"]).output().is_ok_and(|output| output.status.success()) {
+        install("what fetches the Zig compiler", &[PIP_PACKAGE])?;
+    }
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target", ZIG];
+    let package = format!("{ZIG_PACKAGE}=={ZIG_VERSION}");
+    shell::run(&mut command("python3", &[pip.as_slice(), &[&package]].concat()))
+        .with_context(|| format!("to do without: install Zig {ZIG_VERSION}, and let ZIG name its program"))
 }
 
 /// Whether clang has the functions that it calls by itself on WebAssembly.

@@ -343,6 +343,11 @@ impl Program {
         self.engine
     }
 
+    /// The length of its machine code in bytes; 0 if it is interpreted.
+    pub fn code_bytes(&self) -> u64 {
+        self.code_bytes
+    }
+
     pub(super) fn compiled(&self) -> &Compiled {
         &self.compiled
     }

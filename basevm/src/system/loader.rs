@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 
+use compiler::Bounds;
 use il::isa::GridInstruction;
 use il::verify::VerifiedModule;
 
@@ -15,28 +16,34 @@ use crate::engine::Program;
 
 /// Turns the bytes of modules into programs.
 pub trait Loader {
-    /// Decodes and verifies a module; what is left to do is compiled step by step.
+    /// Decodes and verifies a module; what is left to do is compiled step by step, with memory accesses checked in
+    /// this way.
     ///
     /// # Errors
     /// Why the bytes are no module that can run, in words.
-    fn begin(&mut self, bytes: &[u8]) -> Result<Loading, String>;
+    fn begin(&mut self, bytes: &[u8], bounds: Bounds) -> Result<Loading, String>;
 
     /// The same for a device program that was verified, and whose VM lends it a grid: these instructions of its set are
     /// stores and loads then. A loader that knows no grids leaves them instructions.
     ///
     /// # Errors
     /// As [`Loader::begin`].
-    fn begin_program(&mut self, module: Arc<VerifiedModule>, grid: &[GridInstruction]) -> Result<Loading, String> {
+    fn begin_program(
+        &mut self,
+        module: Arc<VerifiedModule>,
+        grid: &[GridInstruction],
+        bounds: Bounds,
+    ) -> Result<Loading, String> {
         let _ = grid;
-        self.begin(&il::binary::encode(&module))
+        self.begin(&il::binary::encode(&module), bounds)
     }
 
     /// All of it at once.
     ///
     /// # Errors
     /// As [`Loader::begin`].
-    fn load(&mut self, bytes: &[u8]) -> Result<Arc<Program>, String> {
-        self.begin(bytes)?.finish()
+    fn load(&mut self, bytes: &[u8], bounds: Bounds) -> Result<Arc<Program>, String> {
+        self.begin(bytes, bounds)?.finish()
     }
 }
 
@@ -103,16 +110,16 @@ impl System {
     ///
     /// # Errors
     /// Why the bytes are no module that can run, in words.
-    pub fn begin_load(&mut self, bytes: &[u8]) -> Result<Loading, String> {
-        self.loader()?.begin(bytes)
+    pub fn begin_load(&mut self, bytes: &[u8], bounds: Bounds) -> Result<Loading, String> {
+        self.loader()?.begin(bytes, bounds)
     }
 
     /// Loads a module at once.
     ///
     /// # Errors
     /// As [`System::begin_load`].
-    pub fn load(&mut self, bytes: &[u8]) -> Result<Arc<Program>, String> {
-        self.loader()?.load(bytes)
+    pub fn load(&mut self, bytes: &[u8], bounds: Bounds) -> Result<Arc<Program>, String> {
+        self.loader()?.load(bytes, bounds)
     }
 
     /// Loads a device program at once; it is small.
@@ -120,8 +127,9 @@ impl System {
         &mut self,
         module: Arc<VerifiedModule>,
         grid: &[GridInstruction],
+        bounds: Bounds,
     ) -> Result<Arc<Program>, String> {
-        self.loader()?.begin_program(module, grid)?.finish()
+        self.loader()?.begin_program(module, grid, bounds)?.finish()
     }
 
     fn loader(&mut self) -> Result<&mut Box<dyn Loader>, String> {

@@ -71,6 +71,7 @@ pub use vm::Fate;
 
 use authority::Layers;
 use channel::{Channel, ChannelId, Executes};
+use compiler::Bounds;
 use directory::Directory;
 use schedule::Timer;
 use spawn::Spawn;
@@ -111,6 +112,8 @@ pub struct VmOptions {
     pub grants: Grants,
     /// Memory quota in bytes.
     pub memory_bytes: u64,
+    /// How memory accesses of what it spawns, and of the device programs that it sends, are checked: as its own.
+    pub bounds: Bounds,
     /// Stack of an IL VM in bytes.
     pub stack_bytes: usize,
     /// How long a handler or `op` may use the processor; `None`: for ever.
@@ -141,6 +144,7 @@ impl Default for VmOptions {
             name: String::new(),
             grants: Grants::none(),
             memory_bytes: DEFAULT_MEMORY_BYTES,
+            bounds: Bounds::default(),
             stack_bytes: DEFAULT_STACK_BYTES,
             turn_ms: Some(DEFAULT_TURN_MS),
             call_deadline: None,

@@ -403,7 +403,8 @@ impl System {
         let grid: Vec<GridInstruction> = on_grid.iter().filter(usable).copied().collect();
         let inlined = grid.iter().map(|one| one.opcode).collect();
         let known = self.loader.is_some();
-        let code = self.load_program(module, &grid).map_err(|why| {
+        let bounds = self.vm_ref(self.acting_sender(link.channel)).options.bounds;
+        let code = self.load_program(module, &grid, bounds).map_err(|why| {
             let status = self.refuse_program(link, &why);
             if known { status } else { Status::NotSupported }
         })?;

@@ -81,7 +81,8 @@ impl System {
         let wanted = texts.into_iter().try_fold(Grants::none(), parse);
         let wanted = wanted.map_err(|why| self.not_spawned(spawner, &why.to_string(), Status::BadOperand))?;
         let grants = wanted.within(&self.vm_ref(spawner).options.grants);
-        let loading = self.begin_load(&module);
+        let bounds = self.vm_ref(spawner).options.bounds;
+        let loading = self.begin_load(&module, bounds);
         let loading = loading.map_err(|why| self.not_spawned(spawner, &why, Status::BadOperand))?;
         Ok((loading, grants))
     }
@@ -117,6 +118,7 @@ impl System {
             name: core::mem::take(&mut spawn.name),
             grants: core::mem::take(&mut spawn.grants),
             memory_bytes: account.limit(),
+            bounds: spawner.options.bounds,
             turn_ms: spawner.options.turn_ms,
             call_deadline: spawner.options.call_deadline,
             priority: spawner.options.priority,

@@ -14,6 +14,7 @@ use basevm::system::{
     EndReason, Grants, Incoming, Loader, Loading, MAX_PROGRAMS, ProgramBounds, System, SystemOptions, VmOptions, Wanted,
 };
 use common::{PROBE_IL, Probe, Seen, TestPlatform, driver, one, probe_set};
+use compiler::Bounds;
 use devices::{Keys, Paper, Sectors};
 use il::isa::GridInstruction;
 use il::packet::{Builder, Value};
@@ -49,13 +50,18 @@ fn load(
 struct TestLoader(&'static TestPlatform, Engine, Arc<AtomicUsize>);
 
 impl Loader for TestLoader {
-    fn begin(&mut self, bytes: &[u8]) -> Result<Loading, String> {
+    fn begin(&mut self, bytes: &[u8], bounds: Bounds) -> Result<Loading, String> {
         let module = il::binary::decode(bytes).map_err(|why| why.to_string())?;
         let module = il::verify::verify(module).map_err(|why| why.to_string())?;
-        self.begin_program(Arc::new(module), &[])
+        self.begin_program(Arc::new(module), &[], bounds)
     }
 
-    fn begin_program(&mut self, module: Arc<VerifiedModule>, grid: &[GridInstruction]) -> Result<Loading, String> {
+    fn begin_program(
+        &mut self,
+        module: Arc<VerifiedModule>,
+        grid: &[GridInstruction],
+        _: Bounds,
+    ) -> Result<Loading, String> {
         self.2.fetch_add(1, Ordering::Relaxed);
         Ok(Loading::Ready(load(self.0, self.1, module, grid)))
     }

@@ -203,6 +203,10 @@ pub struct CommonOptions {
     /// What runs the modules: `jit` compiles them first, `interpreter` does not, and is slow
     #[arg(long, value_enum, default_value_t = EngineOption::Jit)]
     pub engine: EngineOption,
+    /// How programs' accesses to their linear memories are checked: `guard`, by the processor, which costs nothing, or
+    /// `explicit`, by a comparison before each [default: as the manifest says, else guard]
+    #[arg(long, value_name = "guard|explicit")]
+    pub bounds: Option<compiler::Bounds>,
     /// Stop after so many seconds, with exit code 124
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<f64>,

@@ -119,6 +119,9 @@ fn notes(plan: &Plan, vm: &Vm) -> Vec<String> {
     if vm.priority != default.priority {
         notes.push(format!("priority {}", format!("{:?}", vm.priority).to_lowercase()));
     }
+    if vm.bounds != default.bounds {
+        notes.push(format!("bounds {}", vm.bounds));
+    }
     if let Some(ms) = vm.call_ms {
         notes.push(format!("calls {ms} ms at most"));
     }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use bootstrapper::plan::{self, Clock, Device, DisplaySize, Engine, Grant, Kind, Limits, Plan, Priority, Vm};
 use bootstrapper::wasi::{Contents, Dir, Place, Variable, Wasi};
 use toml::Spanned;
-use values::{Bytes, DirPlace, DirValue, OneOrMore, ProgramsTable, RestartTable};
+use values::{Bytes, Checks, DirPlace, DirValue, OneOrMore, ProgramsTable, RestartTable};
 
 /// The name of the VM that is the program, where the manifest does not say `main = ".."`.
 pub const DEFAULT_MAIN: &str = "main";
@@ -106,6 +106,7 @@ struct DisplayTable {
 struct VmTable {
     module: Option<PathBuf>,
     memory: Option<Spanned<Bytes>>,
+    bounds: Option<Spanned<Checks>>,
     turn_ms: Option<Spanned<u32>>,
     call_ms: Option<Spanned<u32>>,
     priority: Option<Priority>,
@@ -211,6 +212,13 @@ impl Reading<'_> {
             vm.memory_bytes = memory.get_ref().0;
             if !(1..=plan::MAX_MEMORY_BYTES).contains(&vm.memory_bytes) {
                 return Err(self.source.error(Some(memory.span()), "a memory quota is 1 byte to 8 GiB"));
+            }
+        }
+        if let Some(bounds) = &entry.bounds {
+            vm.bounds = bounds.get_ref().0;
+            if matches!(vm.kind, Kind::Device(_)) {
+                let what = "a device is not compiled: `bounds` is for VMs with a module";
+                return Err(self.source.error(Some(bounds.span()), what));
             }
         }
         if let Some(turn) = &entry.turn_ms {
@@ -413,6 +421,7 @@ grants = { display = "all", disk = ["read", "write"], keyboard = ["key"] }
 module = "main.il"
 call_ms = 500
 priority = "high"
+bounds = "explicit"
 sees = ["echo", "cascade.display@1"]
 restart = { policy = "on-fault", backoff_ms = 20, limit = 3, then = "halt-system", keep_clients = true }
 programs = { ms = 100, memory = "4 MiB" }
@@ -433,6 +442,7 @@ on = "window"
         let plan = read_text(FULL).unwrap().plan;
         let main = plan.main_vm().unwrap();
         assert_eq!((main.call_ms, main.priority), (Some(500), Priority::High));
+        assert_eq!(main.bounds, compiler::Bounds::Explicit);
         assert_eq!(main.sees, Some(vec!["echo".into(), "cascade.display@1".into()]));
         assert_eq!(main.programs, Programs { ms: 100, memory_bytes: 4 << 20 });
         let restart = Restart {
@@ -510,11 +520,19 @@ env = { LANG = "C" }
         let cases = [
             (("call_ms = 500", "call_ms = 0"), "system.toml:4:11: call_ms = 0"),
             (("\"high\"", "\"higher\""), "system.toml:5:12: unknown variant `higher`, expected one of `low`"),
+            (
+                ("\"explicit\"", "\"explicitly\""),
+                "system.toml:6:10: memory accesses are not checked by `explicitly`: say `guard`",
+            ),
+            (
+                ("[vm.window]", "[vm.disk]\nbounds = \"guard\"\n[vm.window]"),
+                "a device is not compiled: `bounds` is for VMs with a module",
+            ),
             (("policy = \"on-fault\"", "policy = \"on-falt\""), "unknown variant `on-falt`"),
-            (("limit = 3", "limits = 3"), "system.toml:7:"),
+            (("limit = 3", "limits = 3"), "system.toml:8:"),
             (("\"always\"", "\"allways\""), "unknown variant `allways`, expected one of `never`, `on-fault`"),
-            (("ms = 100", "ms = 0"), "system.toml:8:12: programs: `ms` is at least 1"),
-            (("\"0..4096\"", "\"4096\""), "system.toml:10:38: `4096` is no range: write FROM..TO"),
+            (("ms = 100", "ms = 0"), "system.toml:9:12: programs: `ms` is at least 1"),
+            (("\"0..4096\"", "\"4096\""), "system.toml:11:38: `4096` is no range: write FROM..TO"),
             (("\"0..4096\"", "\"9..3\""), "`9..3` is no range"),
             (
                 ("sectors =", "sector ="),
@@ -522,10 +540,10 @@ env = { LANG = "C" }
             ),
             (("\"320x200\"", "\"0..320\""), "has 2 axes, not 1: write within = \"0..320, 0..200\""),
             (("allow = [\"read\"]", "allow = \"some\""), "expected \"all\", or a list"),
-            (("on = \"window\"", "on = \"windo\""), "system.toml:18:6: there is no VM `windo`"),
+            (("on = \"window\"", "on = \"windo\""), "system.toml:19:6: there is no VM `windo`"),
             (("on = \"window\"", "on = \"echo\""), "stands on itself"),
             (("[\"display\", \"keyboard\"]", "\"echo\""), "stands on it in turn"),
-            (("\"keyboard\"", "\"display\""), "system.toml:14:6: VM `window`: `on` names `display` twice"),
+            (("\"keyboard\"", "\"display\""), "system.toml:15:6: VM `window`: `on` names `display` twice"),
         ];
         for ((from, to), expected) in cases {
             assert!(FULL.contains(from), "{from}");

@@ -305,6 +305,10 @@ fn apply(plan: &mut Plan, options: &CommonOptions) -> anyhow::Result<()> {
         plan.clock = clock.into();
     }
     plan.engine = options.engine.into();
+    if let Some(bounds) = options.bounds {
+        let programs = plan.vms.iter_mut().filter(|vm| matches!(vm.kind, Kind::Module(_)));
+        programs.for_each(|vm| vm.bounds = bounds);
+    }
     if let Some(size) = options.size {
         plan.display = size.0;
     }
@@ -323,7 +327,12 @@ fn apply(plan: &mut Plan, options: &CommonOptions) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use basevm::system::Loader;
+    use bootstrapper::ModuleLoader;
+    use compiler::Bounds;
+
     use super::*;
+    use crate::platform::{HostedOptions, HostedPlatform};
 
     fn grants_after(options: &[&str], has_manifest: bool) -> Vec<(String, What)> {
         let mut plan = plan::default_plan("app", &[]);
@@ -349,6 +358,28 @@ mod tests {
         assert!(stand(&mut plan, &on("disk=display")).is_err(), "a device sends nothing");
         let silent = check_layers(&plan, &[]).unwrap_err().to_string();
         assert!(silent.contains("let its module have `provides cascade.display@1`"), "{silent}");
+    }
+
+    #[test]
+    fn bounds_are_chosen_for_programs_and_change_their_code() {
+        let bounds = |text: &str| {
+            let mut plan = plan::default_plan("app", &["echo"]);
+            apply(&mut plan, &CommonOptions { bounds: Some(text.parse().unwrap()), ..CommonOptions::default() })
+                .unwrap();
+            plan.vms.iter().map(|vm| (matches!(vm.kind, Kind::Module(_)), vm.bounds)).collect::<Vec<_>>()
+        };
+        let explicit = bounds("explicit").into_iter();
+        assert!(explicit.clone().all(|(is_program, bounds)| is_program == (bounds == Bounds::Explicit)));
+        assert_eq!(explicit.filter(|(is_program, _)| *is_program).count(), 2);
+        assert!(bounds("guard").into_iter().all(|(_, bounds)| bounds == Bounds::Guard));
+
+        let text = "memory 1..1\nexport func main() { store32(load32(0), load32(4)) }";
+        let module = il::binary::encode(&il::text::compile("app.il", text, &[]).unwrap());
+        let mut loader = ModuleLoader::new(HostedPlatform::leaked(HostedOptions::default()), plan::Engine::Jit);
+        let mut load = |bounds| loader.load(&module, bounds).unwrap();
+        let [guard, explicit, again] = [Bounds::Guard, Bounds::Explicit, Bounds::Guard].map(&mut load);
+        assert!(guard.code_bytes() < explicit.code_bytes(), "comparisons need room");
+        assert!(std::sync::Arc::ptr_eq(&guard, &again), "both are remembered");
     }
 
     #[test]

@@ -44,13 +44,14 @@ fn errors_say_what_to_do_and_exit_with_2() {
     let hello = "samples/hello.il";
     let sector = "samples/sector.il";
     let narrow = source(&dir, "narrow.toml", "[vm.main.grants]\nconsole = \"all\"\ndisk = { sector = \"0..8\" }\n");
-    let cases: [(&[&str], &str); 19] = [
+    let cases: [(&[&str], &str); 20] = [
         (&["run", "samples/helo.il"], "did you mean `samples/hello.il`?"),
         (&["run", "nowhere.il"], "there is no such file"),
         (&["run", &bad_text], "bad.il:4:1"),
         (&["run", &bad_binary], "is not a usable module"),
         (&["run", hello, "--keys", &bad_keys], "bad.keys:2: "),
         (&["run", hello, "--grant", "screen"], "there are: console, display"),
+        (&["run", hello, "--bounds", "checked"], "by `checked`: say `guard` (the processor finds those outside"),
         (&["run", hello, "--grant", "disk=wirte"], "has no `wirte`"),
         (&["run", hello, "--system", &bad_system], "system.toml:3:1: unknown field `modul`"),
         (&["run", hello, "--disk", "nowhere.img"], "truncate -s 1M nowhere.img"),
@@ -116,6 +117,39 @@ fn a_run_prints_its_console_and_a_summary_on_request() {
     assert_eq!(summary["console_hash"], blake3::hash(b"Hello from Cascade!\n").to_hex().as_str());
     let (_, missing, stderr) = run(&["run", "samples/hello.il", "--grant", "clock"]);
     assert!(missing.is_empty() && stderr.contains("--grant console"), "{stderr}");
+}
+
+#[test]
+fn memory_accesses_are_checked_as_one_likes_with_the_same_report() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let program = "(module (memory 1) (func $far (param i32) (result i32) (i32.load (local.get 0)))\n\
+        (func (export \"main\") (drop (call $far (i32.const 0x7ffffffc)))))";
+    let far = source(&dir, "far.wat", program);
+    let [guard, explicit] = ["guard", "explicit"].map(|bounds| run(&["run", &far, "--bounds", bounds]));
+    assert_eq!(guard, explicit);
+    assert!(guard.0 == 1 && guard.2.contains("memory access out of bounds") && guard.2.contains("in far"), "{guard:?}");
+    // The manifest says it of one VM, and the command line of all.
+    let system = source(&dir, "system.toml", "main = \"far\"\n[vm.far]\nmodule = \"far.wat\"\nbounds = \"explicit\"\n");
+    assert_eq!(run(&["run", "--system", &system]), guard);
+    let (_, listed, _) = run(&["vms", "--system", &system]);
+    assert!(listed.contains("bounds explicit"), "{listed}");
+}
+
+#[test]
+fn objects_of_webassembly_are_collected() {
+    fn sum(depth: u32, value: u32) -> u32 {
+        let of = |value| if depth == 1 { 0 } else { sum(depth - 1, value) };
+        value.wrapping_add(of(value.wrapping_mul(2))).wrapping_add(of(value.wrapping_mul(2).wrapping_add(1)))
+    }
+    let kept = (1000 - 64..1000).fold(0u32, |total, round| total.wrapping_add(sum(9, round)));
+    let dir = tempfile::tempdir().expect("a folder");
+    source(&dir, "objects.wat", include_str!("objects.wat"));
+    // A thousand trees of 511 nodes, 24 bytes or more each, do not fit at once.
+    let system = "main = \"objects\"\n[vm.objects]\nmodule = \"objects.wat\"\nmemory = \"8 MiB\"\n\
+        [vm.objects.grants]\nconsole = [\"write\"]\n";
+    let (code, stdout, stderr) = run(&["run", "--system", &source(&dir, "system.toml", system)]);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    assert_eq!(stdout.strip_prefix("kept ").map(str::trim), Some(kept.to_string().as_str()), "{stdout}");
 }
 
 #[test]

@@ -45,7 +45,7 @@ Examples:
     ilc check hello.il --message-format json
                                        errors for other programs, one JSON object a line
     ilc bindings --lang c display keyboard -o cascade.h
-                                       instruction sets for C or Rust, to be compiled to WebAssembly
+                                       instruction sets for C, Rust or Zig, to be compiled to WebAssembly
     ilc doc lib.il -o docs             pages from its `///` comments
     ilc explain IL0200                 what an error means, and what to do
 
@@ -90,6 +90,9 @@ enum Command {
         /// What to write.
         #[arg(long, value_enum, default_value_t = Emit::Ilb)]
         emit: Emit,
+        /// In a listing, how memory accesses are checked: `guard` or `explicit` [default: guard]
+        #[arg(long, value_name = "guard|explicit")]
+        bounds: Option<compiler::Bounds>,
     },
     /// Report errors; write nothing.
     Check {
@@ -132,7 +135,7 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
-    /// Write instruction sets as a C header or a Rust module, for programs that become WebAssembly.
+    /// Write instruction sets as a C header, a Rust module or a Zig module, for programs that become WebAssembly.
     Bindings {
         /// Names of built-in sets (`display`, `cascade.disk@1`), or texts (`.il`) that declare some; without any,
         /// all that are built in.
@@ -207,7 +210,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command, format: messages::Format) -> Result<(), Failure> {
     match command {
-        Command::Build { input, with, output, emit } => build(&input, &with, output, emit),
+        Command::Build { input, with, output, emit, bounds } => build(&input, &with, output, emit, bounds),
         Command::Check { inputs, with } => check(&inputs, &with),
         Command::Dis { input, with } => {
             let (module, _) = load(&input, false, &with)?;
@@ -239,12 +242,23 @@ fn manual(folder: &Path) -> Result<(), Failure> {
     clap_mangen::generate_to(Cli::command(), folder).map_err(fail)
 }
 
-fn build(input: &Path, with: &[Library], output: Option<PathBuf>, emit: Emit) -> Result<(), Failure> {
+fn build(
+    input: &Path,
+    with: &[Library],
+    output: Option<PathBuf>,
+    emit: Emit,
+    bounds: Option<compiler::Bounds>,
+) -> Result<(), Failure> {
+    if bounds.is_some() && emit == Emit::Ilb {
+        let what = "a module says nothing of --bounds, which is chosen when it is compiled: by `cascade run --bounds explicit`, or here with `--emit asm`";
+        return Err(Failure::Plain(what.into()));
+    }
+    let options = compiler::Options { bounds: bounds.unwrap_or_default(), ..compiler::Options::detect() };
     let module = load_verified(input, with)?;
     let (bytes, ending) = match emit {
         Emit::Ilb => (il::binary::encode(&module), "ilb"),
-        Emit::Clif => (listing(input, &module, listing::clif)?.into_bytes(), "clif"),
-        Emit::Asm => (listing(input, &module, listing::asm)?.into_bytes(), "asm"),
+        Emit::Clif => (listing(input, &module, listing::clif, &options)?.into_bytes(), "clif"),
+        Emit::Asm => (listing(input, &module, listing::asm, &options)?.into_bytes(), "asm"),
     };
     // A listing is for reading: it goes to the terminal unless a file is named.
     match output {
@@ -256,11 +270,16 @@ fn build(input: &Path, with: &[Library], output: Option<PathBuf>, emit: Emit) ->
 
 type Lister = fn(&listing::Source<'_>, &compiler::Options) -> Result<String, compiler::CompileError>;
 
-fn listing(input: &Path, module: &il::VerifiedModule, lister: Lister) -> Result<String, Failure> {
+fn listing(
+    input: &Path,
+    module: &il::VerifiedModule,
+    lister: Lister,
+    options: &compiler::Options,
+) -> Result<String, Failure> {
     // Of what is no text of the IL, lines are shown by number only.
     let text = std::fs::read_to_string(input).ok().filter(|text| !wasm::is_wasm(input, text.as_bytes()));
     let source = listing::Source { module, text: text.as_deref() };
-    lister(&source, &compiler::Options::detect()).map_err(|error| Failure::message(input, &error.to_string()))
+    lister(&source, options).map_err(|error| Failure::message(input, &error.to_string()))
 }
 
 fn check(inputs: &[PathBuf], with: &[Library]) -> Result<(), Failure> {

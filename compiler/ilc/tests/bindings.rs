@@ -37,6 +37,7 @@ fn lamp() -> String {
 fn a_header_and_a_module_are_made_of_one_declaration() {
     golden("lamp.h", &bindings("c", &[&lamp()]));
     golden("lamp.rs", &bindings("rust", &[&lamp()]));
+    golden("lamp.zig", &bindings("zig", &[&lamp()]));
 }
 
 #[test]
@@ -132,4 +133,48 @@ fn rustc_accepts_the_modules() {
     let libraries = PathBuf::from(String::from_utf8_lossy(&libraries.stdout).trim());
     assert!(libraries.is_dir(), "to install what this compiles for: rustup target add wasm32-unknown-unknown");
     compiles(&mut rustc());
+}
+
+/// The Zig compiler that the set-up of `cargo xtask test` installs, or that `ZIG` names.
+fn zig(arguments: &[&str], inside: &Path) {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/zig/ziglang/zig");
+    let mut command = Command::new(std::env::var_os("ZIG").map_or(own, PathBuf::from));
+    let cache = inside.join("cache");
+    command.env("ZIG_LOCAL_CACHE_DIR", &cache).env("ZIG_GLOBAL_CACHE_DIR", &cache);
+    compiles(command.args(arguments).current_dir(inside));
+}
+
+#[test]
+fn zig_accepts_the_modules() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("zig");
+    std::fs::create_dir_all(&folder).unwrap();
+    let uses = "const sets = @import(\"all_sets.zig\");\nconst lamps = @import(\"lamp.zig\");\n\
+        const display = sets.display;\ncomptime {\n    sets.keyboard.on_key(key);\n    lamps.lamp.on_switched(switched);\n}\n\
+        fn key(code: i32, down: bool, char: i32) void {\n    if (down) display.clear(code ^ char);\n}\n\
+        fn switched(on: bool, who: lamps.Buf) void {\n    lamps.lamp.set(@intFromBool(on), false);\n    who.free();\n}\n\
+        fn paint(pixels: sets.Buf) sets.Error!i64 {\n    const size = try display.try_size();\n\
+        \x20   display.text(size.w, size.h, \"here\", 0);\n    display.blit(0, 0, 1, 1, &.{ 1, 2, 3, 4 });\n\
+        \x20   display.blit_buf(0, 0, 2, 2, pixels);\n    return display.try_present();\n}\n\
+        export fn shine(handle: i32) bool {\n    const all = lamps.lamp.all(7);\n\
+        \x20   _ = paint(.{ .handle = handle }) catch |failure| return failure == error.Busy;\n\
+        \x20   return all.on or lamps.lamp.show(\"x\", \"y\", \"z\") or lamps.lamp.show_buf(\"x\", all.label, all.picture);\n}\n";
+    for (name, text) in [
+        ("all_sets.zig", bindings("zig", &[])),
+        ("lamp.zig", bindings("zig", &[&lamp()])),
+        ("uses_bindings.zig", uses.to_string()),
+        ("every.zig", std::fs::read_to_string(self::folder().join("every.zig")).unwrap()),
+    ] {
+        std::fs::write(folder.join(name), text).unwrap();
+        zig(&["ast-check", name], &folder);
+        zig(&["fmt", "--check", name], &folder);
+    }
+    let flags = ["-target", "wasm32-freestanding", "-O", "ReleaseSmall", "-fno-entry", "-rdynamic"];
+    for source in ["every.zig", "uses_bindings.zig"] {
+        zig(&[&["build-exe", source], flags.as_slice()].concat(), &folder);
+    }
+    let bytes = std::fs::read(folder.join("uses_bindings.wasm")).unwrap();
+    for name in ["cascade.keyboard@1.key", "demo.lamp@2", "give show", "cascade.display@1", "set_pixel"] {
+        let there = bytes.windows(name.len()).any(|window| window == name.as_bytes());
+        assert_eq!(there, name != "set_pixel", "{name}: only what is called is imported");
+    }
 }

@@ -293,9 +293,9 @@ import st";
     let names = |list: &[(String, Value)]| list.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
 
     let instructions = offered(11);
-    assert_eq!(names(&instructions), ["read", "read_line", "size", "write", "write_bytes"]);
-    assert_eq!(instructions[3].1["detail"], "write(text: str)");
-    assert!(instructions[3].1["documentation"]["value"].as_str().unwrap().starts_with("Writes `text`"));
+    assert_eq!(names(&instructions), ["read", "read_line", "ready", "size", "write", "write_bytes", "write_message"]);
+    assert_eq!(instructions[4].1["detail"], "write(text: str)");
+    assert!(instructions[4].1["documentation"]["value"].as_str().unwrap().starts_with("Writes `text`"));
     assert_eq!(names(&offered(12)), ["Down", "Up"]);
     let own = offered(13);
     assert_eq!((names(&own), &own[0].1["documentation"]["value"]), (vec!["set".into()], &json!("Sets it.")));

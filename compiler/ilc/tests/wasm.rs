@@ -32,6 +32,33 @@ fn a_module_is_built_shown_and_compiled() {
 }
 
 #[test]
+fn listings_show_how_memory_accesses_are_checked() {
+    let text = "(module (memory 1) (func (export \"at\") (param i32) (result i32) (i32.load (local.get 0))))";
+    let input = file("at.wat", text.as_bytes());
+    let listed = |emit: &str, bounds: &str| {
+        let listing = ilc(&["build", input.to_str().unwrap(), "--emit", emit, "--bounds", bounds]);
+        assert_eq!((listing.code, listing.err.as_str()), (0, ""));
+        listing.out
+    };
+    // The load itself traps, or what a comparison jumps to.
+    let access = "memory access out of bounds";
+    let traps = |listing: &str| -> Vec<String> {
+        let lines = listing.lines().filter(|line| line.contains(access));
+        lines.map(|line| line.split_whitespace().next().unwrap_or("").to_string()).collect()
+    };
+    let [guard, explicit] = ["guard", "explicit"].map(|bounds| listed("asm", bounds));
+    assert!(traps(&guard) == ["mov"] && !guard.contains("  cmp "), "{guard}");
+    assert!(traps(&explicit) == ["ud2"] && explicit.contains("  cmp "), "{explicit}");
+    let [guard, explicit] = ["guard", "explicit"].map(|bounds| listed("clif", bounds));
+    assert!(!guard.contains("trapnz") && explicit.contains("trapnz"), "{explicit}");
+
+    let module = ilc(&["build", input.to_str().unwrap(), "--bounds", "explicit"]);
+    assert!(module.code == 1 && module.err.contains("or here with `--emit asm`"), "{}", module.err);
+    let unknown = ilc(&["build", input.to_str().unwrap(), "--emit", "asm", "--bounds", "none"]);
+    assert!(unknown.code == 2 && unknown.err.contains("say `guard`"), "{}", unknown.err);
+}
+
+#[test]
 fn libraries_are_linked_by_name() {
     let library = file(
         "twice.wat",

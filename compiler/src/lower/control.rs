@@ -6,7 +6,7 @@ use core::ops::Range;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value};
 use cranelift_frontend::Switch;
-use il::instr::ArmValues;
+use il::instr::{ArmValues, Instr, Reader};
 use il::trap::TrapKind;
 use il::{LocalId, Type};
 
@@ -18,14 +18,16 @@ use crate::error::CompileError;
 
 /// An open construct.
 pub(super) enum Control {
-    /// `if`; `otherwise` is taken by `else`, or else by `end`.
-    If { otherwise: Option<Block>, join: Block },
+    /// `if`; without `else`, both branches meet in `otherwise`.
+    If { otherwise: Block },
+    /// The second branch of an `if`; `join` exists if the first one reaches its end.
+    Else { join: Option<Block> },
     /// `cond`; `otherwise` is set by `test` and taken by `else`.
     Cond { ty: Type, otherwise: Option<Block>, join: Join },
     /// `block`; `exit` exists from the first `break` on.
     Block { exit: Option<Block> },
-    /// `loop` and `while`: repeats at `head`, where the deadline is checked.
-    Loop { head: Block, exit: Block },
+    /// `loop` and `while`: repeats at `head`, where the deadline is checked; `exit` exists from the first `break` on.
+    Loop { head: Block, exit: Option<Block> },
     /// A `while` whose condition is lowered again at its end: `head` is the body.
     Turned { head: Block, latch: Block, exit: Block, condition: Range<u32> },
     /// `for`: `head` takes the counter as its parameter; `short`: it goes without deadline checks.
@@ -52,12 +54,12 @@ pub(super) enum Join {
 }
 
 impl Control {
-    /// Where `break` goes; of a block, if that is known yet.
-    fn exit(&self) -> Option<Block> {
+    /// Where `break` goes; a block is made if there is none yet.
+    fn exit(&mut self, new: impl FnOnce() -> Block) -> Option<Block> {
         match self {
-            Control::Block { exit } => *exit,
-            Control::Loop { exit, .. } | Control::Turned { exit, .. } | Control::For { exit, .. } => Some(*exit),
-            Control::If { .. } | Control::Cond { .. } | Control::Switch { .. } => None,
+            Control::Block { exit } | Control::Loop { exit, .. } => Some(*exit.get_or_insert_with(new)),
+            Control::Turned { exit, .. } | Control::For { exit, .. } => Some(*exit),
+            Control::If { .. } | Control::Else { .. } | Control::Cond { .. } | Control::Switch { .. } => None,
         }
     }
 
@@ -66,7 +68,8 @@ impl Control {
         match self {
             Control::Loop { head, .. } => Some(*head),
             Control::Turned { latch, .. } | Control::For { latch, .. } => Some(*latch),
-            Control::Block { .. } | Control::If { .. } | Control::Cond { .. } | Control::Switch { .. } => None,
+            Control::Block { .. } | Control::Switch { .. } => None,
+            Control::If { .. } | Control::Else { .. } | Control::Cond { .. } => None,
         }
     }
 }
@@ -84,26 +87,24 @@ impl Lowering<'_, '_> {
         self.ended = false;
     }
 
-    /// Branches on a condition to two new blocks and continues in the first.
-    fn branch(&mut self, condition: Value) -> Block {
-        let (then, otherwise) = (self.b.create_block(), self.b.create_block());
-        self.b.ins().brif(condition, then, &[], otherwise, &[]);
-        self.enter(then);
-        self.b.seal_block(otherwise);
-        otherwise
-    }
-
     /// Pops a condition, continues where it holds, and returns the block where it does not.
     pub(super) fn decide(&mut self) -> Result<Block> {
+        let otherwise = self.decide_open()?;
+        self.b.seal_block(otherwise);
+        Ok(otherwise)
+    }
+
+    /// The same, but more may lead to the block where it does not hold.
+    fn decide_open(&mut self) -> Result<Block> {
         let condition = self.pop()?;
-        match condition.hold {
-            Hold::Decided { yes, no } => {
-                self.enter(yes);
-                self.b.seal_block(no);
-                Ok(no)
-            }
-            _ => Ok(self.branch(condition.value)),
+        if let Hold::Decided { yes, no } = condition.hold {
+            self.enter(yes);
+            return Ok(no);
         }
+        let (then, otherwise) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(condition.value, then, &[], otherwise, &[]);
+        self.enter(then);
+        Ok(otherwise)
     }
 
     fn jump_unless_ended(&mut self, block: Block) {
@@ -115,10 +116,37 @@ impl Lowering<'_, '_> {
     // `if` and `cond`.
 
     pub(super) fn begin_if(&mut self) -> Result {
-        let join = self.b.create_block();
-        let otherwise = Some(self.decide()?);
-        self.controls.push(Control::If { otherwise, join });
+        let otherwise = self.decide_open()?;
+        self.controls.push(Control::If { otherwise });
         Ok(())
+    }
+
+    /// An `if` that does nothing but leave or repeat is one branch; `ahead` is what follows the `if`. Returns what follows
+    /// its end.
+    pub(super) fn branch_if<'a>(&mut self, mut ahead: Reader<'a>) -> Result<Option<Reader<'a>>> {
+        let (Ok(Some(way)), Ok(Some(Instr::End))) = (ahead.next(), ahead.next()) else { return Ok(None) };
+        let target = match way {
+            Instr::Break(depth) => self.exit_of(depth)?,
+            Instr::Continue(depth) => self.latch_of(depth)?,
+            _ => return Ok(None),
+        };
+        let condition = self.pop()?;
+        let on = self.b.create_block();
+        self.decide_to(condition, target, on);
+        self.enter(on);
+        Ok(Some(ahead))
+    }
+
+    /// A `break` that is the last of its loop need not go anywhere; `ahead` is what follows it. Returns what follows the
+    /// loop's end.
+    pub(super) fn leave_at_end<'a>(&mut self, mut ahead: Reader<'a>) -> Result<Option<Reader<'a>>> {
+        let Some(Control::Loop { .. }) = self.controls.last() else { return Ok(None) };
+        let Ok(Some(Instr::End)) = ahead.next() else { return Ok(None) };
+        if let Control::Loop { head, exit } = self.close()? {
+            self.b.seal_block(head);
+            self.end_block(exit);
+        }
+        Ok(Some(ahead))
     }
 
     pub(super) fn begin_cond(&mut self, ty: Type) {
@@ -136,9 +164,9 @@ impl Lowering<'_, '_> {
 
     /// Ends the condition of `while` or `cond`.
     pub(super) fn test(&mut self) -> Result {
-        let exit = match self.controls.last() {
+        let exit = match self.controls.last_mut() {
             Some(Control::Cond { otherwise: None, .. }) => None,
-            Some(Control::Loop { exit, .. }) => Some(*exit),
+            Some(Control::Loop { exit, .. }) => Some(*exit.get_or_insert_with(|| self.b.create_block())),
             Some(Control::Turned { head, exit, .. }) => {
                 let (head, exit) = (*head, *exit);
                 let condition = self.pop()?;
@@ -184,11 +212,15 @@ impl Lowering<'_, '_> {
     pub(super) fn otherwise(&mut self) -> Result {
         let missing = self.unverified("`else` in `if` or `cond`");
         match self.controls.last_mut() {
-            Some(Control::If { otherwise, join }) => {
-                let (otherwise, join) = (otherwise.take().ok_or(missing)?, *join);
-                self.jump_unless_ended(join);
-                self.b.switch_to_block(otherwise);
-                self.ended = false;
+            Some(Control::If { otherwise }) => {
+                let otherwise = *otherwise;
+                let join = (!self.ended).then(|| self.b.create_block());
+                if let Some(join) = join {
+                    self.jump(join, &[]);
+                }
+                self.controls.pop();
+                self.controls.push(Control::Else { join });
+                self.enter(otherwise);
             }
             Some(Control::Cond { otherwise, join, .. }) => {
                 let (otherwise, join) = (otherwise.take().ok_or(missing)?, *join);
@@ -265,47 +297,48 @@ impl Lowering<'_, '_> {
         }
     }
 
-    /// The depth-th enclosing loop or block.
-    fn target(&mut self, depth: u32) -> Result<&mut Control> {
-        let missing = self.unverified("an enclosing loop or block");
+    /// Where among `controls` the depth-th enclosing loop or block stands.
+    fn place_of(&self, depth: u32) -> Result<usize> {
         let place = self.targets.len().checked_sub(depth as usize + 1).and_then(|at| self.targets.get(at));
-        place.and_then(|at| self.controls.get_mut(*at)).ok_or(missing)
+        place.copied().ok_or(self.unverified("an enclosing loop or block"))
     }
 
     pub(super) fn break_out(&mut self, depth: u32) -> Result {
-        let exit = match self.target(depth)?.exit() {
-            Some(exit) => exit,
-            None => {
-                let new = self.b.create_block();
-                if let Control::Block { exit } = self.target(depth)? {
-                    *exit = Some(new);
-                }
-                new
-            }
-        };
+        let exit = self.exit_of(depth)?;
         self.jump(exit, &[]);
         self.ended = true;
         Ok(())
     }
 
     pub(super) fn repeat(&mut self, depth: u32) -> Result {
-        let missing = self.unverified("an enclosing loop");
-        let latch = self.target(depth)?.latch().ok_or(missing)?;
+        let latch = self.latch_of(depth)?;
         self.jump(latch, &[]);
         self.ended = true;
         Ok(())
+    }
+
+    fn exit_of(&mut self, depth: u32) -> Result<Block> {
+        let missing = self.unverified("a loop or block to leave");
+        let place = self.place_of(depth)?;
+        let control = self.controls.get_mut(place);
+        control.and_then(|control| control.exit(|| self.b.create_block())).ok_or(missing)
+    }
+
+    fn latch_of(&self, depth: u32) -> Result<Block> {
+        let missing = self.unverified("an enclosing loop");
+        self.controls.get(self.place_of(depth)?).and_then(Control::latch).ok_or(missing)
     }
 
     // Loops. The deadline is checked where a loop repeats (`pace`): at the head of one that goes back from many places, so
     // that each goes there in one branch.
 
     pub(super) fn begin_loop(&mut self) -> Result {
-        let (head, exit) = (self.b.create_block(), self.b.create_block());
+        let head = self.b.create_block();
         self.jump(head, &[]);
         self.b.switch_to_block(head);
         self.forget_loop_locals(self.offset);
         self.deadline_check();
-        self.open_loop(Control::Loop { head, exit })
+        self.open_loop(Control::Loop { head, exit: None })
     }
 
     pub(super) fn begin_while(&mut self) -> Result {
@@ -420,22 +453,20 @@ impl Lowering<'_, '_> {
         Ok(block)
     }
 
-    pub(super) fn end(&mut self) -> Result {
-        let ended = self.controls.pop().ok_or(self.unverified("an open block"))?;
+    /// Takes the innermost construct.
+    fn close(&mut self) -> Result<Control> {
+        let closed = self.controls.pop().ok_or(self.unverified("an open block"))?;
         if self.targets.last() == Some(&self.controls.len()) {
             self.targets.pop();
-            self.loops -= usize::from(ended.latch().is_some());
+            self.loops -= usize::from(closed.latch().is_some());
         }
-        match ended {
-            Control::Block { exit } => self.end_block(exit),
-            Control::If { otherwise, join } => {
-                self.jump_unless_ended(join);
-                if let Some(otherwise) = otherwise {
-                    self.b.switch_to_block(otherwise);
-                    self.jump(join, &[]);
-                }
-                self.enter(join);
-            }
+        Ok(closed)
+    }
+
+    pub(super) fn end(&mut self) -> Result {
+        match self.close()? {
+            Control::Block { exit } | Control::Else { join: exit } => self.end_block(exit),
+            Control::If { otherwise } => self.end_block(Some(otherwise)),
             Control::Cond { ty, otherwise, join } => {
                 if otherwise.is_some() {
                     return Err(self.unverified("`else` in `cond`"));
@@ -445,7 +476,8 @@ impl Lowering<'_, '_> {
             Control::Loop { head, exit } => {
                 self.jump_unless_ended(head);
                 self.b.seal_block(head);
-                self.enter(exit);
+                self.ended = true;
+                self.end_block(exit);
             }
             Control::Turned { head, latch, exit, condition } => {
                 self.end_loop(latch);

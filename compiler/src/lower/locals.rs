@@ -6,6 +6,7 @@ use cranelift_codegen::ir::{
     InstBuilder, SourceLoc, StackSlot, StackSlotData, StackSlotKind, Type as Clif, Value, types,
 };
 use cranelift_frontend::Variable;
+use hashbrown::HashMap;
 use il::instr::Dests;
 use il::{LocalId, Type};
 
@@ -43,6 +44,7 @@ impl Lowering<'_, '_> {
         let entry = self.b.current_block();
         let passed: Vec<Value> = entry.map_or(Vec::new(), |block| self.b.block_params(block).to_vec());
         let types = self.func.sig.params.iter().chain(&self.func.locals);
+        let mut zeros: HashMap<Clif, Value> = HashMap::new();
         for (index, ty) in types.copied().enumerate() {
             let place = self.place(ty);
             let hold = match self.facts.assigned.get(&LocalId(index as u32)) {
@@ -52,7 +54,7 @@ impl Lowering<'_, '_> {
             let local = Local { ty, place, owns: ty.is_affine(), hold };
             self.locals.push(local);
             let param = if index < self.func.sig.params.len() { passed.get(index + 1).copied() } else { None };
-            let value = param.unwrap_or_else(|| self.nothing(ty));
+            let value = param.unwrap_or_else(|| *zeros.entry(clif_type(ty)).or_insert_with(|| self.nothing(ty)));
             self.write(local, value);
         }
         if self.look == Look::AtEntry {

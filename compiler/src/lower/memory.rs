@@ -30,10 +30,15 @@ impl Lowering<'_, '_> {
             Access::Load => LOAD_OUTSIDE,
             Access::Store => trap_code(TrapKind::MemoryOutOfBounds),
         };
+        let guarded = self.regions.memory.with_trap_code(Some(out));
+        let known = self.constant(address).map(|address| i64::from(address as u32) + i64::from(offset));
+        if let (Bounds::Guard, Some(Ok(offset))) = (self.choices.bounds, known.map(i32::try_from)) {
+            return Place { flags: guarded, address: self.memory_base(memory), offset };
+        }
         let address = self.b.ins().uextend(types::I64, address);
         let flags = match self.choices.bounds {
             // The sum of two 32-bit numbers stays inside the reserved region.
-            Bounds::Guard => self.regions.memory.with_trap_code(Some(out)),
+            Bounds::Guard => guarded,
             Bounds::Explicit => {
                 let end = self.b.ins().iadd_imm_u(address, i64::from(offset) + i64::from(bytes));
                 let length = self.memory_bytes(memory);

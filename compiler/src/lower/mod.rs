@@ -38,10 +38,12 @@ mod vectors;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{
-    AbiParam, BlockArg, FuncRef, InstBuilder, MemFlagsData, Signature, SourceLoc, StackSlot, Type as Clif, Value, types,
+    AbiParam, Block, BlockArg, FuncRef, InstBuilder, MemFlagsData, Signature, SourceLoc, StackSlot, Type as Clif,
+    Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::FunctionBuilder;
@@ -141,6 +143,7 @@ pub(crate) struct Lowering<'m, 'b> {
     b: FunctionBuilder<'b>,
     /// Byte offset of the instruction being lowered.
     offset: u32,
+    entry: Block,
     ctx: Value,
     locals: Vec<Local>,
     stack: Vec<Operand>,
@@ -157,6 +160,8 @@ pub(crate) struct Lowering<'m, 'b> {
     epilogue: Option<Epilogue>,
     regions: Regions,
     callees: Callees,
+    /// Fields of the context that have been loaded, by offset.
+    constants: HashMap<i32, Value>,
     funcs: HashMap<FuncId, FuncRef>,
     /// Frame slots for references that wait for a call to return: of locals by colour, of operands by depth.
     local_slots: Vec<StackSlot>,
@@ -236,6 +241,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
         b.seal_block(entry);
+        b.ensure_inserted_block();
         let unverified = CompileError::Unverified { func: id, offset: 0, expected: "a context parameter" };
         let ctx = b.block_params(entry).first().copied().ok_or(unverified)?;
         let regions = Regions::declare(&mut b);
@@ -247,6 +253,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
             choices,
             b,
             offset: 0,
+            entry,
             ctx,
             locals: Vec::new(),
             stack: Vec::new(),
@@ -259,6 +266,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
             epilogue: None,
             regions,
             callees: Callees::default(),
+            constants: HashMap::new(),
             funcs: HashMap::new(),
             local_slots: Vec::new(),
             operand_slots: HashMap::new(),
@@ -289,10 +297,22 @@ impl<'m, 'b> Lowering<'m, 'b> {
                 self.deadline_check();
             }
             self.before = self.loaded.take();
-            self.instr(instr)?;
+            match self.shortened(instr, &reader)? {
+                Some(after) => reader = after,
+                None => self.instr(instr)?,
+            }
             if self.b.func.dfg.num_insts() > FUNCTION_INSTRUCTIONS {
                 return Err(CompileError::TooLarge { func: self.id, name: self.module.func_name(self.id) });
             }
+        }
+    }
+
+    /// What the instruction does together with what is `ahead`, if that takes fewer blocks; returns what follows both.
+    fn shortened<'a>(&mut self, instr: Instr<'_>, ahead: &Reader<'a>) -> Result<Option<Reader<'a>>> {
+        match instr {
+            Instr::If => self.branch_if(ahead.clone()),
+            Instr::Break(0) => self.leave_at_end(ahead.clone()),
+            _ => Ok(None),
         }
     }
 
@@ -482,9 +502,16 @@ impl<'m, 'b> Lowering<'m, 'b> {
         }
     }
 
-    /// A field of the context that never changes while the VM lives.
+    /// A field of the context that never changes while the VM lives: one load a function, which the code generator puts
+    /// where it is needed.
     fn ctx_constant(&mut self, offset: i32) -> Value {
-        self.b.ins().load(types::I64, self.regions.constant, self.ctx, offset)
+        if let Some(value) = self.constants.get(&offset) {
+            return *value;
+        }
+        let mut start = FuncCursor::new(self.b.func).at_first_insertion_point(self.entry);
+        let value = start.ins().load(types::I64, self.regions.constant, self.ctx, offset);
+        self.constants.insert(offset, value);
+        value
     }
 
     /// The address of a literal.
@@ -530,7 +557,7 @@ impl<'m, 'b> Lowering<'m, 'b> {
         self.b.ins().iconst(types::I64, value as i64)
     }
 
-    fn jump(&mut self, block: cranelift_codegen::ir::Block, args: &[Value]) {
+    fn jump(&mut self, block: Block, args: &[Value]) {
         let args: Vec<BlockArg> = args.iter().map(|value| BlockArg::Value(*value)).collect();
         self.b.ins().jump(block, &args);
     }

@@ -5,7 +5,7 @@
 //! - a loop looks where it repeats, but for a `for` of a constant number of turns whose whole work is small;
 //! - a function looks on each path that calls, if it can be reached from itself or its calls add up to much. It looks
 //!   before its first call, so that a call which ends a recursion costs nothing; at its entry where that call
-//!   stands inside a construct.
+//!   stands inside a construct. A call inside a `loop` has had that one's look.
 //!
 //! Work is counted in instructions, those of unlooking callees and turns included; what has no bound of its own counts as
 //! [`MOST`]. So between two looks there are at most [`MOST`] times the length of a body.
@@ -163,6 +163,8 @@ impl<'m> Walk<'m> {
         let mut reading = Reading::default();
         let mut open: Vec<Construct> = Vec::new();
         let mut constants = [None; 2];
+        // How many `loop`s are open: they look at their head.
+        let mut loops = 0;
         let mut reader = Reader::new(&func.body);
         loop {
             let offset = reader.offset();
@@ -170,24 +172,25 @@ impl<'m> Walk<'m> {
             let mut more = cost(instr);
             if let Some(callee) = call(instr) {
                 more += callee.map_or(MOST, |callee| self.work_of(callee));
-                let place = if open.is_empty() { Place::Statement(offset) } else { Place::Inside };
-                reading.first_call.get_or_insert(place);
+                if loops == 0 {
+                    let place = if open.is_empty() { Place::Statement(offset) } else { Place::Inside };
+                    reading.first_call.get_or_insert(place);
+                }
             }
             reading.work = reading.work.saturating_add(more);
             reading.own += 1;
             match instr {
                 Instr::For(_) => open.push(Construct::counted(offset, turns(constants), reading.work)),
-                Instr::Block
-                | Instr::Loop
-                | Instr::While
-                | Instr::If
-                | Instr::IfAs(..)
-                | Instr::Cond(_)
-                | Instr::Switch => {
+                Instr::Loop => {
+                    loops += 1;
+                    open.push(Construct { looks: true, ..Construct::default() });
+                }
+                Instr::Block | Instr::While | Instr::If | Instr::IfAs(..) | Instr::Cond(_) | Instr::Switch => {
                     open.push(Construct::default());
                 }
                 Instr::End => {
                     if let Some(ended) = open.pop() {
+                        loops -= usize::from(ended.looks);
                         ended.end(&mut reading);
                     }
                 }
@@ -214,6 +217,7 @@ struct Reading {
     /// Without.
     own: u64,
     short: Vec<u32>,
+    /// The first call that stands in no `loop`.
     first_call: Option<Place>,
 }
 
@@ -228,13 +232,15 @@ enum Place {
 /// An open construct.
 #[derive(Default)]
 struct Construct {
+    /// It looks at its head.
+    looks: bool,
     /// A `for` of a known number of turns: where it stands, how many, and the work before it.
     counted: Option<(u32, u64, u64)>,
 }
 
 impl Construct {
     fn counted(offset: u32, turns: Option<u64>, before: u64) -> Construct {
-        Construct { counted: turns.map(|turns| (offset, turns, before)) }
+        Construct { looks: false, counted: turns.map(|turns| (offset, turns, before)) }
     }
 
     fn end(self, reading: &mut Reading) {

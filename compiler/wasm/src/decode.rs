@@ -25,6 +25,8 @@ fn features() -> WasmFeatures {
         .union(WasmFeatures::FUNCTION_REFERENCES)
         .union(WasmFeatures::GC_TYPES)
         .union(WasmFeatures::GC)
+        .union(WasmFeatures::EXCEPTIONS)
+        .union(WasmFeatures::LEGACY_EXCEPTIONS)
 }
 
 /// What validates all units, one after the other: so types that are equal have one identity.
@@ -51,6 +53,8 @@ pub(crate) struct Decoded<'a> {
     pub tables: Vec<Table<'a>>,
     pub memories: Vec<MemoryType>,
     pub globals: Vec<(GlobalType, ConstExpr<'a>)>,
+    /// Function types of all tags, the imported ones first.
+    pub tags: Vec<u32>,
     pub exports: Vec<Export<'a>>,
     pub start: Option<u32>,
     pub elements: Vec<Element<'a>>,
@@ -71,6 +75,7 @@ impl<'a> Decoded<'a> {
             tables: Vec::new(),
             memories: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
             exports: Vec::new(),
             start: None,
             elements: Vec::new(),
@@ -140,8 +145,10 @@ fn section<'a>(decoded: &mut Decoded<'a>, payload: Payload<'a>) -> wasmparser::R
         Payload::ImportSection(section) => {
             for import in section.into_imports_with_offsets() {
                 let (offset, import) = import?;
-                if let TypeRef::Func(ty) = import.ty {
-                    decoded.funcs.push(ty);
+                match import.ty {
+                    TypeRef::Func(ty) => decoded.funcs.push(ty),
+                    TypeRef::Tag(tag) => decoded.tags.push(tag.func_type_idx),
+                    _ => {}
                 }
                 decoded.imports.push((offset, import));
             }
@@ -165,6 +172,11 @@ fn section<'a>(decoded: &mut Decoded<'a>, payload: Payload<'a>) -> wasmparser::R
             for global in section {
                 let global = global?;
                 decoded.globals.push((global.ty, global.init_expr));
+            }
+        }
+        Payload::TagSection(section) => {
+            for tag in section {
+                decoded.tags.push(tag?.func_type_idx);
             }
         }
         Payload::ExportSection(section) => {

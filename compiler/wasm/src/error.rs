@@ -77,12 +77,6 @@ impl Error {
 /// The name of a feature that is left out, and what to do without it.
 fn missing(feature: WasmFeatures) -> Option<(&'static str, &'static str)> {
     const ALL: &[(WasmFeatures, &str, &str)] = &[
-        (
-            WasmFeatures::EXCEPTIONS,
-            "exceptions",
-            "build without exceptions (clang: -fno-exceptions, Rust: panic=abort)",
-        ),
-        (WasmFeatures::LEGACY_EXCEPTIONS, "legacy exceptions", "build without exceptions (clang: -fno-exceptions)"),
         (WasmFeatures::THREADS, "threads", "build without atomics and shared memory; use several VMs instead"),
         (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads", "use several VMs instead of threads"),
         (WasmFeatures::CUSTOM_PAGE_SIZES, "custom page sizes", "use pages of 64 KiB"),

@@ -62,6 +62,23 @@ fn failures_are_statuses_where_asked_for() {
     has(&text, &["try disk.read(", "buffer_put(", "buffer_take(", "disk.write(4, ", "try disk.write(5, "]);
 }
 
+#[test]
+fn buffers_are_given_by_name_where_a_language_has_one_import_of_a_name() {
+    let text = il(r#"(module
+      (import "cascade.disk@1" "give write" (func $write (param i64 i32)))
+      (import "cascade.disk@1" "try give write" (func $try_write (param i64 i32) (result i32)))
+      (import "cascade.disk@1" "write" (func $bytes (param i64 i32 i32)))
+      (import "cascade.buf" "new" (func $new (param i32) (result i32)))
+      (memory 1)
+      (func (export "f") (result i32)
+        (call $write (i64.const 4) (call $new (i32.const 512)))
+        (call $bytes (i64.const 6) (i32.const 0) (i32.const 512))
+        (call $try_write (i64.const 5) (call $new (i32.const 512)))))"#);
+    has(&text, &["buffer_take(", "disk.write(4, ", "disk.write(6, buf_at(", "try disk.write(5, "]);
+    let copied = r#"(module (import "cascade.disk@1" "give write" (func (param i64 i32 i32))) (memory 1))"#;
+    refused(copied, &["incompatible import type", ": i32 handle)"]);
+}
+
 /// As clang has it: the pointers are computed, and what comes back must not lie in their locals.
 #[test]
 fn results_are_stored_where_pointers_say() {
@@ -140,8 +157,7 @@ fn refused(text: &str, parts: &[&str]) -> ErrorKind {
 #[test]
 fn refusals_say_what_and_what_to_do() {
     refused("(module (memory i64 65537))", &["app.wasm: ", "4 GiB"]);
-    refused("(module (tag))", &["app.wasm, byte 0x", "exceptions", "-fno-exceptions"]);
-    refused("(module (memory 1 1 shared))", &["threads", "several VMs"]);
+    refused("(module (memory 1 1 shared))", &["app.wasm, byte 0x", "threads", "several VMs"]);
     refused(&format!("(module (type (struct {})))", "(field i32)".repeat(1001)), &["1000 fields", "split"]);
     let chain: String = (1..63).map(|at| format!("(type (sub {} (struct)))", at - 1)).collect();
     refused(&format!("(module (type (sub (struct))) {chain})"), &["extends so many others"]);

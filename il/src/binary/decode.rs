@@ -278,6 +278,8 @@ fn names(c: &mut Cursor<'_>) -> Result<Names> {
             fields_left -= fields.len();
             Ok(TypeNames { name: of_type, fields })
         })?,
+        memories: c.list("the number of names of memories", limits::MEMORIES, name)?,
+        data: c.list("the number of names of data segments", limits::DATA, name)?,
         lines: c.list("the number of line tables", limits::FUNCS, lines)?,
     })
 }

@@ -218,6 +218,8 @@ fn names(out: &mut Vec<u8>, names: &Names) {
         text(out, &ty.name);
         texts(out, &ty.fields);
     });
+    texts(out, &names.memories);
+    texts(out, &names.data);
     list(out, &names.lines, |out, lines| {
         let mut previous = (0, 0);
         list(out, lines, |out, &(offset, line)| {

@@ -284,8 +284,10 @@ impl Exprs<'_, '_> {
     fn identity(&mut self, op: &str, left: &Expr, right: &Expr) -> String {
         let (a, b) = (self.typing.ty(left), self.typing.ty(right));
         let left_hint = if matches!(left, Expr::Null(_)) && !matches!(right, Expr::Null(_)) { b } else { None };
+        // A `null` that takes its type from the right tells nothing about it.
+        let right_hint = if matches!(left, Expr::Null(ty) if left_hint == Some(*ty)) { None } else { a };
         let left = self.operand(left, Place { hint: left_hint, typed: false }, COMPARISON + 1);
-        let right = self.operand(right, Place { hint: a, typed: false }, COMPARISON + 1);
+        let right = self.operand(right, Place { hint: right_hint, typed: false }, COMPARISON + 1);
         format!("{left} {op} {right}")
     }
 

@@ -114,18 +114,18 @@ pub(super) fn uses(module: &Module, out: &mut String) {
 pub(super) fn memories(module: &Module, names: &Names, out: &mut String) {
     let mut lines = Vec::new();
     for (at, memory) in module.memories.iter().enumerate() {
-        // The first one is meant where none is named.
-        let name = if at == 0 { String::new() } else { format!("{} ", names.memory(MemoryId(at as u32))) };
-        lines.push(format!("memory {name}{}..{}", memory.min, memory.max));
+        let name = names.memory_declared(MemoryId(at as u32));
+        let space = if name.is_empty() { "" } else { " " };
+        lines.push(format!("memory {name}{space}{}..{}", memory.min, memory.max));
     }
     for (at, data) in module.data.iter().enumerate() {
-        let name = names.data(DataId(at as u32));
+        let name = names.data_declared(DataId(at as u32)).map_or_else(String::new, |name| format!("{name} = "));
         let place = match data.place {
-            None => format!("{name} = "),
+            None => String::new(),
             Some(DataPlace { memory: MemoryId(0), offset }) => format!("{} ", address(offset)),
             Some(DataPlace { memory, offset }) => format!("{} in {} ", address(offset), names.memory(memory)),
         };
-        lines.push(format!("data {place}{}", data_text(&data.bytes)));
+        lines.push(format!("data {name}{place}{}", data_text(&data.bytes)));
     }
     section(out, lines);
 }

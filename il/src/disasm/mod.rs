@@ -12,7 +12,8 @@
 //!   path are shown as one.
 //! - A call of one result, or a `try` of none, at a statement's root goes through a tree. A `cond` at a statement's root
 //!   is an `if` statement. A `set` of several values goes through locals. A `switch` without `default` has an empty one.
-//! - A local that is used outside the block which first assigns it is declared at the top with a value of its type; one
+//! - A local that is used outside the block which first assigns it is declared, with a value of its type, at the top of the
+//!   innermost block around its uses; one
 //!   of a type that has none at hand as `?T`, and read with `as T`. A parameter that changes is copied first. A `for` or
 //!   `if.as` whose local changes or exists outside binds another one, which is assigned to it.
 //! - An `as` to a supertype is nothing, and a `null` has the type that its place expects. A `buf` is freed at the end of the block that declares it. A NaN or infinity,
@@ -27,6 +28,7 @@ mod assign;
 mod branch;
 mod build;
 mod expr;
+mod homes;
 mod items;
 mod names;
 mod stmt;

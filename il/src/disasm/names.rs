@@ -22,7 +22,9 @@ pub(super) struct Names {
     globals: Vec<String>,
     uses: Vec<String>,
     memories: Vec<String>,
-    /// Of data segments that lie nowhere at start; the others go by their numbers.
+    /// Whether the first memory has a name of its own.
+    names_first: bool,
+    /// Of data segments that lie nowhere at start, or have names of their own; the others go by their numbers.
     data: BTreeMap<u32, String>,
     /// One a definition, as it is written.
     types: Vec<String>,
@@ -78,6 +80,7 @@ impl Names {
             globals: Vec::new(),
             uses: Vec::new(),
             memories: Vec::new(),
+            names_first: false,
             data: BTreeMap::new(),
             types: Vec::new(),
             fields: Vec::new(),
@@ -115,14 +118,20 @@ impl Names {
     }
 
     fn name_memories(&mut self, module: &Module) {
+        let known = module.names.as_ref();
         for at in 0..module.memories.len() {
-            let name = self.free(None, &format!("m{at}"));
+            let wish = known.and_then(|known| known.memories.get(at)).filter(|name| is_legal(name));
+            self.names_first |= at == 0 && wish.is_some();
+            let name = self.free(wish, &format!("m{at}"));
             self.taken.insert(name.clone());
             self.memories.push(name);
         }
-        let passive = module.data.iter().enumerate().filter(|(_, data)| data.place.is_none());
-        for (at, _) in passive {
-            let name = self.free(None, &format!("d{at}"));
+        for (at, data) in module.data.iter().enumerate() {
+            let wish = known.and_then(|known| known.data.get(at)).filter(|name| is_legal(name));
+            if data.place.is_some() && wish.is_none() {
+                continue;
+            }
+            let name = self.free(wish, &format!("d{at}"));
             self.taken.insert(name.clone());
             self.data.insert(at as u32, name);
         }
@@ -332,12 +341,25 @@ impl Names {
         self.globals.get(id.index()).cloned().unwrap_or_else(|| format!("g{}", id.0))
     }
 
-    /// A memory; the first one has no name in text.
+    /// What stands in front of a memory's size: the first one needs no name.
+    pub fn memory_declared(&self, id: MemoryId) -> &str {
+        match self.memories.get(id.index()) {
+            Some(name) if id != MemoryId(0) || self.names_first => name,
+            _ => "",
+        }
+    }
+
+    /// A memory where it is used; the first one is meant where none is named.
     pub fn memory(&self, id: MemoryId) -> String {
         match self.memories.get(id.index()) {
             Some(name) if id != MemoryId(0) => name.clone(),
             _ => id.0.to_string(),
         }
+    }
+
+    /// What a data segment is called where it is declared.
+    pub fn data_declared(&self, id: DataId) -> Option<&String> {
+        self.data.get(&id.0)
     }
 
     pub fn data(&self, id: DataId) -> String {
@@ -373,8 +395,7 @@ impl Names {
 
 /// The wish if it is a legal name, else the fallback; made unused by a number.
 fn unused(wish: Option<&String>, fallback: &str, taken: impl Fn(&str) -> bool) -> String {
-    let legal = |name: &&String| is_identifier(name) && !is_reserved(name) && *name != "_";
-    let stem = wish.filter(legal).map_or(fallback, String::as_str);
+    let stem = wish.filter(|name| is_legal(name)).map_or(fallback, String::as_str);
     if !taken(stem) {
         return stem.to_string();
     }
@@ -386,6 +407,11 @@ fn unused(wish: Option<&String>, fallback: &str, taken: impl Fn(&str) -> bool) -
         }
         number += 1;
     }
+}
+
+/// Whether something can be called this.
+fn is_legal(name: &str) -> bool {
+    is_identifier(name) && !is_reserved(name) && name != "_"
 }
 
 /// Whether text reserves this word.

@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::expr::Exprs;
+use super::homes::{self, Homes};
 use super::names::Names;
 use super::strmatch::StrMatches;
 use super::tree::{Block, Callee, Expr, Node, Stmt, Test, visit};
@@ -27,7 +28,10 @@ pub(super) fn body(typing: &Typing<'_>, names: &mut Names, block: &Block) -> Str
         let before = names.mark();
         let mut writer = Writer::new(typing, names, block);
         writer.copy_params();
-        ahead.iter().for_each(|id| writer.declare_ahead(*id));
+        match turn > TURNS {
+            true => ahead.iter().for_each(|id| writer.declare_ahead(*id, 1)),
+            false => writer.homes = homes::homes(block, &ahead),
+        }
         writer.block(block, 1, None);
         let strays = core::mem::take(&mut writer.strays);
         let out = core::mem::take(&mut writer.out);
@@ -65,6 +69,8 @@ pub(super) struct Writer<'a, 'm> {
     /// How often each local is assigned.
     pub assigned: BTreeMap<LocalId, usize>,
     pub pairs: StrMatches<'a, 'm>,
+    /// Locals that blocks declare at their top.
+    homes: Homes,
     /// Locals declared so far, a list a block.
     pub scopes: Vec<Vec<LocalId>>,
     /// Enclosing loops and blocks.
@@ -84,6 +90,7 @@ impl<'a, 'm> Writer<'a, 'm> {
             out: String::new(),
             assigned,
             pairs: StrMatches::new(typing, block),
+            homes: Homes::new(),
             scopes: Vec::new(),
             loops: Vec::new(),
             strays: Vec::new(),
@@ -102,7 +109,7 @@ impl<'a, 'm> Writer<'a, 'm> {
         }
     }
 
-    fn declare_ahead(&mut self, id: LocalId) {
+    fn declare_ahead(&mut self, id: LocalId, indent: usize) {
         let name = self.exprs.names.declare(id);
         let ty = self.exprs.typing.local(id).unwrap_or(Type::I32);
         let value = match ty {
@@ -122,7 +129,7 @@ impl<'a, 'm> Writer<'a, 'm> {
                 format!(": {} = null", self.exprs.names.ty(ty.nullable().unwrap_or(ty)))
             }
         };
-        self.line(1, &format!("var {name}{value}"));
+        self.line(indent, &format!("var {name}{value}"));
     }
 
     pub fn line(&mut self, indent: usize, text: &str) {
@@ -199,8 +206,10 @@ impl<'a, 'm> Writer<'a, 'm> {
 
     /// The same, of a block in which `declared` are visible too.
     pub fn block_with(&mut self, block: &Block, indent: usize, value: Option<&Dests>, declared: Vec<LocalId>) {
+        let own = if block.is_empty() { None } else { self.homes.get(&homes::key(block)).cloned() }.unwrap_or_default();
         let block = if value.is_some() { without_drops(self.exprs.typing, block) } else { block };
-        self.scopes.push(declared);
+        own.iter().for_each(|id| self.declare_ahead(*id, indent));
+        self.scopes.push(declared.into_iter().chain(own).collect());
         let mut at = 0;
         while let Some(stmt) = block.get(at) {
             let next = block.get(at + 1);

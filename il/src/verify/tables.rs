@@ -344,6 +344,8 @@ fn debug_names(module: &Module, all: &Names) -> Result {
     limit("line tables", all.lines.len(), module.funcs.len())?;
     limit("names of globals", all.globals.len(), module.globals.len())?;
     limit("names of types", all.types.len(), module.types.len())?;
+    limit("names of memories", all.memories.len(), module.memories.len())?;
+    limit("names of data segments", all.data.len(), module.data.len())?;
     let known = all.func_files.iter().all(|file| (*file as usize) < all.files.len());
     ensure!(known, Violation::BadNames("a function's file is not in the list of files"));
     let locals: usize = all.locals.iter().map(Vec::len).sum();
@@ -352,6 +354,7 @@ fn debug_names(module: &Module, all: &Names) -> Result {
     limit("names of fields in a module", fields, limits::ALL_FIELDS)?;
     let of_types = all.types.iter().flat_map(|ty| ty.fields.iter().chain([&ty.name]));
     let texts = all.files.iter().chain(&all.funcs).chain(all.locals.iter().flatten()).chain(&all.globals);
+    let texts = texts.chain(&all.memories).chain(&all.data);
     let printable = texts.chain(of_types).all(|name| names::is_printable(name));
     ensure!(printable, Violation::BadNames("a name has control characters or is too long"));
     let ascends = |lines: &Vec<(u32, u32)>| lines.windows(2).all(|pair| pair[0].0 < pair[1].0);

@@ -37,6 +37,9 @@ const TRAPS: &[(&str, &[TrapKind])] = &[
     ("call stack exhausted", &[TrapKind::StackOverflow]),
 ];
 
+/// What an instance says of an exception that nothing caught.
+const UNCAUGHT: &str = "uncaught exception";
+
 /// Whose rules a script tests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Core {
@@ -140,7 +143,7 @@ impl<'s> Play<'s> {
                 Action::Define(bytes) => group::validate(bytes).map_err(|error| Refused::from(error).into()),
                 Action::Foreign(name) => Err(foreign(name).into()),
                 Action::Instantiate(_) | Action::Invoke(_) | Action::Returns(..) | Action::Traps(..) => continue,
-                Action::Exhausts(_) | Action::Uninstantiable(..) => continue,
+                Action::Exhausts(_) | Action::Throws(_) | Action::Uninstantiable(..) => continue,
             };
             if let Err(why) = checked {
                 failures.push(Failure::new(step.line, None, &why));
@@ -201,8 +204,7 @@ impl<'s> Play<'s> {
 
 /// What only modules with features that are not carried can be asked.
 fn foreign(directive: &str) -> Refused {
-    let feature = (directive == "assert_exception").then(|| "exceptions".to_string());
-    Refused { why: format!("`{directive}` is not known"), feature }
+    Refused { why: format!("`{directive}` is not known"), feature: None }
 }
 
 fn refused(module: &Result<Vec<u8>, String>, core: Core) -> Result<()> {
@@ -260,6 +262,11 @@ impl<'p> Stage<'p, '_> {
             Action::Exhausts(access) => match self.access(access)? {
                 Err(trap) => expected(&trap, "call stack exhausted"),
                 Ok(values) => bail!("returns {}; expected an exhausted stack", listed(&values)),
+            },
+            Action::Throws(access) => match self.access(access)? {
+                Err(trap) if trap.kind == TrapKind::Explicit && trap.message == UNCAUGHT => Ok(()),
+                Err(trap) => bail!("{trap}; expected an exception"),
+                Ok(values) => bail!("returns {}; expected an exception", listed(&values)),
             },
             // Not the engine's.
             Action::Define(_) | Action::Unlinkable(..) | Action::Refused(..) | Action::Foreign(_) => Ok(()),

@@ -73,8 +73,13 @@ pub fn config() -> Config {
 }
 
 /// The same with structs, arrays, casts and all that belongs to them, which the peer does not have.
-pub fn config_of_objects() -> Config {
+fn config_of_objects() -> Config {
     Config { gc_enabled: true, max_types: 20, ..config() }
+}
+
+/// What random modules use that throw: what the peer has not is added.
+fn throwing_config() -> Config {
+    Config { exceptions_enabled: true, min_tags: 1, max_tags: 4, min_funcs: 3, simd_enabled: false, ..config() }
 }
 
 /// A module that ends: each turn of a loop and each call costs some of its fuel, at whose end it traps.
@@ -85,12 +90,20 @@ pub fn module(seed: u64) -> Result<Vec<u8>> {
     module_of(&entropy(seed))
 }
 
-/// The same with objects.
+/// One that has structs and arrays too.
 ///
 /// # Errors
 /// If the seed gives none.
-pub fn module_with_objects(seed: u64) -> Result<Vec<u8>> {
-    configured(config_of_objects(), &entropy(seed))
+pub fn with_objects(seed: u64) -> Result<Vec<u8>> {
+    ending(config_of_objects(), &entropy(seed))
+}
+
+/// One that has tags too, and throws.
+///
+/// # Errors
+/// If the seed gives none.
+pub fn throwing(seed: u64) -> Result<Vec<u8>> {
+    ending(throwing_config(), &entropy(seed))
 }
 
 fn entropy(seed: u64) -> Vec<u8> {
@@ -103,10 +116,10 @@ fn entropy(seed: u64) -> Vec<u8> {
 /// # Errors
 /// If it gives none.
 pub fn module_of(entropy: &[u8]) -> Result<Vec<u8>> {
-    configured(config(), entropy)
+    ending(config(), entropy)
 }
 
-fn configured(config: Config, entropy: &[u8]) -> Result<Vec<u8>> {
+fn ending(config: Config, entropy: &[u8]) -> Result<Vec<u8>> {
     let mut module = Module::new(config, &mut Unstructured::new(entropy))?;
     module.ensure_termination(FUEL)?;
     Ok(module.to_bytes())

@@ -64,6 +64,8 @@ pub enum Action {
     Traps(Result<Access>, String),
     /// Asserts that the stack is used up.
     Exhausts(Result<Access>),
+    /// Asserts that an exception comes out.
+    Throws(Result<Access>),
     /// Asserts that the instance traps while it is made.
     Uninstantiable(usize, String),
     /// Asserts that imports are not there, or do not fit.
@@ -79,7 +81,8 @@ impl Action {
     pub fn asserts(&self) -> bool {
         match self {
             Action::Instantiate(_) | Action::Define(_) | Action::Invoke(_) => false,
-            Action::Returns(..) | Action::Traps(..) | Action::Exhausts(_) | Action::Uninstantiable(..) => true,
+            Action::Returns(..) | Action::Traps(..) | Action::Exhausts(_) | Action::Throws(_) => true,
+            Action::Uninstantiable(..) => true,
             Action::Unlinkable(..) | Action::Refused(..) | Action::Foreign(_) => true,
         }
     }
@@ -219,7 +222,7 @@ impl Reader {
             | WastDirective::AssertInvalid { mut module, message, .. } => {
                 Action::Refused(encoded(&mut module), message.into())
             }
-            WastDirective::AssertException { .. } => Action::Foreign("assert_exception"),
+            WastDirective::AssertException { exec, .. } => Action::Throws(self.access(&exec)),
             WastDirective::AssertSuspension { .. } => Action::Foreign("assert_suspension"),
             WastDirective::AssertInvalidCustom { .. } => Action::Foreign("assert_invalid_custom"),
             WastDirective::AssertMalformedCustom { .. } => Action::Foreign("assert_malformed_custom"),

@@ -2,12 +2,12 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use il::trap::TrapKind;
 use wasmparser::{ExternalKind, ValType, Validator, WasmFeatures};
 
 use crate::random::Random;
-use crate::rename::{self, Export};
+use crate::rename;
 use crate::value::{Reference, Value};
 
 /// Why something did not return.
@@ -102,19 +102,6 @@ pub enum Kind {
     Reference,
 }
 
-impl Kind {
-    fn of(ty: ValType) -> Kind {
-        match ty {
-            ValType::I32 => Kind::I32,
-            ValType::I64 => Kind::I64,
-            ValType::F32 => Kind::F32,
-            ValType::F64 => Kind::F64,
-            ValType::V128 => Kind::V128,
-            ValType::Ref(_) => Kind::Reference,
-        }
-    }
-}
-
 /// What a module exports, in its order.
 ///
 /// # Errors
@@ -122,16 +109,27 @@ impl Kind {
 pub fn exported(bytes: &[u8]) -> Result<Vec<Exported>> {
     let types = Validator::new_with_features(WasmFeatures::WASM3).validate_all(bytes)?;
     let types = types.as_ref();
-    let one = |export: Export| match export.kind {
-        ExternalKind::Func | ExternalKind::FuncExact => {
-            let func = types[types.core_function_at(export.index)].unwrap_func();
-            Exported::Function(func.params().iter().map(|ty| Kind::of(*ty)).collect())
-        }
-        ExternalKind::Global => Exported::Global,
-        ExternalKind::Memory => Exported::Memory,
-        ExternalKind::Table | ExternalKind::Tag => Exported::Other,
+    let kind = |ty: &ValType| match ty {
+        ValType::I32 => Kind::I32,
+        ValType::I64 => Kind::I64,
+        ValType::F32 => Kind::F32,
+        ValType::F64 => Kind::F64,
+        ValType::V128 => Kind::V128,
+        ValType::Ref(_) => Kind::Reference,
     };
-    Ok(rename::exports(bytes)?.into_iter().map(one).collect())
+    let export = |export: &rename::Export| {
+        Ok(match export.kind {
+            ExternalKind::Func | ExternalKind::FuncExact => {
+                let ty = types.get(types.core_function_at(export.index)).context("a type")?;
+                let wasmparser::CompositeInnerType::Func(ty) = &ty.composite_type.inner else { bail!("no function") };
+                Exported::Function(ty.params().iter().map(kind).collect())
+            }
+            ExternalKind::Global => Exported::Global,
+            ExternalKind::Memory => Exported::Memory,
+            ExternalKind::Table | ExternalKind::Tag => Exported::Other,
+        })
+    };
+    rename::exports(bytes)?.iter().map(export).collect()
 }
 
 /// An engine with one module.

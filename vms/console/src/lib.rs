@@ -10,6 +10,7 @@ extern crate alloc;
 
 mod lines;
 mod output;
+mod polls;
 mod terminal;
 
 pub use lines::MAX_LINE_BYTES;
@@ -24,15 +25,17 @@ use alloc::vec::Vec;
 
 use basevm::attachment::Attachment;
 use basevm::buf::Buf;
+use basevm::platform::Nanos;
 use basevm::service::{Hello, Host, Outcome, Reply, ReplyRight, Request, Service};
 use il::packet::Value;
 use il::trap::Status;
 use isa::console::{Op, SET, event, reply};
 
 use lines::Lines;
-use output::Output;
+use output::{Kind, Output};
+use polls::Polls;
 
-/// `read_line`s and `read`s that may wait at a time; more are refused with status 10 (busy).
+/// `read_line`s and `read`s that may wait at a time, and as many `ready`s; more are refused with status 10 (busy).
 pub const MAX_WAITING: usize = 256;
 /// Most bytes that one `read` gives.
 pub const MAX_READ_BYTES: usize = 1 << 16;
@@ -46,6 +49,7 @@ pub struct Console {
     output: Output,
     lines: Lines,
     waiting: VecDeque<(ReplyRight, Want)>,
+    polls: Polls,
     ended: bool,
 }
 
@@ -66,22 +70,35 @@ enum Taken<T> {
 impl Console {
     /// A console on this terminal.
     pub fn new(terminal: Box<dyn Terminal>) -> Console {
-        Console { terminal, output: Output::default(), lines: Lines::default(), waiting: VecDeque::new(), ended: false }
+        Console {
+            terminal,
+            output: Output::default(),
+            lines: Lines::default(),
+            waiting: VecDeque::new(),
+            polls: Polls::default(),
+            ended: false,
+        }
     }
 
     fn run(&mut self, host: &mut dyn Host, request: Request<'_>) -> Outcome {
         match Op::decode(request.opcode, request.words) {
-            Ok(Op::Write { text }) => self.output.write(&mut *self.terminal, host, text.as_bytes()),
-            Ok(Op::WriteBytes { bytes }) => match bytes.take(request.attachments).and_then(Attachment::buf) {
-                Ok(bytes) => self.output.write(&mut *self.terminal, host, &bytes),
-                Err(status) => Outcome::Fail(status),
-            },
+            Ok(Op::Write { text }) => self.output.write(&mut *self.terminal, host, text.as_bytes(), Kind::Output),
+            Ok(Op::WriteBytes { bytes }) => self.write(host, bytes.take(request.attachments), Kind::Output),
+            Ok(Op::WriteMessage { bytes }) => self.write(host, bytes.take(request.attachments), Kind::Message),
             Ok(Op::Read { most }) => self.read(host, most),
+            Ok(Op::Ready { ns }) => self.ready(host, ns),
             Ok(Op::ReadLine) => self.read_line(host),
             Ok(Op::Size) => {
                 let size = self.terminal.size();
                 done(&reply::size(i32::from(size.columns), i32::from(size.rows)))
             }
+            Err(status) => Outcome::Fail(status),
+        }
+    }
+
+    fn write(&mut self, host: &mut dyn Host, bytes: Result<Attachment, Status>, kind: Kind) -> Outcome {
+        match bytes.and_then(Attachment::buf) {
+            Ok(bytes) => self.output.write(&mut *self.terminal, host, &bytes, kind),
             Err(status) => Outcome::Fail(status),
         }
     }
@@ -111,6 +128,34 @@ impl Console {
             Taken::Input(count) => Outcome::Done(read_reply(count, buf)),
             Taken::End => Outcome::Done(read_reply(0, buf)),
             Taken::Nothing => self.wait(host, Want::Bytes(buf)),
+        }
+    }
+
+    fn ready(&mut self, host: &mut dyn Host, ns: i64) -> Outcome {
+        let until = Nanos::try_from(ns).ok().map(|ns| host.now().saturating_add(ns));
+        match self.available() {
+            Some(bytes) => done(&polls::ready(bytes)),
+            None if until.is_some_and(|until| until <= host.now()) && !self.terminal.is_input_coming() => {
+                done(&polls::NOT_READY)
+            }
+            None => self.polls.wait(host, until),
+        }
+    }
+
+    /// Bytes that `read` would give at once, 0 at the end of the input; `None` if it would wait.
+    fn available(&mut self) -> Option<usize> {
+        loop {
+            match self.lines.len() {
+                0 => {}
+                // Those who wait already are served first.
+                _ if !self.waiting.is_empty() => return None,
+                bytes => return Some(bytes),
+            }
+            match self.fetch() {
+                Taken::Input(()) => {}
+                Taken::Nothing => return None,
+                Taken::End => return Some(0),
+            }
         }
     }
 
@@ -194,9 +239,21 @@ impl Console {
         }
     }
 
+    fn answer_polls(&mut self, host: &mut dyn Host) {
+        if self.polls.is_empty() {
+            return;
+        }
+        match self.available() {
+            Some(bytes) => self.polls.answer_all(host, bytes),
+            None if self.terminal.is_input_coming() => {}
+            None => self.polls.answer_due(host),
+        }
+    }
+
     fn say_pending(&self, host: &mut dyn Host) {
         let reads = !self.waiting.is_empty() || host.listeners(event::INPUT) > 0;
-        host.set_pending(!self.output.is_empty() || (reads && !self.ended));
+        let polls = self.polls.are_endless() || (!self.polls.is_empty() && self.terminal.is_input_coming());
+        host.set_pending(!self.output.is_empty() || (reads && !self.ended) || polls);
     }
 }
 
@@ -218,6 +275,7 @@ impl Service for Console {
     fn wake(&mut self, host: &mut dyn Host) {
         self.output.go_on(&mut *self.terminal, host);
         self.serve(host);
+        self.answer_polls(host);
         self.say_pending(host);
     }
 }

@@ -60,6 +60,12 @@ impl Lines {
         count
     }
 
+    /// Bytes that can be taken.
+    pub fn len(&mut self) -> usize {
+        self.pass_newline();
+        self.bytes.len()
+    }
+
     /// The last place in a line that is too long where no character is cut in two.
     fn boundary(&self) -> usize {
         let starts = |at: &usize| self.bytes.get(*at).is_some_and(|byte| byte & 0xc0 != 0x80);

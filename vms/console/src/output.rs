@@ -11,9 +11,26 @@ use crate::terminal::Terminal;
 /// Bytes that may wait for the terminal; what comes beyond is refused with status 10 (busy).
 pub const MAX_UNWRITTEN_BYTES: usize = 1 << 20;
 
+/// What bytes are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Output,
+    Message,
+}
+
+impl Kind {
+    fn write(self, terminal: &mut dyn Terminal, bytes: &[u8]) -> Result<usize, Status> {
+        match self {
+            Kind::Output => terminal.write(bytes),
+            Kind::Message => terminal.write_message(bytes),
+        }
+    }
+}
+
 /// The rest of a `write`, answered when all of it was taken.
 #[derive(Debug)]
 struct Rest {
+    kind: Kind,
     bytes: Vec<u8>,
     written: usize,
     right: ReplyRight,
@@ -32,9 +49,9 @@ impl Output {
     }
 
     /// Executes a `write`.
-    pub fn write(&mut self, terminal: &mut dyn Terminal, host: &mut dyn Host, bytes: &[u8]) -> Outcome {
+    pub fn write(&mut self, terminal: &mut dyn Terminal, host: &mut dyn Host, bytes: &[u8], kind: Kind) -> Outcome {
         let written = match self.rests.is_empty() {
-            true => terminal.write(bytes),
+            true => kind.write(terminal, bytes),
             false => Ok(0),
         };
         match written {
@@ -43,7 +60,7 @@ impl Output {
             Ok(_) if self.bytes + bytes.len() > MAX_UNWRITTEN_BYTES => Outcome::Fail(Status::Busy),
             Ok(written) => {
                 self.bytes += bytes.len();
-                self.rests.push_back(Rest { bytes: bytes.to_vec(), written, right: host.reply_right() });
+                self.rests.push_back(Rest { kind, bytes: bytes.to_vec(), written, right: host.reply_right() });
                 Outcome::Later
             }
         }
@@ -52,7 +69,7 @@ impl Output {
     /// Writes what the terminal takes now.
     pub fn go_on(&mut self, terminal: &mut dyn Terminal, host: &mut dyn Host) {
         while let Some(mut rest) = self.rests.pop_front() {
-            let result = terminal.write(rest.bytes.get(rest.written..).unwrap_or_default());
+            let result = rest.kind.write(terminal, rest.bytes.get(rest.written..).unwrap_or_default());
             rest.written += *result.as_ref().unwrap_or(&0);
             match result {
                 Ok(_) if rest.written < rest.bytes.len() => return self.rests.push_front(rest),

@@ -49,9 +49,23 @@ pub trait Terminal: Send {
     /// `DeviceError` if nobody can ever receive them.
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Status>;
 
+    /// Writes bytes of messages in the same way, where they are kept apart from output; else they are output.
+    ///
+    /// # Errors
+    /// As [`write`](Terminal::write).
+    fn write_message(&mut self, bytes: &[u8]) -> Result<usize, Status> {
+        self.write(bytes)
+    }
+
     /// Takes what has been typed. Never waits. Called only once a program wants input, so that a
     /// terminal which nobody reads is left alone.
     fn read(&mut self, into: &mut [u8]) -> Input;
+
+    /// Whether input, or its end, is there that [`read`](Terminal::read) does not give yet: the waker is used as soon as
+    /// it does. Never waits.
+    fn is_input_coming(&self) -> bool {
+        false
+    }
 
     /// Its size.
     fn size(&self) -> Size {

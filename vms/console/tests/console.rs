@@ -7,15 +7,19 @@ use il::packet::Builder;
 use il::trap::Status;
 use isa::Attachment;
 use isa::console::Op;
-use vm_console::{Console, Input, MAX_UNWRITTEN_BYTES, Size, Terminal};
+use vm_console::{Console, Input, MAX_UNWRITTEN_BYTES, MAX_WAITING, Size, Terminal};
 use vm_testing::{Bench, text, words};
 
 #[derive(Default)]
 struct State {
     written: String,
+    /// Of that, what were messages.
+    messages: String,
     room: Option<usize>,
     broken: bool,
     typed: VecDeque<u8>,
+    /// What is typed is there, but not to be had yet.
+    coming: bool,
     ended: bool,
     reads: usize,
 }
@@ -34,9 +38,20 @@ impl Terminal for Desk {
         state.written += std::str::from_utf8(&bytes[..taken]).unwrap();
         Ok(taken)
     }
+    fn write_message(&mut self, bytes: &[u8]) -> Result<usize, Status> {
+        let taken = self.write(bytes)?;
+        self.0.lock().unwrap().messages += std::str::from_utf8(&bytes[..taken]).unwrap();
+        Ok(taken)
+    }
+    fn is_input_coming(&self) -> bool {
+        self.0.lock().unwrap().coming
+    }
     fn read(&mut self, into: &mut [u8]) -> Input {
         let mut state = self.0.lock().unwrap();
         state.reads += 1;
+        if state.coming {
+            return Input::Nothing;
+        }
         let count = state.typed.len().min(into.len());
         for (place, byte) in into.iter_mut().zip(state.typed.drain(..count)) {
             *place = byte;
@@ -90,6 +105,81 @@ fn a_slow_terminal_delays_answers_and_loses_nothing() {
     bench.wake();
     assert!(bench.answer(second).unwrap().is_ok() && !bench.host.pending);
     assert_eq!(desk.0.lock().unwrap().written, "hello world");
+}
+
+#[test]
+fn messages_keep_their_order_with_output_and_are_told_apart() {
+    let (desk, mut bench) = Desk::bench();
+    let message = |bench: &mut Bench<Console>, text: &str| {
+        let data = bench.host.filled(text.as_bytes());
+        bench.send(op(Op::WriteMessage { bytes: Attachment(0) }), vec![data])
+    };
+    desk.0.lock().unwrap().room = Some(5);
+    bench.now(op(Op::Write { text: "one " }), vec![]).unwrap();
+    let second = message(&mut bench, "two ").expect_err("there is room for one byte of it");
+    let third = bench.later(op(Op::Write { text: "three" }), vec![]);
+    desk.0.lock().unwrap().room = None;
+    bench.wake();
+    assert!(bench.answer(second).unwrap().is_ok() && bench.answer(third).unwrap().is_ok());
+    message(&mut bench, "!").unwrap().unwrap();
+    let state = desk.0.lock().unwrap();
+    assert_eq!((state.written.as_str(), state.messages.as_str()), ("one two three!", "two !"));
+}
+
+/// Asks whether there is input: `Err(tag)` if the answer comes later.
+fn ready(bench: &mut Bench<Console>, ns: i64) -> Result<Vec<u64>, u32> {
+    bench.send(op(Op::Ready { ns }), vec![]).map(words)
+}
+
+#[test]
+fn one_can_wait_for_input_without_taking_it() {
+    let (desk, mut bench) = Desk::bench();
+    assert_eq!(ready(&mut bench, 0), Ok(vec![0, 0]));
+    let timed = ready(&mut bench, 50).unwrap_err();
+    assert!(!bench.host.pending, "time goes on by itself");
+    bench.pass(49);
+    assert!(bench.answer(timed).is_none());
+    bench.pass(50);
+    assert_eq!(words(bench.answer(timed).unwrap()), [0, 0]);
+    assert_eq!(bench.host.wake_at, None);
+
+    let (early, late) = (ready(&mut bench, 10).unwrap_err(), ready(&mut bench, -1).unwrap_err());
+    assert!(bench.host.pending, "only input ends that");
+    bench.pass(60);
+    assert_eq!(words(bench.answer(early).unwrap()), [0, 0]);
+    assert!(bench.answer(late).is_none());
+    desk.types(&mut bench, "abc\n");
+    assert_eq!(words(bench.answer(late).unwrap()), [1, 4]);
+    assert!(!bench.host.pending);
+    assert_eq!(ready(&mut bench, 0), Ok(vec![1, 4]), "nothing was taken");
+    assert_eq!(bytes(bench.now(op(Op::Read { most: 2 }), vec![])), "ab");
+    assert_eq!(ready(&mut bench, 0), Ok(vec![1, 2]));
+    assert_eq!(text(bench.now(op(Op::ReadLine), vec![])), "c");
+
+    let last = ready(&mut bench, 1000).unwrap_err();
+    desk.0.lock().unwrap().ended = true;
+    bench.wake();
+    assert_eq!(words(bench.answer(last).unwrap()), [1, 0], "the end of the input");
+    assert_eq!((ready(&mut bench, 0), bench.host.wake_at), (Ok(vec![1, 0]), None));
+}
+
+#[test]
+fn input_that_is_there_is_waited_for_whatever_the_time() {
+    let (desk, mut bench) = Desk::bench();
+    desk.0.lock().unwrap().coming = true;
+    let tag = ready(&mut bench, 0).unwrap_err();
+    assert!(bench.host.pending, "virtual time must not pass meanwhile");
+    bench.pass(10);
+    assert!(bench.answer(tag).is_none());
+    desk.0.lock().unwrap().coming = false;
+    desk.types(&mut bench, "x");
+    assert_eq!(words(bench.answer(tag).unwrap()), [1, 1]);
+    let tags: Vec<u32> = {
+        assert_eq!(bytes(bench.now(op(Op::Read { most: 9 }), vec![])), "x");
+        std::iter::from_fn(|| ready(&mut bench, 9).err()).take(MAX_WAITING).collect()
+    };
+    assert_eq!(tags.len(), MAX_WAITING);
+    assert_eq!(bench.now(op(Op::Ready { ns: 9 }), vec![]).unwrap_err(), Status::Busy);
 }
 
 /// What `read` gave: so many of its bytes, as text.

@@ -198,6 +198,50 @@ fn a_stream_terminal_reads_on_demand_and_writes_in_order() {
 }
 
 #[test]
+fn messages_go_elsewhere_and_may_be_lost_alone() {
+    let (out, seen) = mpsc::sync_channel(10_000);
+    let (err, told) = mpsc::sync_channel(10_000);
+    let (terminal, output) =
+        StreamTerminal::with_messages(std::io::empty(), Sink(out), Sink(err), Size::default).unwrap();
+    let mut bench = Bench::new(Console::new(Box::new(terminal)));
+    let message = |bench: &mut Bench<Console>, text: &str| {
+        let data = bench.host.filled(text.as_bytes());
+        let op = console::Op::WriteMessage { bytes: Attachment(0) };
+        ask(bench, |packet, tag| op.encode(packet, tag), vec![data])
+    };
+    for at in 0..3000 {
+        let text = format!("{at} ");
+        ask(&mut bench, |packet, tag| console::Op::Write { text: &text }.encode(packet, tag), vec![]).unwrap();
+        message(&mut bench, &format!("{at}!")).unwrap();
+    }
+    assert!(output.drain());
+    let all = |from: &mpsc::Receiver<Vec<u8>>| String::from_utf8(from.try_iter().flatten().collect()).unwrap();
+    assert_eq!(all(&seen), (0..3000).map(|at| format!("{at} ")).collect::<String>());
+    assert_eq!(all(&told), (0..3000).map(|at| format!("{at}!")).collect::<String>());
+    drop(told);
+    assert!(message(&mut bench, "lost").is_ok() && output.drain());
+    assert_eq!(message(&mut bench, "refused").unwrap_err(), Status::DeviceError);
+    ask(&mut bench, |packet, tag| console::Op::Write { text: "kept" }.encode(packet, tag), vec![]).unwrap();
+    assert!(output.drain());
+    assert_eq!(all(&seen), "kept");
+}
+
+#[test]
+fn input_is_waited_for_and_an_end_is_seen_at_once() {
+    let (type_, typed) = mpsc::sync_channel(0);
+    let (terminal, _output) = StreamTerminal::new(Pipe(typed), std::io::sink(), Size::default).unwrap();
+    let mut bench = Bench::new(Console::new(Box::new(terminal)));
+    let ready = |packet: &mut Builder, tag| console::Op::Ready { ns: 0 }.encode(packet, tag);
+    let tag = bench.later(ready, vec![]);
+    type_.send(b"abc".to_vec()).unwrap();
+    assert_eq!(words(bench.wait(tag)), [1, 3]);
+    let (terminal, _output) = StreamTerminal::new(std::io::empty(), std::io::sink(), Size::default).unwrap();
+    let mut bench = Bench::new(Console::new(Box::new(terminal)));
+    let at_the_end = ask(&mut bench, ready, vec![]);
+    assert_eq!(words(at_the_end), [1, 0]);
+}
+
+#[test]
 fn a_slow_reader_holds_the_writer_back_and_a_gone_one_is_an_error() {
     let (out, seen) = mpsc::sync_channel(0);
     let (terminal, output) = StreamTerminal::new(std::io::empty(), Sink(out), Size::default).unwrap();

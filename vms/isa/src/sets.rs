@@ -18,6 +18,12 @@ instruction_set! {
         /// the first `count` of `bytes`. A `count` of 0 is the end of the input, now and from then on. Status 2 (out of
         /// range) if `most` is not positive.
         5 read = Read { most: i32 } -> (count: i32, bytes: Buf);
+        /// Writes bytes of messages (of errors, of progress), in order with `write`: to where they are kept apart from output, a
+        /// computer's standard error, else to the same console.
+        6 write_message = WriteMessage { bytes: Buf };
+        /// Waits until `read` would answer at once, `ns` nanoseconds at most, or for as long as it takes if that is negative. Says
+        /// whether it would, and how many bytes there are at least: 0 if the input has ended.
+        7 ready = Ready { ns: i64 } -> (ready: bool, bytes: i32);
         events {
             /// A line arrived; without its newline.
             1 input = INPUT { text: Str };

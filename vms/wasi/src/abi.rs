@@ -53,6 +53,8 @@ pub mod fstflags {
     pub const CHANGE: u32 = 4;
     /// The time of the last change, to now.
     pub const CHANGE_NOW: u32 = 8;
+    /// All of them.
+    pub const ALL: u32 = 15;
 }
 
 /// Rights of a descriptor.
@@ -101,6 +103,16 @@ pub mod rights {
         | FD_FILESTAT_SET_SIZE
         | FD_FILESTAT_SET_TIMES
         | POLL_FD_READWRITE;
+
+    /// Those that decide how a file is opened.
+    const ACCESS: u64 = FD_READ | FD_WRITE | FD_ALLOCATE | FD_FILESTAT_SET_SIZE;
+
+    /// The rights of what is opened with the wish for these, as far as its directory hands them on. Programs ask for
+    /// reading and writing, and take the rest for granted: the right to write brings that to give a file its size.
+    pub const fn opened(wanted: u64) -> u64 {
+        let size = if wanted & FD_WRITE != 0 { FD_ALLOCATE | FD_FILESTAT_SET_SIZE } else { 0 };
+        wanted | size | !ACCESS
+    }
 
     /// Those that mean something for a directory.
     pub const DIRECTORY: u64 = FD_FDSTAT_SET_FLAGS

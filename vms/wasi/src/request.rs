@@ -78,10 +78,9 @@ impl Wasi {
                 Ok(Work::Answered(with(&reply::environ(Index(0)), filled(host, environ)?)))
             }
             Op::Prestat { fd } => self.prestat(host, caller, fd),
-            Op::Open { dir, follow, path, flags, rights, inheriting, fdflags } => {
+            Op::Open { dir, follow, path, flags, rights, inheriting: _, fdflags } => {
                 let path = buf(path)?;
-                let wanted =
-                    Wanted { flags: flags as u32, rights: rights as u64, inheriting: inheriting as u64, fdflags };
+                let wanted = Wanted { flags: flags as u32, rights: rights as u64, fdflags };
                 let work = self.open(caller, (dir, follow, path), wanted);
                 Ok(work.unwrap_or_else(|Refused(why)| Work::Answered(plain(&reply::open(i32::from(why.0), -1)))))
             }
@@ -267,13 +266,16 @@ impl Wasi {
             u16::try_from(wanted.fdflags).ok().filter(|flags| flags & !fdflags::ALL == 0).ok_or(Errno::INVAL)?;
         self.clients.get(&caller).ok_or(Errno::BADF)?.check_room()?;
         let is_set = |flag| wanted.flags & flag != 0;
+        if is_set(oflags::DIRECTORY) && wanted.flags & (oflags::CREATE | oflags::EXCLUSIVE | oflags::TRUNCATE) != 0 {
+            return Err(Refused(Errno::INVAL));
+        }
         if is_set(oflags::CREATE) && from.rights & rights::PATH_CREATE_FILE == 0 {
             return Err(Refused(Errno::NOTCAPABLE));
         }
-        if is_set(oflags::CREATE) && is_set(oflags::DIRECTORY) {
-            return Err(Refused(Errno::INVAL));
+        if is_set(oflags::TRUNCATE) && from.rights & rights::PATH_FILESTAT_SET_SIZE == 0 {
+            return Err(Refused(Errno::NOTCAPABLE));
         }
-        let rights = wanted.rights & from.inheriting;
+        let rights = rights::opened(wanted.rights) & from.inheriting;
         let writes = rights & (rights::FD_WRITE | rights::FD_ALLOCATE | rights::FD_FILESTAT_SET_SIZE) != 0;
         let how = How {
             read: rights & (rights::FD_READ | rights::FD_READDIR) != 0,
@@ -286,8 +288,10 @@ impl Wasi {
         if from.read_only && (how.write || how.create || how.truncate) {
             return Err(Refused(Errno::ROFS));
         }
-        let inheriting = wanted.inheriting & from.inheriting;
+        let inheriting = from.inheriting;
         let opening = Opening { tree: from.tree, flags, rights, inheriting, read_only: from.read_only };
+        // A link is no new file, wherever it leads.
+        let follow = if how.create && how.exclusive { 0 } else { follow };
         let action = Action::Open { at: at(&from, path, follow), how };
         Ok(Work::Call(from.tree, action, Then::Open(opening)))
     }
@@ -389,7 +393,6 @@ impl Wasi {
 struct Wanted {
     flags: u32,
     rights: u64,
-    inheriting: u64,
     fdflags: i32,
 }
 
@@ -421,6 +424,9 @@ fn place(descriptor: &Descriptor, fd: i32, offset: i64) -> Result<(u64, Option<M
 
 /// The times that flags ask for; giving a time and asking for now at once is an error.
 fn times(access: i64, change: i64, flags: u32, now: u64) -> Result<Times, Errno> {
+    if flags & !fstflags::ALL != 0 {
+        return Err(Errno::INVAL);
+    }
     let time = |given: u32, to_now: u32, time: i64| match (flags & given != 0, flags & to_now != 0) {
         (true, true) => Err(Errno::INVAL),
         (true, false) => Ok(Some(time as u64)),

@@ -177,12 +177,79 @@ fn rights_are_only_taken_away() {
     let fd = desk.open_with(3, "sub/file", 0, read, 0).unwrap();
     assert_eq!(desk.write(fd, "x", -1).0, number(Errno::BADF));
     assert_eq!(desk.say(Op::SetSize { fd, size: 0 }, vec![]).0, number(Errno::BADF));
+    assert_eq!(
+        desk.say(Op::Seek { fd, offset: 0, whence: 0 }, vec![]).0,
+        0,
+        "what only reading needs need not be asked for"
+    );
+    assert_eq!(desk.say(Op::SetRights { fd, rights: read, inheriting: 0 }, vec![]).0, 0);
     assert_eq!(desk.say(Op::Seek { fd, offset: 0, whence: 0 }, vec![]).0, number(Errno::NOTCAPABLE));
     assert_eq!(desk.say(Op::SetRights { fd, rights: ALL, inheriting: 0 }, vec![]).0, number(Errno::NOTCAPABLE));
     assert_eq!(desk.say(Op::SetRights { fd, rights: 0, inheriting: 0 }, vec![]).0, 0);
     assert_eq!(desk.read(fd, 1, -1).0, number(Errno::BADF));
     let (_, _, fdstat) = desk.say(Op::Fdstat { fd }, vec![]);
     assert_eq!(fdstat, [&[4][..], &[0; 23]].concat());
+}
+
+/// As other runtimes have it: what a program asks for decides whether it reads and writes, and nothing else.
+#[test]
+fn few_rights_are_enough() {
+    let mut desk = Desk::new();
+    let (read, write) = (rights::FD_READ as i64, rights::FD_WRITE as i64);
+    let sub = desk.open_with(3, "sub", 2, 0, 0).unwrap();
+    assert_eq!(desk.names(sub), [".", "..", "file"]);
+    let fd = desk.open_with(sub, "new", CREATE, read | write, 0).unwrap();
+    assert_eq!(desk.write(fd, "12345", -1), (0, 5));
+    assert_eq!(desk.say(Op::SetSize { fd, size: 3 }, vec![]).0, 0);
+    assert_eq!(desk.say(Op::Stat { fd }, vec![]).2[32], 3);
+    let only_write = desk.open_with(sub, "new", 0, write, 0).unwrap();
+    assert_eq!(desk.read(only_write, 1, 0).0, number(Errno::BADF));
+    let (_, _, fdstat) = desk.say(Op::Fdstat { fd: only_write }, vec![]);
+    let base = u64::from_le_bytes(fdstat[8..16].try_into().unwrap());
+    assert_eq!(base, rights::FILE & !rights::FD_READ);
+    // A directory that has lost a right hands it on no more.
+    let kept = (rights::DIRECTORY & !rights::PATH_FILESTAT_SET_SIZE) as i64;
+    assert_eq!(desk.say(Op::SetRights { fd: sub, rights: kept, inheriting: read }, vec![]).0, 0);
+    let truncate = oflags::TRUNCATE as i32;
+    assert_eq!(desk.open_with(sub, "new", truncate, read, 0), Err(number(Errno::NOTCAPABLE)));
+    let fd = desk.open_with(sub, "new", 0, read | write, 0).unwrap();
+    assert_eq!((desk.read(fd, 9, 0), desk.write(fd, "x", 0).0), ((0, "123".into()), number(Errno::BADF)));
+}
+
+#[test]
+fn what_is_opened_is_what_was_asked_for() {
+    let mut desk = Desk::new();
+    let (inval, exist) = (Err(number(Errno::INVAL)), Err(number(Errno::EXIST)));
+    for flags in [oflags::CREATE, oflags::EXCLUSIVE, oflags::TRUNCATE] {
+        assert_eq!(desk.open_with(3, "sub", (flags | oflags::DIRECTORY) as i32, 0, 0), inval, "{flags}");
+    }
+    let link = Op::Symlink { target: Attachment(0), dir: 3, path: Attachment(1) };
+    assert_eq!(desk.error(link, &["none", "link"]), 0);
+    let new = (oflags::CREATE | oflags::EXCLUSIVE) as i32;
+    assert_eq!(desk.open("link", new), exist, "a link that leads nowhere is no new file");
+    assert_eq!(desk.open("sub/file", new), exist);
+    assert_eq!(desk.open("sub", new), exist);
+    assert_eq!(desk.names(3), [".", "..", "empty", "link", "sub"]);
+    assert!(desk.open("link", CREATE).is_ok(), "but following it makes the file");
+    assert_eq!(desk.names(3), [".", "..", "empty", "link", "none", "sub"]);
+    let times = |flags| Op::SetTimesAt { dir: 3, follow: 0, path: Attachment(0), access: 1, change: 2, flags };
+    assert_eq!(desk.error(times(16), &["sub"]), number(Errno::INVAL));
+    assert_eq!(desk.error(times(3), &["sub"]), number(Errno::INVAL));
+    assert_eq!(desk.error(times(5), &["sub"]), 0);
+}
+
+#[test]
+fn a_directory_is_read_from_any_cookie() {
+    let mut desk = Desk::new();
+    let fd = desk.open("", 0).err().map(|_| desk.open(".", 2).unwrap()).unwrap();
+    let mut at = |cookie| {
+        let (error, words, data) = desk.say(Op::Readdir { fd, bytes: 4096, cookie }, vec![]);
+        (error, u64::from_le_bytes(*data[..8].first_chunk().unwrap()), words[1])
+    };
+    assert_eq!(at(3), (0, 4, 24 + 3), "nothing was read before: the last entry, `sub`, is left");
+    assert_eq!(at(4), (0, 0, 0));
+    assert_eq!(at(-1), (0, 0, 0));
+    assert_eq!((at(0).1, at(1).1), (1, 2));
 }
 
 #[test]

@@ -44,6 +44,15 @@ fn parse_bytes(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(scale)
 }
 
+/// How memory accesses are checked, by its name.
+pub struct Checks(pub compiler::Bounds);
+
+impl<'de> Deserialize<'de> for Checks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Checks, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Checks).map_err(de::Error::custom)
+    }
+}
+
 /// One name, or a list of names.
 pub struct OneOrMore(pub Vec<String>);
 

@@ -1,11 +1,12 @@
-//! `ilc bindings`: instruction sets as a C header or a Rust module, for programs that become WebAssembly.
+//! `ilc bindings`: instruction sets as a C header, a Rust module or a Zig module, for programs that become WebAssembly.
 //!
 //! Everything is taken from a set's one declaration, built in or in a text. A WASM import whose module is `SET@VERSION`
 //! and whose field is the instruction's name is that instruction, and `try NAME` is its form with a status. An
-//! instruction with an operand or result that no value of C or Rust is (an object, a capability) is left out by name.
+//! instruction with an operand or result that no value of these languages is (an object, a capability) is left out by name.
 
 mod c;
 mod rust;
+mod zig;
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,8 @@ pub enum Lang {
     C,
     /// A module without dependencies, for `no_std` too.
     Rust,
+    /// A module, for `wasm32-freestanding` and `wasm32-wasi`.
+    Zig,
 }
 
 /// Writes the bindings of these sets: names of built-in ones, or texts that declare some. Without any, of all the
@@ -31,6 +34,7 @@ pub fn write(lang: Lang, wanted: &[String], output: Option<&Path>) -> Result<(),
     let text = match lang {
         Lang::C => c::header(&sets),
         Lang::Rust => rust::module(&sets),
+        Lang::Zig => zig::module(&sets),
     };
     match output.filter(|path| *path != Path::new("-")) {
         Some(path) => write_over(path, text.as_bytes()),

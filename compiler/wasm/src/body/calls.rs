@@ -127,34 +127,59 @@ impl Translator<'_, '_, '_> {
             self.fit_arguments(0, ty)?;
         }
         let reference = usize::from(matches!(callee, Callee::Reference(_)));
-        if results == 1 {
-            let result = self.unit.types.sig(ty).and_then(|sig| sig.results.first()).copied().unwrap_or(Type::I32);
-            let instr = match callee {
-                Callee::Func(func) => Instr::Call(func),
-                Callee::Reference(ty) => Instr::CallRef(ty),
-            };
-            return self.tree(instr, params + reference, result, Effect::Writes);
+        let throws = self.may_throw(callee, ty);
+        if results == 1 && !throws {
+            return self.call_in_tree(callee, ty, params + reference);
         }
         self.settle();
         self.begin(params + reference, Keep::ALL)?;
         let first = self.entries.len();
         let unit = self.unit;
         let types = unit.types.sig(ty).map_or(&[][..], |sig| &sig.results);
+        let carried = unit.types.carried(ty, &self.build.types).results;
         let mut dests = core::mem::take(&mut self.dests);
         dests.clear();
-        dests.extend(types.iter().enumerate().map(|(at, ty)| Some(self.temp(first + at, *ty))));
+        dests.extend(carried.iter().enumerate().map(|(at, ty)| Some(self.temp(first + at, *ty))));
         match callee {
             Callee::Func(func) => self.code.call_set(func, &dests),
             Callee::Reference(ty) => self.code.call_ref_set(ty, &dests),
         }
+        if throws {
+            self.pass_on();
+        }
+        for (at, (ty, carried)) in types.iter().zip(&carried).enumerate().filter(|(_, (ty, carried))| ty != carried) {
+            let (to, from) = (self.temp(first + at, *ty), self.temp(first + at, *carried));
+            self.emit(Instr::Get(from));
+            self.emit(Instr::As(*ty));
+            self.code.set_one(to);
+        }
         self.restore();
-        for (dest, ty) in dests.iter().zip(types) {
-            if let Some(local) = dest {
-                self.push_leaf(Leaf::Local(*local), *ty);
-            }
+        for (at, ty) in types.iter().enumerate() {
+            let local = self.temp(first + at, *ty);
+            self.push_leaf(Leaf::Local(local), *ty);
         }
         self.dests = dests;
         Ok(())
+    }
+
+    fn may_throw(&self, callee: Callee, ty: u32) -> bool {
+        match callee {
+            Callee::Func(func) => self.build.throws.func(func),
+            Callee::Reference(_) => self.unit.types.sig(ty).is_some_and(|sig| self.build.throws.reference(sig)),
+        }
+    }
+
+    /// A call of one result that does not throw.
+    fn call_in_tree(&mut self, callee: Callee, ty: u32, operands: usize) -> Result {
+        let instr = match callee {
+            Callee::Func(func) => Instr::Call(func),
+            Callee::Reference(ty) => Instr::CallRef(ty),
+        };
+        let unit = self.unit;
+        let result = unit.types.sig(ty).and_then(|sig| sig.results.first()).copied().unwrap_or(Type::I32);
+        let carried = unit.types.carried_value(result, &self.build.types);
+        self.tree(instr, operands, carried, Effect::Writes)?;
+        if carried == result { Ok(()) } else { self.tree(Instr::As(result), 1, result, Effect::Writes) }
     }
 
     fn tail(&mut self, callee: Callee, ty: u32) -> Result {

@@ -15,29 +15,47 @@ use crate::error::Result;
 /// An open construct.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
-    kind: Kind,
+    pub kind: Kind,
     /// Where its results go, on the stack of values.
-    height: usize,
+    pub height: usize,
     /// Values below this wait outside, off the code.
     pub base: usize,
     /// Its parameters and results among `kinds`.
     params: usize,
-    results: usize,
+    pub results: usize,
     /// Where `kinds` ends when it is closed.
     kinds: usize,
     /// Whether a branch leads to its end.
-    left: bool,
+    pub left: bool,
     /// How many assignments were known where it began.
-    assignments: usize,
+    pub assignments: usize,
+    /// Which of the open constructs that `break` counts it is, the outermost first.
+    pub target: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Function,
     Block,
     Loop,
     If,
     Else,
+    /// One that catches, in its body,
+    Try,
+    /// and in a clause.
+    Catch,
+}
+
+impl Kind {
+    /// How many of the IL's constructs it is at most.
+    const fn constructs(self) -> usize {
+        match self {
+            Kind::Function => 0,
+            Kind::Block | Kind::Loop => 1,
+            Kind::If | Kind::Else => 2,
+            Kind::Try | Kind::Catch => 3,
+        }
+    }
 }
 
 impl Translator<'_, '_, '_> {
@@ -52,6 +70,7 @@ impl Translator<'_, '_, '_> {
             kinds: 0,
             left: false,
             assignments: 0,
+            target: 0,
         });
     }
 
@@ -73,35 +92,49 @@ impl Translator<'_, '_, '_> {
         }
     }
 
-    fn open(&mut self, kind: Kind, ty: BlockType) -> Result {
+    pub(super) fn open(&mut self, kind: Kind, ty: BlockType) -> Result {
         let kinds = self.kinds.len();
         let (params, results) = self.note_types(ty)?;
         let opening = if kind == Kind::Loop { Instr::Loop } else { Instr::Block };
         let values = usize::from(kind == Kind::If);
-        if self.depth + 2 > limits::NESTING {
+        // Some room is left for what stands in it.
+        if self.depth + kind.constructs() + 1 > limits::NESTING {
             return Err(self.unsupported("a construct inside so many others", "split the function"));
         }
-        self.depth += 1 + values;
+        self.depth += kind.constructs();
         self.reach(values + params)?;
         let waiting = self.entries.len() - values;
         let height = waiting.checked_sub(params).ok_or_else(|| self.internal("parameters of a construct"))?;
         self.fit_kinds(values, kinds, params)?;
-        if kind != Kind::Block {
+        if !matches!(kind, Kind::Block | Kind::Try) {
             self.generalise(height, kinds, params);
         }
         // The head of a loop is come to again, and an `if` has two branches: both want parameters where they are.
-        let keep = if kind == Kind::Block || params == 0 { Keep::ALL } else { Keep::below(height) };
+        let keep = if matches!(kind, Kind::Block | Kind::Try) || params == 0 { Keep::ALL } else { Keep::below(height) };
         let keep = Keep { constructs: true, ..keep };
         let start = self.begin(values, keep)?;
         let end = self.code.bytes.len();
         self.emit(opening);
         let added = self.code.bytes.len() - end;
         self.code.bytes.get_mut(start..).unwrap_or_default().rotate_right(added);
-        if kind == Kind::If {
-            self.emit(Instr::If);
+        match kind {
+            Kind::If => self.emit(Instr::If),
+            Kind::Try => self.emit(Instr::Block),
+            Kind::Function | Kind::Block | Kind::Loop | Kind::Else | Kind::Catch => {}
         }
-        let assignments = self.assignments.len();
-        self.frames.push(Frame { kind, height, base: height, params, results, kinds, left: false, assignments });
+        let (assignments, target) = (self.assignments.len(), self.blocks);
+        self.blocks += if kind == Kind::Try { 2 } else { 1 };
+        self.frames.push(Frame {
+            kind,
+            height,
+            base: height,
+            params,
+            results,
+            kinds,
+            left: false,
+            assignments,
+            target,
+        });
         self.restore();
         Ok(())
     }
@@ -116,16 +149,18 @@ impl Translator<'_, '_, '_> {
         }
     }
 
-    fn frame(&self, depth: u32) -> Result<Frame> {
+    pub(super) fn frame(&self, depth: u32) -> Result<Frame> {
         let at = self.frames.len().checked_sub(depth as usize + 1);
         at.and_then(|at| self.frames.get(at)).copied().ok_or_else(|| self.internal("a label"))
     }
 
     /// How many values a branch to a construct takes, and where their types stand.
-    fn label(&self, frame: Frame) -> (usize, usize) {
+    pub(super) fn label(&self, frame: Frame) -> (usize, usize) {
         match frame.kind {
             Kind::Loop => (frame.kinds, frame.params),
-            Kind::Function | Kind::Block | Kind::If | Kind::Else => (frame.kinds + frame.params, frame.results),
+            Kind::Function | Kind::Block | Kind::If | Kind::Else | Kind::Try | Kind::Catch => {
+                (frame.kinds + frame.params, frame.results)
+            }
         }
     }
 
@@ -156,10 +191,11 @@ impl Translator<'_, '_, '_> {
         let at = self.frames.len().saturating_sub(depth as usize + 1);
         let Some(frame) = self.frames.get_mut(at) else { return };
         frame.left = true;
+        let inside = self.blocks.saturating_sub(frame.target + 1) as u32;
         let instr = match frame.kind {
             Kind::Function => Instr::Return,
-            Kind::Loop => Instr::Continue(depth),
-            Kind::Block | Kind::If | Kind::Else => Instr::Break(depth),
+            Kind::Loop => Instr::Continue(inside),
+            Kind::Block | Kind::If | Kind::Else | Kind::Try | Kind::Catch => Instr::Break(inside),
         };
         self.emit(instr);
     }
@@ -173,6 +209,17 @@ impl Translator<'_, '_, '_> {
             self.read_fitting(from, kinds, count);
         } else if count > 0 && !self.delivered(frame, kinds, count) {
             self.read_fitting(from, kinds, count);
+            self.deliver(frame, kinds, count);
+        }
+        self.leave(depth);
+        Ok(())
+    }
+
+    /// Takes a branch with the values at the code's end, which are as many as it wants.
+    pub(super) fn leave_with(&mut self, depth: u32) -> Result {
+        let frame = self.frame(depth)?;
+        let (kinds, count) = self.label(frame);
+        if frame.kind != Kind::Function && count > 0 {
             self.deliver(frame, kinds, count);
         }
         self.leave(depth);
@@ -243,7 +290,7 @@ impl Translator<'_, '_, '_> {
     }
 
     /// The end of the statements of a construct's last branch, or first: its results go where they are wanted.
-    fn close_branch(&mut self, frame: Frame) -> Result {
+    pub(super) fn close_branch(&mut self, frame: Frame) -> Result {
         if self.dead.is_some() {
             return Ok(());
         }
@@ -264,7 +311,7 @@ impl Translator<'_, '_, '_> {
         Ok(())
     }
 
-    fn forget_assignments(&mut self, down_to: usize) {
+    pub(super) fn forget_assignments(&mut self, down_to: usize) {
         for local in self.assignments.drain(down_to..) {
             if let Some(state) = self.states.get_mut(local.index()) {
                 state.assigned = false;
@@ -298,7 +345,7 @@ impl Translator<'_, '_, '_> {
         }
     }
 
-    fn close(&mut self) -> Result {
+    pub(super) fn close(&mut self) -> Result {
         let frame = self.frame(0)?;
         self.close_branch(frame)?;
         self.forget_assignments(frame.assignments);
@@ -331,8 +378,17 @@ impl Translator<'_, '_, '_> {
                 self.emit(Instr::End);
                 frame.left
             }
+            Kind::Try => {
+                self.close_try(frame, reached)?;
+                frame.left
+            }
+            Kind::Catch => {
+                self.close_catch(reached)?;
+                frame.left
+            }
         };
-        self.depth -= if matches!(frame.kind, Kind::If | Kind::Else) { 2 } else { 1 };
+        self.blocks -= 1;
+        self.depth -= frame.kind.constructs();
         self.frames.pop();
         self.entries.truncate(frame.height);
         if reached || left {
@@ -350,9 +406,13 @@ impl Translator<'_, '_, '_> {
     pub(super) fn dead_operator(&mut self, operator: &Operator<'_>, open: u32) -> Result {
         match operator {
             Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => self.dead = Some(open + 1),
-            Operator::End if open > 0 => self.dead = Some(open - 1),
+            Operator::TryTable { .. } | Operator::Try { .. } => self.dead = Some(open + 1),
+            Operator::End | Operator::Delegate { .. } if open > 0 => self.dead = Some(open - 1),
             Operator::End => self.close()?,
             Operator::Else if open == 0 => self.open_else()?,
+            Operator::Catch { .. } | Operator::CatchAll | Operator::Delegate { .. } if open == 0 => {
+                self.exception_operator(operator)?;
+            }
             _ => {}
         }
         Ok(())

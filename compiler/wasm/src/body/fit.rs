@@ -74,11 +74,17 @@ impl Translator<'_, '_, '_> {
                 Leaf::Null(_) if wanted.is_nullable() => self.emit(Instr::Null(wanted)),
                 leaf => {
                     self.emit(leaf.instr());
-                    if self.misfits(ty, wanted) {
-                        self.emit(Instr::As(wanted));
-                    }
+                    self.emit_fitting(ty, kinds + at);
                 }
             }
+        }
+    }
+
+    /// The value at the code's end becomes one of a construct's types.
+    pub(super) fn emit_fitting(&mut self, ty: Type, kind: usize) {
+        match self.kinds.get(kind).copied() {
+            Some(wanted) if self.misfits(ty, wanted) => self.emit(Instr::As(wanted)),
+            _ => {}
         }
     }
 }

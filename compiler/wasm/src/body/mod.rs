@@ -7,6 +7,7 @@
 mod calls;
 mod control;
 mod device;
+mod exceptions;
 mod fit;
 mod memory;
 mod objects;
@@ -21,7 +22,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use hashbrown::HashMap;
-use il::instr::{Instr, Writer};
+use il::instr::Writer;
 use il::{Func, LocalId, Signature, Type, limits};
 use wasmparser::{FuncValidatorAllocations, Operator, OperatorsReader, OperatorsReaderAllocations, ValType};
 
@@ -29,6 +30,7 @@ use crate::decode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Build, Linked};
 use control::Frame;
+use exceptions::Handler;
 use stack::{Entry, Temps};
 
 pub(crate) use device::handler;
@@ -45,6 +47,12 @@ pub(crate) struct Translator<'b, 'o, 'a> {
     /// Values below this place are not in the code: they are leaves that wait for what comes above them.
     floor: usize,
     frames: Vec<Frame>,
+    /// Open constructs that catch.
+    handlers: Vec<Handler>,
+    /// Where the exceptions are that they have caught, by their place among `handlers`.
+    exceptions: Vec<LocalId>,
+    /// How many constructs are open that `break` counts.
+    blocks: usize,
     /// How many of the IL's constructs are open.
     depth: usize,
     /// Types of the parameters and results of all open constructs.
@@ -94,6 +102,9 @@ impl<'b, 'o, 'a> Translator<'b, 'o, 'a> {
             entries: Vec::new(),
             floor: 0,
             frames: Vec::new(),
+            handlers: Vec::new(),
+            exceptions: Vec::new(),
+            blocks: 0,
             depth: 0,
             kinds: Vec::new(),
             locals: Vec::new(),
@@ -132,7 +143,8 @@ impl<'b, 'o, 'a> Translator<'b, 'o, 'a> {
 
     /// Validates and translates a body.
     pub fn function(&mut self, body: decode::Body<'a>) -> Result<Func> {
-        let sig = self.unit.types.sig(body.validator.ty).cloned().unwrap_or_default();
+        let ty = body.validator.ty;
+        let sig = self.unit.types.sig(ty).cloned().unwrap_or_default();
         self.start(&sig);
         let mut validator = body.validator.into_validator(core::mem::take(&mut self.allocations));
         self.declare_locals(&body.body, &mut validator)?;
@@ -154,7 +166,8 @@ impl<'b, 'o, 'a> Translator<'b, 'o, 'a> {
         finished.map_err(|error| self.invalid(&error))?;
         self.nesting = reader.into_allocations();
         self.allocations = validator.into_allocations();
-        Ok(self.finish(sig))
+        let carried = self.unit.types.carried(ty, &self.build.types);
+        Ok(self.finish(carried))
     }
 
     /// Makes ready for a function of this type.
@@ -162,6 +175,9 @@ impl<'b, 'o, 'a> Translator<'b, 'o, 'a> {
         self.code.bytes.clear();
         self.entries.clear();
         self.frames.clear();
+        self.handlers.clear();
+        self.exceptions.clear();
+        self.blocks = 0;
         self.kinds.clear();
         self.locals.clear();
         self.locals.extend_from_slice(&sig.params);
@@ -201,19 +217,7 @@ impl<'b, 'o, 'a> Translator<'b, 'o, 'a> {
     fn finish(&mut self, sig: Signature) -> Func {
         let mut body = Writer::default();
         for (at, _) in self.states.iter().enumerate().filter(|(_, state)| state.zeroed) {
-            let zero = match self.locals.get(at) {
-                Some(Type::I64) => Instr::I64Const(0),
-                Some(Type::F32) => Instr::F32Const(0),
-                Some(Type::F64) => Instr::F64Const(0),
-                Some(Type::V128) => {
-                    vectors::constant(&mut body, 0);
-                    body.set_one(LocalId(at as u32));
-                    continue;
-                }
-                Some(ty) if ty.is_nullable() => Instr::Null(*ty),
-                _ => Instr::I32Const(0),
-            };
-            body.push(zero);
+            exceptions::zero(&mut body, self.locals.get(at).copied().unwrap_or(Type::I32));
             body.set_one(LocalId(at as u32));
         }
         body.bytes.reserve_exact(self.code.bytes.len());

@@ -131,8 +131,8 @@ impl Translator<'_, '_, '_> {
                 self.push_segment(*array_elem_index)?;
                 self.with_arrays(ObjectHelper::InitElem, array, array, 5)?;
             }
-            Operator::RefTestNonNull { hty } => self.test(false, *hty)?,
-            Operator::RefTestNullable { hty } => self.test(true, *hty)?,
+            Operator::RefTestNonNull { hty } => self.test_cast(false, *hty)?,
+            Operator::RefTestNullable { hty } => self.test_cast(true, *hty)?,
             Operator::RefCastNonNull { hty } => self.cast(false, *hty)?,
             Operator::RefCastNullable { hty } => self.cast(true, *hty)?,
             Operator::BrOnCast { relative_depth, to_ref_type, .. } => {
@@ -232,7 +232,7 @@ impl Translator<'_, '_, '_> {
         RefType::new(nullable, ty).map_or(Type::OptAny, |ty| self.value_type(ValType::Ref(ty)))
     }
 
-    fn test(&mut self, nullable: bool, ty: HeapType) -> Result {
+    fn test_cast(&mut self, nullable: bool, ty: HeapType) -> Result {
         let ty = self.reference(nullable, ty);
         self.tree(Instr::Is(ty), 1, Type::Bool, Effect::Pure)
     }

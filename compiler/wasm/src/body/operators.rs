@@ -174,6 +174,7 @@ impl Translator<'_, '_, '_> {
         }
         let done = self.small_operator(operator)?
             || self.control_operator(operator)?
+            || self.exception_operator(operator)?
             || self.call_operator(operator)?
             || self.memory_operator(operator)?
             || self.table_operator(operator)?

@@ -10,6 +10,7 @@ use il::{FuncId, Module, StrId, prune, text};
 use wasmparser::Import;
 
 use super::Build;
+use super::tags::Throws;
 use crate::Options;
 use crate::constant::Trees;
 use crate::decode::Decoded;
@@ -86,7 +87,8 @@ impl<'a> Build<'a> {
         let strings = module.strings.iter().zip(0..).map(|(text, at)| (text.clone(), StrId(at))).collect();
         let names = module.names.take().map_or(Vec::new(), |names| names.funcs);
         let helpers = [None; Helper::COUNT];
-        let types = Types::of(&module);
+        let mut types = Types::of(&module);
+        types.throws = super::tags::any(decoded);
         Ok(Build {
             options,
             types,
@@ -96,6 +98,7 @@ impl<'a> Build<'a> {
             devices: Vec::new(),
             strings,
             helpers,
+            throws: Throws::default(),
             base,
             elements: 0,
             bytes: 0,

@@ -120,19 +120,43 @@ pub(super) fn known_set(options: &Options<'_>, path: &str) -> Option<&'static In
     options.known.iter().copied().find(|set| set.name == name && set.version == version)
 }
 
-/// Whether `try` stands in front of an instruction's name, and the name.
-fn split_try(name: &str) -> (bool, &str) {
-    name.strip_prefix("try ").map_or((false, name), |name| (true, name))
+/// What an import's field says of its instruction.
+#[derive(Clone, Copy)]
+struct Wish<'a> {
+    name: &'a str,
+    /// `try NAME`: whether a failure is a status.
+    tried: bool,
+    /// `give NAME`: whether buffers are handles for sure; else the import's type tells.
+    given: bool,
+}
+
+impl Wish<'_> {
+    /// Reads `NAME`, `try NAME`, `give NAME` or `try give NAME`.
+    fn read(field: &str) -> Wish<'_> {
+        let (field, tried) = field.strip_prefix("try ").map_or((field, false), |rest| (rest, true));
+        let (name, given) = field.strip_prefix("give ").map_or((field, false), |rest| (rest, true));
+        Wish { name, tried, given }
+    }
+
+    /// Whether an import with so many parameters gives buffers by address and length: told by their number, which is that
+    /// or, with a pointer for each result, more.
+    fn is_copied(self, instruction: &Instruction, params: usize) -> bool {
+        let copied = copied_params(instruction);
+        let buffers = instruction.params.iter().filter(|field| field.ty == Type::Buf).count();
+        let pointers = instruction.results.as_deref().map_or(0, <[Field]>::len);
+        !self.given && (params == copied || (params == copied + pointers && params != copied - buffers))
+    }
 }
 
 /// Notes the functions of text that an import which is a device instruction may need.
 pub(super) fn helpers(unit: &Decoded<'_>, import: &Import<'_>, options: &Options<'_>, wanted: &mut BTreeSet<String>) {
     let TypeRef::Func(ty) = import.ty else { return };
     let Some(set) = known_set(options, import.module) else { return };
-    let Some(instruction) = set.instruction_named(split_try(import.name).1) else { return };
+    let wish = Wish::read(import.name);
+    let Some(instruction) = set.instruction_named(wish.name) else { return };
     let Ok(func) = unit.func_type(ty) else { return };
     let buffers = instruction.params.iter().any(|field| field.ty == Type::Buf);
-    if buffers && !is_copied(instruction, func.params().len()) {
+    if buffers && !wish.is_copied(instruction, func.params().len()) {
         wanted.insert("buffer_take".to_owned());
     }
     for field in instruction.results.as_deref().unwrap_or_default() {
@@ -154,15 +178,6 @@ fn copied_params(instruction: &Instruction) -> usize {
     instruction.params.iter().map(|field| if matches!(field.ty, Type::Str | Type::Buf) { 2 } else { 1 }).sum()
 }
 
-/// Whether an import with so many parameters gives buffers by address and length: told by their number, which is that
-/// or, with a pointer for each result, more.
-fn is_copied(instruction: &Instruction, params: usize) -> bool {
-    let copied = copied_params(instruction);
-    let buffers = instruction.params.iter().filter(|field| field.ty == Type::Buf).count();
-    let pointers = instruction.results.as_deref().map_or(0, <[Field]>::len);
-    params == copied || (params == copied + pointers && params != copied - buffers)
-}
-
 impl Build<'_> {
     /// Finds a device instruction, and how the import's type carries its operands and results.
     pub(super) fn device(&mut self, unit: &Linked<'_>, offset: usize, import: &Import<'_>, ty: u32) -> Result<usize> {
@@ -170,15 +185,15 @@ impl Build<'_> {
             let hint = "no instruction set of this name and version is known; see `ilc isa`";
             return Err(unknown(unit, offset, import, hint));
         };
-        let (tried, name) = split_try(import.name);
-        let Some(instruction) = set.instruction_named(name) else {
+        let wish = Wish::read(import.name);
+        let Some(instruction) = set.instruction_named(wish.name) else {
             let all: Vec<&str> = set.instructions.iter().map(|one| one.name.as_ref()).collect();
             return Err(unknown(unit, offset, import, &format!("the set has {}", all.join(", "))));
         };
         let func = unit.decoded.func_type(ty)?;
-        let form = carry(instruction, tried, func.params(), func.results());
+        let form = carry(instruction, wish, func.params(), func.results());
         let Some((operands, results, form)) = form else {
-            let (wanted, found) = (func.to_string(), forms(instruction, tried));
+            let (wanted, found) = (func.to_string(), forms(instruction, wish));
             return Err(incompatible(unit, offset, import, wanted, found));
         };
         let target = self.wanted(set);
@@ -186,7 +201,7 @@ impl Build<'_> {
         self.devices.push(Device {
             target,
             opcode: instruction.opcode,
-            tried,
+            tried: wish.tried,
             operands,
             results,
             form,
@@ -279,17 +294,18 @@ impl Build<'_> {
 /// How an instruction's operands and results are carried by an import's type; `None` if they are not.
 fn carry(
     instruction: &Instruction,
-    tried: bool,
+    wish: Wish<'_>,
     params: &[ValType],
     results: &[ValType],
 ) -> Option<(Vec<Operand>, Vec<Yield>, ResultForm)> {
     let waits = instruction.results.is_some();
+    let tried = wish.tried;
     if tried && !waits {
         return None;
     }
     let fields = instruction.results.as_deref().unwrap_or_default();
     let yields = fields.iter().map(|field| result(field.ty)).collect::<Option<Vec<_>>>()?;
-    let copied = is_copied(instruction, params.len());
+    let copied = wish.is_copied(instruction, params.len());
     let mut operands = Vec::new();
     let mut wanted: Vec<Type> = Vec::new();
     for field in instruction.params.iter() {
@@ -352,10 +368,11 @@ fn is(found: &[ValType], wanted: &[Type]) -> bool {
 }
 
 /// The instruction's types, for a message.
-fn forms(instruction: &Instruction, tried: bool) -> String {
+fn forms(instruction: &Instruction, wish: Wish<'_>) -> String {
     let list = |fields: &[Field]| {
         let one = |field: &Field| match field.ty {
             Type::Str => format!("{}: i32 address, i32 length", field.name),
+            Type::Buf if wish.given => format!("{}: i32 handle", field.name),
             Type::Buf => format!("{}: i32 address, i32 length (or one i32 handle)", field.name),
             Type::Bool => format!("{}: i32", field.name),
             Type::Any | Type::OptAny => format!("{}: externref", field.name),
@@ -364,7 +381,7 @@ fn forms(instruction: &Instruction, tried: bool) -> String {
         fields.iter().map(one).collect::<Vec<_>>().join(", ")
     };
     let results = instruction.results.as_deref().map_or(String::new(), |fields| {
-        let status = if tried { "i32 status, " } else { "" };
+        let status = if wish.tried { "i32 status, " } else { "" };
         format!(" -> ({status}{}), or a trailing i32 pointer for each result", list(fields))
     });
     format!("({}){results}", list(&instruction.params))

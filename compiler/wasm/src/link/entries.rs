@@ -81,6 +81,7 @@ impl Build<'_> {
                 match export.kind {
                     ExternalKind::Func if unit.can_be_entered(export.index) => {
                         let func = self.func_of(unit, export.index)?;
+                        let func = self.guarded(func);
                         self.export(name, func);
                     }
                     ExternalKind::Global => {
@@ -105,6 +106,7 @@ impl Build<'_> {
                 self.handler(program, export.name, export.index)?;
             } else if is_shown(export.name) && program.can_be_entered(export.index) {
                 let func = self.func_of(program, export.index)?;
+                let func = self.guarded(func);
                 self.export(export.name.into(), func);
             }
         }
@@ -127,6 +129,7 @@ impl Build<'_> {
             return Err(unit.error(ErrorKind::Entry(why)));
         }
         let target = self.func_of(unit, index)?;
+        let target = self.guarded(target);
         let put = |ty| self.buffer_func(if ty == Type::Str { "buffer_put_text" } else { "buffer_put" });
         let func = handler(target, &params, put);
         let func = self.add_func(func, name);

@@ -12,7 +12,7 @@ use il::{Func, MemoryId, Type, limits};
 use wasmparser::{ExternalKind, GlobalType, Import, MemoryType, TableInit, TableType, TypeRef};
 
 use super::base::Base;
-use super::{Build, Global, Late, Linked, Memory, TABLE_ELEMENTS, Table, Target, matching};
+use super::{Build, Global, Late, Linked, Memory, TABLE_ELEMENTS, Table, Tag, Target, matching};
 use crate::constant::{self, Const};
 use crate::decode::Decoded;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,6 +25,7 @@ enum Found {
     Table(Table),
     Memory(Memory),
     Global(Global),
+    Tag(Tag),
 }
 
 impl<'a> Build<'a> {
@@ -42,6 +43,7 @@ impl<'a> Build<'a> {
             tables: Vec::new(),
             memories: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
             segments: (0..segments).map(|_| Cell::new(None)).collect(),
             data: Vec::new(),
             data_used: (0..data).map(|_| Cell::new(false)).collect(),
@@ -58,6 +60,7 @@ impl<'a> Build<'a> {
                 Found::Table(table) => unit.tables.push(table),
                 Found::Memory(memory) => unit.memories.push(memory),
                 Found::Global(global) => unit.globals.push(global),
+                Found::Tag(tag) => unit.tags.push(tag),
             }
         }
         self.define(&mut unit)?;
@@ -65,9 +68,10 @@ impl<'a> Build<'a> {
     }
 
     fn define(&mut self, unit: &mut Linked<'_>) -> Result {
+        self.define_tags(unit)?;
         for index in unit.funcs.len()..unit.decoded.funcs.len() {
             let ty = unit.type_of(index as u32);
-            let sig = unit.types.sig(ty).cloned().unwrap_or_default();
+            let sig = unit.types.carried(ty, &self.types);
             let id = self.add_func(Func { sig, ..Func::default() }, "");
             unit.funcs.push(Target::Func(id));
             unit.func_types.push(unit.canon(ty)?);
@@ -244,6 +248,15 @@ impl<'a> Build<'a> {
                     false => refuse(matching::global_text(&wanted), matching::global_text(&global.ty)),
                 }
             }
+            (TypeRef::Tag(wanted), ExternalKind::Tag) => {
+                let tag = other.tag(index).ok_or_else(internal)?;
+                let owner = before.get(tag.owner).unwrap_or(other);
+                if unit.canon(wanted.func_type_idx)? == owner.canon(tag.ty)? {
+                    return Ok(Found::Tag(tag));
+                }
+                let (wanted, found) = (unit.decoded.func_type(wanted.func_type_idx)?, owner.decoded.func_type(tag.ty)?);
+                refuse(format!("a tag of {wanted}"), format!("a tag of {found}"))
+            }
             (wanted, found) => refuse(matching::kind_text(&wanted).into(), matching::export_text(found).into()),
         }
     }
@@ -251,9 +264,9 @@ impl<'a> Build<'a> {
     /// A function of another unit, to be called as one of this type.
     fn fitting(&mut self, target: Target, other: &Linked<'_>, index: u32, wanted: CanonId) -> Result<Target> {
         let declared = other.canon(other.type_of(index))?;
-        let sig = self.types.sig(wanted).clone();
+        let sig = self.types.carried(wanted);
         match target {
-            Target::Func(func) if *self.types.sig(declared) != sig => {
+            Target::Func(func) if self.types.carried(declared) != sig => {
                 Ok(Target::Func(self.adapted(func, declared, &sig)))
             }
             Target::Func(_) | Target::Device(_) => Ok(target),

@@ -26,6 +26,7 @@ impl Build<'_> {
         }
         if let Some(start) = unit.decoded.start {
             let start = self.func_of(unit, start)?;
+            let start = self.guarded(start);
             code.call_set(start, &[]);
         }
         Ok(self.add_func(Func { body: code.bytes, ..Func::default() }, name))
@@ -123,7 +124,11 @@ impl Build<'_> {
         let Some(func) = unit.exported_func(name) else { return Ok(None) };
         let plain =
             unit.types.sig(unit.type_of(func)).is_some_and(|sig| sig.params.is_empty() && sig.results.is_empty());
-        if plain { self.func_of(unit, func).map(Some) } else { Ok(None) }
+        if !plain {
+            return Ok(None);
+        }
+        let func = self.func_of(unit, func)?;
+        Ok(Some(self.guarded(func)))
     }
 
     /// A function that gives a global's value.

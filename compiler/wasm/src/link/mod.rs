@@ -8,6 +8,7 @@ mod instantiate;
 mod matching;
 mod objects;
 mod segments;
+mod tags;
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -27,6 +28,7 @@ use crate::types::{CanonId, Types, UnitTypes, adapter};
 use crate::{Options, Unit, body, decode};
 
 pub(crate) use device::{Device, Operand, ResultForm, Yield};
+pub(crate) use tags::Tag;
 
 /// What a function of a unit is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,6 +118,7 @@ pub(crate) struct Linked<'a> {
     tables: Vec<Table>,
     memories: Vec<Memory>,
     globals: Vec<Global>,
+    tags: Vec<Tag>,
     /// Element segments; one gets its global when it is wanted.
     segments: Vec<Cell<Option<GlobalId>>>,
     data: Vec<DataId>,
@@ -160,6 +163,10 @@ impl<'a> Linked<'a> {
         self.globals.get(index as usize).copied()
     }
 
+    pub fn tag(&self, index: u32) -> Option<Tag> {
+        self.tags.get(index as usize).copied()
+    }
+
     /// A data segment that code refers to.
     pub fn data(&self, index: u32) -> Option<DataId> {
         self.data_used.get(index as usize)?.set(true);
@@ -178,6 +185,8 @@ pub(crate) struct Build<'a> {
     pub types: Types,
     pub trees: Trees,
     pub devices: Vec<Device>,
+    /// What may throw.
+    pub throws: tags::Throws,
     strings: HashMap<String, StrId>,
     helpers: [Option<FuncId>; Helper::COUNT],
     base: base::Base,
@@ -281,14 +290,14 @@ impl<'a> Build<'a> {
 
     /// A function that takes and gives what a signature says, and calls another one, of this type.
     pub fn adapted(&mut self, func: FuncId, ty: CanonId, wanted: &Signature) -> FuncId {
-        let own = self.types.sig(ty);
-        if own == wanted {
+        let own = self.types.carried(ty);
+        if own == *wanted {
             return func;
         }
         if let Some(id) = self.types.known_adapter(func, wanted) {
             return id;
         }
-        let made = adapter(func, own, wanted, |ty| self.types.is_nothing(ty));
+        let made = adapter(func, &own, wanted, |ty| self.types.is_nothing(ty));
         let id = self.add_func(made, "");
         self.types.note_adapter(func, wanted, id);
         id
@@ -314,6 +323,7 @@ pub(crate) fn link(units: &[Unit<'_>], options: &Options<'_>) -> Result<Module> 
     for unit in &mut linked {
         plans.push(build.segments(unit)?);
     }
+    build.find_throws(&linked);
     for unit in &mut linked {
         let bodies = core::mem::take(&mut unit.decoded.bodies);
         build.bodies(unit, bodies)?;

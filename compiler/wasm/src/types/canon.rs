@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 
 use hashbrown::HashMap;
-use il::{Module, Signature, TypeId};
+use il::{Module, Signature, Type, TypeId};
 use wasmparser::types::CoreTypeId;
 use wasmparser::{AbstractHeapType, CompositeInnerType, FuncType, HeapType, RefType, SubType, ValType};
 
@@ -147,7 +147,7 @@ impl Types {
 
     /// What a function type's signature in the IL depends on.
     fn shape(&self, func: &FuncType) -> Vec<u64> {
-        let value = |ty: &ValType| match ty {
+        let value = |ty: &ValType, nullable: bool| match ty {
             ValType::I32 => 0,
             ValType::I64 => 1,
             ValType::F32 => 2,
@@ -159,16 +159,29 @@ impl Types {
                     Some(Heap::Abstract(ty)) => root_of(ty).map_or(0, |root| 1 + root as u64),
                     None => 0,
                 };
-                (1 << 40) | u64::from(ty.is_nullable()) << 39 | heap
+                (1 << 40) | u64::from(nullable || ty.is_nullable()) << 39 | heap
             }
         };
-        let (params, results) = (func.params().iter().map(value), func.results().iter().map(value));
+        let params = func.params().iter().map(|ty| value(ty, false));
+        let results = func.results().iter().map(|ty| value(ty, self.throws));
         params.chain([u64::MAX]).chain(results).collect()
     }
 
     pub(super) fn canons_of(&self, unit: &Decoded<'_>) -> Vec<CanonId> {
         let canon = |id: CoreTypeId| self.known.get(&id).copied().unwrap_or(CanonId(u32::MAX));
         unit.core_types().map(canon).collect()
+    }
+
+    /// The type that functions of a type have in the module: results can be null where functions may be left without them.
+    pub fn carried(&self, id: CanonId) -> Signature {
+        let mut sig = self.sig(id).clone();
+        sig.results.iter_mut().for_each(|ty| *ty = self.carried_value(*ty));
+        sig
+    }
+
+    /// The type of a result in the module.
+    pub fn carried_value(&self, ty: Type) -> Type {
+        if self.throws { ty.nullable().unwrap_or(ty) } else { ty }
     }
 
     /// The signature of a function type in the IL.

@@ -29,7 +29,7 @@ impl Types {
         if !self.canon(id).is_some_and(|canon| canon.is_object) {
             return FuncForm::Plain(def);
         }
-        let sig = self.sig(id).clone();
+        let sig = self.carried(id);
         let field = self.signatures(id).iter().position(|known| *known == sig).unwrap_or(0);
         FuncForm::Object(def, FieldId(field as u32), self.func(module, &sig))
     }
@@ -42,9 +42,9 @@ impl Types {
         }
         let mut all: Vec<Signature> = Vec::new();
         for id in chain.into_iter().rev() {
-            let sig = self.sig(id);
-            if !all.contains(sig) {
-                all.push(sig.clone());
+            let sig = self.carried(id);
+            if !all.contains(&sig) {
+                all.push(sig);
             }
         }
         all
@@ -74,6 +74,11 @@ impl Types {
     /// The adapter of a function to a signature.
     pub fn known_adapter(&self, func: FuncId, sig: &Signature) -> Option<FuncId> {
         self.adapters.get(&(func, sig.clone())).copied()
+    }
+
+    /// All adapters: of which function each is.
+    pub fn adapters(&self) -> impl Iterator<Item = (FuncId, FuncId)> {
+        self.adapters.iter().map(|((func, _), adapter)| (*func, *adapter))
     }
 
     /// Notes that this is it.

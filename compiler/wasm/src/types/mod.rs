@@ -72,6 +72,8 @@ pub(crate) struct Types {
     /// Globals that hold functions as objects.
     func_objects: HashMap<(FuncId, CanonId), GlobalId>,
     adapters: HashMap<(FuncId, Signature), FuncId>,
+    /// Whether functions may be left without their results, which are null then: units have tags.
+    pub throws: bool,
 }
 
 impl Types {
@@ -219,6 +221,17 @@ impl UnitTypes {
     /// The signature of a function type; validation has excluded that there is none.
     pub fn sig(&self, index: u32) -> Option<&Signature> {
         self.sigs.get(index as usize)
+    }
+
+    /// The type that a function of this type has in the module: results can be null where functions may be left without
+    /// them.
+    pub fn carried(&self, index: u32, types: &Types) -> Signature {
+        self.canon(index).map(|id| types.carried(id)).unwrap_or_default()
+    }
+
+    /// The type of a result in the module.
+    pub fn carried_value(&self, ty: Type, types: &Types) -> Type {
+        types.carried_value(ty)
     }
 
     /// The type with this index, among those of all units.

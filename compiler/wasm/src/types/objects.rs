@@ -29,7 +29,7 @@ impl Types {
                 if let Some(def) = canon.def {
                     return def;
                 }
-                let sig = canon.sig.clone();
+                let sig = self.carried(id);
                 let def = self.func(module, &sig);
                 if let Some(canon) = self.canon_mut(id) {
                     canon.def = Some(def);

@@ -15,6 +15,13 @@ use crate::types::{FuncId, IsaId, Type, TypeDef};
 use crate::{Export, Global, Module, Names, Program, Provides, TypeNames, Use};
 use crate::{limits, link};
 
+/// Names up to the last one that is there.
+fn named<'f>(names: impl Iterator<Item = &'f str>) -> Vec<String> {
+    let mut all: Vec<String> = names.map(String::from).collect();
+    all.truncate(all.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1));
+    all
+}
+
 impl<'f> Context<'_, 'f, '_> {
     /// The module, from everything that was declared and emitted.
     pub(super) fn finish(mut self) -> Module {
@@ -70,6 +77,8 @@ impl<'f> Context<'_, 'f, '_> {
             funcs: self.funcs.iter().map(|info| info.title.clone()).collect(),
             globals: self.globals.iter().map(|global| global.name.text.to_string()).collect(),
             types,
+            memories: named(self.memory_names.iter().map(|(name, _)| *name)),
+            data: named(self.segments.iter().map(|segment| segment.name)),
             ..Names::default()
         }
     }

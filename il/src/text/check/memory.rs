@@ -18,6 +18,8 @@ use crate::{Data, DataPlace, Memory};
 pub(super) struct Segment<'f> {
     module: usize,
     pub span: Span,
+    /// Empty if it has none.
+    pub name: &'f str,
     place: Option<&'f ast::DataPlace<'f>>,
 }
 
@@ -76,7 +78,7 @@ impl<'f> Context<'_, 'f, '_> {
             self.error(Code::Memory, span, "the memory starts larger than it may become");
         }
         self.memories.push(Memory { min: min.0.min(page_limit) as u32, max: max.0.min(page_limit) as u32 });
-        self.memory_names.push(name.map_or(span, |name| name.span));
+        self.memory_names.push(name.map_or(("", span), |name| (name.text, name.span)));
     }
 
     /// Adds a segment; where it lies is known once constants are.
@@ -91,15 +93,15 @@ impl<'f> Context<'_, 'f, '_> {
             self.declare_name(name, Entry::Data(self.data.len()));
         }
         self.data.push(Data { place: None, bytes: bytes.into() });
-        let (module, at) = (self.module, name.map_or(span, |name| name.span));
-        self.segments.push(Segment { module, span: at, place });
+        let (name, span_at) = name.map_or(("", span), |name| (name.text, name.span));
+        self.segments.push(Segment { module: self.module, span: span_at, name, place });
         self.limit(self.data.len(), limits::DATA, "data segments", span);
     }
 
     /// Puts segments where their texts say, and checks that they lie inside their memories.
     pub(super) fn place_segments(&mut self) {
         for at in 0..self.segments.len() {
-            let Segment { module, span, place: Some(place) } = self.segments[at] else { continue };
+            let Segment { module, span, place: Some(place), name: _ } = self.segments[at] else { continue };
             self.module = module;
             let memory = match &place.memory {
                 Some(memory) => self.numbered_item(memory, Numbered::Memory).map(MemoryId),

@@ -243,8 +243,8 @@ struct Context<'c, 'f, 's> {
     provides: Vec<ProvidesInfo<'f>>,
     handlers: Vec<crate::Handler>,
     memories: Vec<Memory>,
-    /// Where the memories are named; those without a name are declared there.
-    memory_names: Vec<Span>,
+    /// What the memories are called and where; those without a name are declared there.
+    memory_names: Vec<(&'f str, Span)>,
     data: Vec<Data>,
     segments: Vec<memory::Segment<'f>>,
     strings: Vec<String>,

@@ -134,7 +134,7 @@ impl Context<'_, '_, '_> {
                 }
                 // How these are declared is theirs to say, too.
                 Noted::Item(Entry::Memory(at)) => {
-                    let definition = self.memory_names.get(at).copied().unwrap_or(span);
+                    let definition = self.memory_names.get(at).map_or(span, |(_, named)| *named);
                     notes.declared(span, definition, Meaning::Memory, String::new);
                 }
                 Noted::Item(Entry::Data(at)) => {

@@ -286,6 +286,7 @@ fn names(c: &mut Corpus) {
         n.locals = vec![vec!["x".into(); 3]; 9];
         n.globals = vec!["g".into(); 3];
         n.types = vec![TypeNames { name: "T".into(), fields: vec!["a".into()] }; 17];
+        n.memories = vec!["m".into()];
         n.lines = vec![vec![(0, 1), (3, 1)]; 9];
     }));
     let over = |what, count| Violation::Limit { what, count, limit: count - 1 };
@@ -295,6 +296,8 @@ fn names(c: &mut Corpus) {
     c.refuses(named(|n| n.lines = vec![vec![]; 10]), over("line tables", 10));
     c.refuses(named(|n| n.globals = vec![String::new(); 4]), over("names of globals", 4));
     c.refuses(named(|n| n.types = vec![TypeNames::default(); 18]), over("names of types", 18));
+    c.refuses(named(|n| n.memories = vec![String::new(); 2]), over("names of memories", 2));
+    c.refuses(named(|n| n.data = vec![String::new(); 1]), over("names of data segments", 1));
     let file = Violation::BadNames("a function's file is not in the list of files");
     c.refuses(named(|n| n.func_files = vec![1]), file);
     let printable = || Violation::BadNames("a name has control characters or is too long");
@@ -302,6 +305,7 @@ fn names(c: &mut Corpus) {
     c.refuses(named(|n| n.funcs.push("\u{1b}".into())), printable());
     c.refuses(named(|n| n.locals.push(vec!["\u{1b}".into()])), printable());
     c.refuses(named(|n| n.globals.push("\u{1b}".into())), printable());
+    c.refuses(named(|n| n.memories.push("\u{1b}".into())), printable());
     c.refuses(named(|n| n.types.push(TypeNames { name: "\u{1b}".into(), fields: vec![] })), printable());
     c.refuses(named(|n| n.types.push(TypeNames { name: "".into(), fields: vec!["\u{1b}".into()] })), printable());
     c.refuses(named(|n| n.funcs.push("x".repeat(256))), printable());

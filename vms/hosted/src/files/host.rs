@@ -39,7 +39,8 @@ struct Open {
     /// The granted directory that it belongs to, from 1: what programs see as its device.
     device: u64,
     is_dir: bool,
-    listing: Listing,
+    /// What was in it when its reading began.
+    listing: Option<Listing>,
 }
 
 /// Why a folder cannot be granted.
@@ -84,10 +85,7 @@ impl HostFiles {
         let node = Node(self.roots);
         self.roots += 1;
         self.last_node = self.roots;
-        self.open.insert(
-            node.0,
-            Open { fd: Arc::new(fd), device: u64::from(self.roots), is_dir: true, listing: Listing::default() },
-        );
+        self.open.insert(node.0, Open { fd: Arc::new(fd), device: u64::from(self.roots), is_dir: true, listing: None });
         Ok(node)
     }
 
@@ -143,10 +141,8 @@ impl HostFiles {
         while self.open.contains_key(&self.last_node) {
             self.last_node = self.last_node.checked_add(1).unwrap_or(self.roots);
         }
-        self.open.insert(
-            self.last_node,
-            Open { fd: Arc::new(fd), device, is_dir: kind == Kind::Directory, listing: Listing::default() },
-        );
+        self.open
+            .insert(self.last_node, Open { fd: Arc::new(fd), device, is_dir: kind == Kind::Directory, listing: None });
         Ok(Answer::Opened(Node(self.last_node), kind))
     }
 
@@ -218,10 +214,13 @@ impl HostFiles {
 
     fn readdir(&mut self, node: Node, cookie: u64, data: &mut [u8]) -> Result<Answer, Errno> {
         let open = self.open.get_mut(&node.0).ok_or(Errno::BADF)?;
-        if cookie == 0 {
-            open.listing = list(&open.fd)?;
-        }
-        Ok(Answer::Count(open.listing.fill(cookie, data)))
+        let listing = match open.listing.take() {
+            Some(listing) if cookie != 0 => listing,
+            _ => list(&open.fd)?,
+        };
+        let count = listing.fill(cookie, data);
+        open.listing = Some(listing);
+        Ok(Answer::Count(count))
     }
 
     fn mkdir(&self, at: &At) -> Result<Answer, Errno> {

@@ -46,7 +46,8 @@ struct Open {
     ino: Ino,
     read: bool,
     write: bool,
-    listing: Listing,
+    /// What was in it when its reading began.
+    listing: Option<Listing>,
 }
 
 impl Memory {
@@ -65,7 +66,7 @@ impl Memory {
         let node = Node(self.roots.len() as u32);
         self.roots.push(root);
         self.last_node = self.roots.len() as u32;
-        self.open.insert(node.0, Open { ino: root, read: true, write: false, listing: Listing::default() });
+        self.open.insert(node.0, Open { ino: root, read: true, write: false, listing: None });
         seeds.iter().try_for_each(|seed| self.plant(root, seed))?;
         Ok(node)
     }
@@ -129,7 +130,7 @@ impl Memory {
             self.last_node = self.last_node.checked_add(1).unwrap_or(self.roots.len() as u32);
         }
         self.inodes.hold(ino)?;
-        self.open.insert(self.last_node, Open { ino, read, write, listing: Listing::default() });
+        self.open.insert(self.last_node, Open { ino, read, write, listing: None });
         Ok(Answer::Opened(Node(self.last_node), kind))
     }
 
@@ -144,10 +145,13 @@ impl Memory {
 
     fn readdir(&mut self, node: Node, cookie: u64, data: &mut [u8]) -> Result<Answer, Errno> {
         let open = self.open.get_mut(&node.0).ok_or(Errno::BADF)?;
-        if cookie == 0 {
-            open.listing = self.inodes.listing(open.ino)?;
-        }
-        Ok(Answer::Count(open.listing.fill(cookie, data)))
+        let listing = match open.listing.take() {
+            Some(listing) if cookie != 0 => listing,
+            _ => self.inodes.listing(open.ino)?,
+        };
+        let count = listing.fill(cookie, data);
+        open.listing = Some(listing);
+        Ok(Answer::Count(count))
     }
 }
 
