@@ -371,3 +371,22 @@ fn equal_types_of_several_units_are_one() {
     }
     assert_eq!(call(&mut machine, &module, "two_call", &[]), Ok(vec![I32(6)]));
 }
+
+#[test]
+fn what_comes_out_is_text_of_the_il_too() {
+    let text = r#"(module
+      (type $a (sub (struct (field i32))))
+      (type $b (sub $a (struct (field i32) (field (mut i8)) (field (ref null $b)))))
+      (type $row (array (mut (ref null $a))))
+      (func (export "f") (param i31ref) (result i32)
+        (local $row (ref $row))
+        (local.set $row (array.new $row (struct.new $b (i32.const 1) (i32.const 2) (ref.null none)) (i32.const 3)))
+        (array.fill $row (local.get $row) (i32.const 0) (ref.null none) (i32.const 1))
+        (i32.add (array.len (local.get $row)) (ref.eq (local.get 0) (ref.i31 (i32.const 1))))))"#;
+    let all = il::disasm::module(&module(text));
+    for part in ["struct Eq", "struct Struct: Eq", "struct Array: Eq", ": Struct", ": Array", "mut [?"] {
+        assert!(all.contains(part), "{part}\n{all}");
+    }
+    let again = il::text::compile("again.il", &all, common::KNOWN).unwrap_or_else(|errors| panic!("{errors}\n{all}"));
+    il::verify(again).unwrap_or_else(|error| panic!("{error}\n{all}"));
+}

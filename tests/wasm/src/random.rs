@@ -72,9 +72,9 @@ pub fn config() -> Config {
     }
 }
 
-/// The same with structs, arrays, casts and all that belongs to them, which the peer does not have.
+/// The same with structs, arrays, casts and all that belongs to them, which the peer does not have, and with exceptions.
 fn config_of_objects() -> Config {
-    Config { gc_enabled: true, max_types: 20, ..config() }
+    Config { gc_enabled: true, exceptions_enabled: true, max_tags: 2, max_types: 20, ..config() }
 }
 
 /// What random modules use that throw: what the peer has not is added.
@@ -90,7 +90,7 @@ pub fn module(seed: u64) -> Result<Vec<u8>> {
     module_of(&entropy(seed))
 }
 
-/// One that has structs and arrays too.
+/// One that has structs and arrays too, and some have tags.
 ///
 /// # Errors
 /// If the seed gives none.
