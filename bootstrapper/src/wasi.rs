@@ -75,6 +75,8 @@ pub struct Contents {
     pub quota_bytes: u64,
     /// Its files.
     pub files: Vec<File>,
+    /// They are copies of a folder's, into which nothing is written back.
+    pub is_copy: bool,
 }
 
 /// A file or directory in a directory in memory.
@@ -89,7 +91,7 @@ pub struct File {
 impl Default for Contents {
     /// Empty, with the default room.
     fn default() -> Contents {
-        Contents { quota_bytes: DEFAULT_QUOTA_BYTES, files: Vec::new() }
+        Contents { quota_bytes: DEFAULT_QUOTA_BYTES, files: Vec::new(), is_copy: false }
     }
 }
 
@@ -141,7 +143,7 @@ impl Dir {
         if guest.is_empty() || guest.len() > MAX_GUEST_BYTES || guest.contains('\0') {
             return error(format!("a directory's name has 1 to {MAX_GUEST_BYTES} bytes, none of them zero"));
         }
-        let Place::Memory(Contents { quota_bytes, files }) = &self.place else { return Ok(()) };
+        let Place::Memory(Contents { quota_bytes, files, is_copy: _ }) = &self.place else { return Ok(()) };
         if !(1..=MAX_QUOTA_BYTES).contains(quota_bytes) {
             return error(format!("the directory `{guest}` has room for {quota_bytes} bytes: 1 to {MAX_QUOTA_BYTES}"));
         }
@@ -213,7 +215,13 @@ pub(crate) fn granted(plan: &Plan) -> Result<Grants, PlanError> {
 fn plant(memory: &mut Memory, guest: &str, contents: &Contents) -> Result<Node, PlanError> {
     let seeds: Vec<Seed<'_>> =
         contents.files.iter().map(|file| Seed { path: &file.path, bytes: file.bytes.as_deref() }).collect();
-    memory
+    let root = memory
         .add_root(contents.quota_bytes, &seeds)
-        .map_err(|why| PlanError(format!("the directory `{guest}` cannot be filled: {why}")))
+        .map_err(|why| PlanError(format!("the directory `{guest}` cannot be filled: {why}")))?;
+    if contents.is_copy {
+        let line =
+            format!("the program changes `{guest}`: that is a copy on this machine, of which nothing is written back");
+        memory.say_on_change(root, line);
+    }
+    Ok(root)
 }

@@ -138,6 +138,19 @@ fn a_text_tool_reads_files_and_standard_input() {
     assert_eq!(hosted, native);
 }
 
+/// The errors and results of calls on files: of folders of this computer, and of folders in memory.
+#[test]
+fn files_and_folders_answer_as_natively() {
+    let source = root().join("tests/programs/posix.c");
+    let posix = compile("posix", &[source], &["-D_GNU_SOURCE".to_string()], &[]);
+    let home = tempfile::tempdir().unwrap();
+    let (code, said) = posix.everywhere(home.path(), &[]);
+    assert!(code == 0 && said.lines().count() > 60 && said.ends_with("end: fine\n"), "{said}");
+    let in_memory = run(Where::Hosted, &posix.wasm, &["--dir", ":memory:=."]).unwrap();
+    assert_eq!(in_memory.console, said);
+    assert!(std::fs::read_dir(home.path()).unwrap().next().is_none(), "nothing is left");
+}
+
 #[test]
 fn floating_point_and_files_are_those_of_a_native_program() {
     let spectrum = sample("spectrum");
@@ -170,6 +183,28 @@ fn a_trap_names_the_functions_and_exit_codes_are_passed_on() {
         assert!(report.contains("out of bounds") && report.contains("in reach"), "{place:?}: {report}");
         let ended = run(place, &wasm, &["--", "on purpose"]).unwrap();
         assert_eq!((ended.exit, ended.console.as_str(), ended.faults.len()), (77, "before\n", 0), "{place:?}");
+    }
+}
+
+#[test]
+fn an_exception_that_nothing_catches_ends_the_program() {
+    let throws = r#"(module (tag $e (param i32)) (func $inner (throw $e (i32.const 1)))
+      (func (export "ENTRY") (call $inner)) MORE)"#;
+    let started = throws.replace("ENTRY", "_start").replace("MORE", "");
+    let handles = r#"(func (export "cascade.keyboard@1.key") (param i32 i32 i32) (call $inner))"#;
+    let handled = throws.replace("ENTRY", "unused").replace("MORE", handles);
+    file(folder(), "thrown.keys", b"wait 20\ndown a\n");
+    let keys = folder().join("thrown.keys");
+    for (name, text, options) in
+        [("started.wat", started, vec![]), ("handled.wat", handled, vec!["--keys", keys.to_str().unwrap()])]
+    {
+        file(folder(), name, text.as_bytes());
+        for place in Where::BOTH {
+            let options = [&options[..], &["--clock", "virtual"]].concat();
+            let summary = run(place, &folder().join(name), &options).unwrap();
+            let report = summary.faults.join("\n");
+            assert!(summary.exit == 1 && report.contains("trap: uncaught exception"), "{name} {place:?}: {summary:?}");
+        }
     }
 }
 

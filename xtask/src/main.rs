@@ -6,6 +6,7 @@ mod bench;
 mod checks;
 mod demo;
 mod docs;
+mod fuzz;
 mod image;
 mod setup;
 mod shell;
@@ -20,6 +21,7 @@ cargo xtask COMMAND
   test           everything that CI runs
   check          only the rules of the house: layers, unsafe files, generated pages
   agree [..]     compare interpreter and machine code: --count N --seed S, --all, --shrink
+  fuzz [..]      the fuzz targets, all or some of module verify text wire wasm: --seconds N each
   image          build the bare-metal kernel image, and check it
   docs [--check] renew the generated pages and tables of docs/, or check them
   bench [..]     the measured claims: all, or some of base code compiling collector boot
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),
         ["agree", rest @ ..] => agree::run(rest),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -18,6 +18,8 @@ const PEERS: [Need; 3] = [("node", "nodejs"), ("mono", "mono-runtime"), ("mcs", 
 const WASM: [Need; 3] = [("clang", "clang"), ("wasm-ld", "lld"), ("/usr/lib/wasm32-wasi/libc.a", "wasi-libc")];
 /// The compiler's own functions for WebAssembly: where they are only clang knows.
 const BUILTINS_PACKAGE: &str = "libclang-rt-dev-wasm32";
+/// What fuzz targets are linked with is in C++.
+const CPP: Need = ("c++", "g++");
 /// Fetches packages of Python.
 const PIP_PACKAGE: &str = "python3-pip";
 /// The compiler for Zig, as a Python package. The language changes between versions, so it is just this one.
@@ -72,6 +74,14 @@ fn wasm() -> anyhow::Result<()> {
         missing.push(BUILTINS_PACKAGE);
     }
     install("what makes WebAssembly of C", &missing)
+}
+
+/// Makes sure that there is what libFuzzer is compiled with.
+///
+/// # Errors
+/// If it is missing and cannot be installed from here; names the package.
+pub fn fuzzing() -> anyhow::Result<()> {
+    install("the compiler of libFuzzer, which is in C++,", &missing(&[CPP]))
 }
 
 /// Makes sure that there is the Zig compiler that the samples are written for, in a folder of the project's own.

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
-use crate::{agree, checks, image, setup, shell};
+use crate::{agree, checks, fuzz, image, setup, shell};
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
 /// All steps but the tests.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("what is needed is installed", setup::all),
     ("the Rust tools are there", setup::rust_components),
     ("formatting", format),
@@ -18,6 +18,7 @@ const STEPS: [Step; 9] = [
     ("lints of the kernel", kernel_lints),
     ("kernel image", kernel_image),
     ("hostile input", hostile_input),
+    ("fuzzing", fuzz::test),
     ("engines agree", agree::test),
 ];
 

@@ -40,7 +40,7 @@ pub fn send_along(plan: &mut Plan) -> anyhow::Result<()> {
         let mut read = Reading::default();
         read.folder(Path::new(folder), "", 0).with_context(|| format!("--dir {folder}"))?;
         let quota_bytes = DEFAULT_QUOTA_BYTES + read.bytes as u64;
-        dir.place = Place::Memory(Contents { quota_bytes, files: read.files });
+        dir.place = Place::Memory(Contents { quota_bytes, files: read.files, is_copy: true });
     }
     Ok(())
 }

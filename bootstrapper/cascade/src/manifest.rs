@@ -273,7 +273,7 @@ impl Reading<'_> {
             let place = match &dir.place {
                 DirPlace::Host(folder) => Place::Host(self.beside_manifest(folder).display().to_string()),
                 DirPlace::Memory(quota_bytes) => {
-                    Place::Memory(Contents { quota_bytes: *quota_bytes, files: Vec::new() })
+                    Place::Memory(Contents { quota_bytes: *quota_bytes, ..Contents::default() })
                 }
             };
             wasi.dirs.push(Dir { guest: guest.clone(), place, read_only: dir.read_only });
@@ -493,7 +493,7 @@ env = { LANG = "C" }
             (Some(7), &["a".to_string(), "b c".to_string()][..], 1)
         );
         let dir = |guest: &str, place, read_only| Dir { guest: guest.into(), place, read_only };
-        let memory = Place::Memory(Contents { quota_bytes: 4 << 20, files: Vec::new() });
+        let memory = Place::Memory(Contents { quota_bytes: 4 << 20, ..Contents::default() });
         let expected = [
             dir("/data", Place::Host("dir/data".into()), false),
             dir("/fixed", Place::Host("dir/fixed".into()), true),

@@ -106,6 +106,16 @@ fn results_are_stored_where_pointers_say() {
 }
 
 #[test]
+fn exports_that_only_look_like_an_event_are_none() {
+    let text =
+        il(r#"(module (func (export "a@b")) (func (export "}}@1.x")) (func (export "@")) (func (export "x@2.f(i32)"))
+      (func (export "ok")))"#);
+    has(&text, &["export func ok("]);
+    assert!(!text.contains("on "), "{text}");
+    refused(r#"(module (func (export "demo.lamp@.lit")))"#, &["names no event"]);
+}
+
+#[test]
 fn exports_handle_events_and_references_reach_devices() {
     let text = il(r#"(module
       (import "cascade.display@1" "clear" (func $clear (param i32)))

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::isa::Instruction;
-use crate::op::Op;
+use crate::text::prelude;
 use crate::types::CapDef;
 use crate::verify::names::is_identifier;
 use crate::{
@@ -48,33 +48,9 @@ pub(super) struct Names {
 /// The names of visible locals.
 pub(super) type Locals = (BTreeMap<u32, String>, BTreeSet<String>);
 
-/// What the language has besides operators; a name like these would hide it.
-const BUILT_IN: [&str; 19] = [
-    "wait",
-    "wait_forever",
-    "flush",
-    "caller",
-    "attenuate",
-    "revoke",
-    "freeze",
-    "take",
-    "select",
-    "exit",
-    "memory_init",
-    "data_drop",
-    "i8x16",
-    "i16x8",
-    "i32x4",
-    "i64x2",
-    "f32x4",
-    "f64x2",
-    "offset",
-];
-
 impl Names {
     /// Names a module's items.
     pub fn new(module: &Module) -> Self {
-        let prelude = Op::TABLE.iter().map(|info| info.text.to_string());
         let mut names = Names {
             funcs: Vec::new(),
             globals: Vec::new(),
@@ -85,7 +61,7 @@ impl Names {
             types: Vec::new(),
             fields: Vec::new(),
             shown: BTreeMap::new(),
-            taken: prelude.chain(BUILT_IN.map(String::from)).collect(),
+            taken: prelude::names().map(String::from).collect(),
             constants: BTreeMap::new(),
             wishes: Vec::new(),
             given: BTreeMap::new(),

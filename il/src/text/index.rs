@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 
 use super::diag::{Diagnostics, Sink, Span};
 use super::outline::{Item, ItemKind, outline};
+use super::prelude::Function;
 use super::{Options, Source, check, checked, load};
 use crate::Type;
 use crate::isa::{Event, Field, Instruction, InstructionSet};
@@ -174,13 +175,13 @@ impl Notes {
 
     /// A name that is called and that nothing in the text declares.
     pub fn built_in(&mut self, span: Span, name: &str) {
-        let base = BASE.iter().find(|(base, ..)| *base == name);
+        let base = Function::named(name);
         if base.is_none() && !Op::TABLE.iter().any(|info| info.text == name && is_called(info)) {
             return;
         }
-        let doc = base.map_or("", |(_, _, doc)| doc);
+        let doc = base.map_or("", Function::doc);
         self.undeclared(span, name.to_owned(), Meaning::BuiltIn, doc, || match base {
-            Some((_, declaration, _)) => (*declaration).to_owned(),
+            Some(function) => function.declaration().to_owned(),
             None => {
                 let lines = Op::TABLE.iter().filter(|info| info.text == name && is_called(info)).map(operator_text);
                 lines.collect::<Vec<_>>().join("\n")
@@ -281,58 +282,10 @@ fn operator_text(info: &OpInfo) -> String {
     format!("{}({params}){result}{traps}", info.text)
 }
 
-/// What is built in and stands in no table: name, declaration, documentation.
-const BASE: &[(&str, &str, &str)] = &[
-    ("wait", "wait()", "Lets one event be handled, waiting for it if there is none. Traps in a handler."),
-    (
-        "wait_forever",
-        "wait_forever()",
-        "Lets events be handled, one after the other, until the VM ends. Traps in a handler.",
-    ),
-    (
-        "flush",
-        "flush(capability)",
-        "Waits until everything that was sent to a capability is done. A failure that sticks to its channel is raised here.",
-    ),
-    (
-        "attenuate",
-        "attenuate(capability as ISA(instructions)) -> ISA(instructions)",
-        "Makes a capability with fewer rights, which can be revoked by itself.",
-    ),
-    (
-        "revoke",
-        "revoke(capability)",
-        "Takes a capability back that `attenuate` made: nothing can be sent through it any more.",
-    ),
-    (
-        "freeze",
-        "freeze(x)",
-        "Copies what `x` reaches into shared memory, once. What it gives can be sent without a copy.",
-    ),
-    (
-        "take",
-        "take(place) -> ?buf",
-        "Moves a `buf` out of a field, element or global of type `?buf`, and leaves null there.",
-    ),
-    (
-        "select",
-        "select(a, b, condition: bool)",
-        "`a` if the condition is true, else `b`. All three are evaluated, in this order.",
-    ),
-    ("exit", "exit(code: i32)", "Ends the VM as the return of `main` does, with an exit code."),
-    (
-        "memory_init",
-        "memory_init(SEGMENT, to: i32, from: i32, length: i32)  // traps: MemoryOutOfBounds",
-        "Copies bytes of a data segment into a memory. Traps if either range is exceeded, before it writes.",
-    ),
-    ("data_drop", "data_drop(SEGMENT)", "Forgets a data segment's bytes: it is empty from here on."),
-];
-
 /// The names of all functions that are built in, vector operations (`i32x4.add`) left out; each once, by name.
 pub fn built_ins() -> BTreeSet<&'static str> {
     let operators = Op::TABLE.iter().filter(|info| is_called(info)).map(|info| info.text);
-    let base = BASE.iter().map(|(name, ..)| *name);
-    operators.chain(base).filter(|name| !name.contains('.')).collect()
+    operators.chain(Function::names()).filter(|name| !name.contains('.')).collect()
 }
 
 /// Where a part of a text stands in it, known by its address.

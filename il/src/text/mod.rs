@@ -14,6 +14,7 @@ mod index;
 mod lexer;
 mod outline;
 mod parse;
+pub(crate) mod prelude;
 mod token;
 
 pub use diag::{Code, Diagnostic, Diagnostics, Span, Suggestion};

@@ -143,7 +143,9 @@ instruction_set! {
         /// The guest's name of a granted directory; error 8 (badf) at the first descriptor from 3 on that is none.
         3 prestat = Prestat { fd: i32 } -> (error: i32, name: Buf);
         /// Opens a file or a directory. `follow`: 1 if a symbolic link at the path's end is followed. `flags`: create 1,
-        /// directory 2, exclusive 4, truncate 8. `fdflags`: append 1, and those for synchronous writing.
+        /// directory 2, exclusive 4, truncate 8. `rights` say whether it is read and written; the others come from the
+        /// directory, and so do those that a directory hands on, whatever `inheriting` says. `fdflags`: append 1, and those
+        /// for synchronous writing.
         4 open = Open { dir: i32, follow: i32, path: Buf, flags: i32, rights: i64, inheriting: i64, fdflags: i32 }
             -> (error: i32, fd: i32);
         /// Closes a descriptor.

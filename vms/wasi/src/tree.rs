@@ -231,7 +231,7 @@ pub trait Tree: Send {
     /// Takes a call that is over. Never waits.
     fn poll(&mut self) -> Option<Finished>;
 
-    /// Trouble, for the log: what has not been taken yet.
+    /// A line for the log, of trouble or of what a program should know: what has not been taken yet.
     fn report(&mut self) -> Option<String> {
         None
     }
@@ -247,6 +247,11 @@ pub trait Files: Send {
 
     /// Closes everything but the granted directories.
     fn reset(&mut self);
+
+    /// A line for the log: what has not been taken yet.
+    fn report(&mut self) -> Option<String> {
+        None
+    }
 }
 
 /// A storage in memory: its calls are over when they are submitted.
@@ -278,5 +283,9 @@ impl<F: Files> Tree for Direct<F> {
 
     fn poll(&mut self) -> Option<Finished> {
         self.finished.pop_front()
+    }
+
+    fn report(&mut self) -> Option<String> {
+        self.files.report()
     }
 }

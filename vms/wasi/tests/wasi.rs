@@ -351,6 +351,25 @@ fn files_outlive_a_restart_and_descriptors_do_not() {
     assert_eq!(storage.lock().unwrap().used_bytes(Node(0)), before + 2 * ENTRY_BYTES + 4 + 4, "one file is left");
 }
 
+/// A directory that is only a copy says so once, when it is first changed.
+#[test]
+fn a_change_of_a_copy_is_told_once() {
+    let mut memory = Memory::new();
+    let root = memory.add_root(QUOTA_BYTES, &[Seed { path: "file", bytes: Some(b"text") }]).unwrap();
+    memory.say_on_change(root, "a copy".into());
+    let dirs = vec![GrantedDir { name: "/d".into(), tree: 0, root, read_only: false }];
+    let granted = Granted { dirs, ..Granted::default() };
+    let mut bench = Bench::new(Wasi::new(vec![(1, granted)], vec![Box::new(Direct::new(memory))]));
+    bench.host.marks.push((VmId(7), 1));
+    let mut desk = Desk(bench);
+    let fd = desk.open("file", 0).unwrap();
+    assert_eq!(desk.read(fd, 9, 0), (0, "text".into()));
+    assert_eq!(desk.0.host.log, [""; 0]);
+    assert_eq!(desk.write(fd, "T", 0).0, 0);
+    assert_eq!((desk.write(fd, "e", 1).0, desk.open("new", CREATE).is_ok()), (0, true));
+    assert_eq!(desk.0.host.log, ["a copy"]);
+}
+
 struct Shared(std::sync::Arc<std::sync::Mutex<Memory>>);
 
 impl vm_wasi::Files for Shared {

@@ -23,6 +23,15 @@ fn event_of(options: &Options<'_>, name: &str) -> Option<(&'static InstructionSe
     set.event_named(event).map(|event| (set, event))
 }
 
+/// Whether an export's name is one of an event, known or not: `SET@V.event`. Others may have an `@` too.
+fn is_event(name: &str) -> bool {
+    let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let parts = name.split_once('@').and_then(|(set, rest)| Some((set, rest.split_once('.')?)));
+    parts.is_some_and(|(set, (version, event))| {
+        set.split('.').all(word) && version.bytes().all(|byte| byte.is_ascii_digit()) && word(event)
+    })
+}
+
 /// Notes the functions of text that a handler of this name needs.
 pub(super) fn helpers(name: &str, options: &Options<'_>, wanted: &mut BTreeSet<String>) {
     if options.script {
@@ -102,7 +111,7 @@ impl Build<'_> {
         self.export("main".into(), main);
         let Some(program) = linked.last() else { return Ok(()) };
         for export in program.decoded.exports.iter().filter(|export| export.kind == ExternalKind::Func) {
-            if export.name.contains('@') {
+            if is_event(export.name) {
                 self.handler(program, export.name, export.index)?;
             } else if is_shown(export.name) && program.can_be_entered(export.index) {
                 let func = self.func_of(program, export.index)?;

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::super::ast::{Arg, Expr, ExprKind, Name};
 use super::super::diag::{Code, Report, Span, counted};
+use super::super::prelude::Function;
 use super::Entry;
 use super::body::{Body, Found};
 use super::memory::options;
@@ -14,21 +15,6 @@ use super::vectors::is_shape;
 use crate::instr::Instr;
 use crate::op::{Form, Op};
 use crate::types::{FuncId, Type};
-
-/// Built-in functions that are no operators.
-pub(super) const BASE: &[&str] = &[
-    "wait",
-    "wait_forever",
-    "flush",
-    "attenuate",
-    "revoke",
-    "freeze",
-    "take",
-    "select",
-    "exit",
-    "memory_init",
-    "data_drop",
-];
 
 impl<'f> Body<'_, '_, 'f, '_> {
     /// A call; its type says how many values it gives.
@@ -224,24 +210,10 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 _ => self.call_operator(info.text, args, span, hint),
             };
         }
+        if let Some(function) = Function::named(name) {
+            return self.base_function(function, args, span, hint);
+        }
         match name {
-            "wait" | "wait_forever" => {
-                if !args.is_empty() {
-                    self.cx.error(Code::Count, span, format!("`{name}` takes no arguments"));
-                }
-                self.impure(span, "is a base instruction");
-                let instr = if name == "wait" { Instr::Wait } else { Instr::WaitForever };
-                Typed::new(Ty::Nothing, Kind::Node(instr, Vec::new()), span)
-            }
-            "flush" => self.flush(args, span),
-            "attenuate" => self.attenuate(args, span, hint),
-            "revoke" => self.revoke(args, span),
-            "freeze" => self.freeze(args, span, hint),
-            "take" => self.take(args, span),
-            "select" => self.select(args, span, hint),
-            "exit" => self.exit(args, span),
-            "memory_init" => self.memory_init(args, span),
-            "data_drop" => self.data_drop(args, span),
             "i8" | "i16" | "u8" | "u16" | "bool" => {
                 let report = Report::new(Code::UnknownName, name_span, format!("there is no conversion `{name}(..)`"));
                 self.cx.report(match name {
@@ -260,11 +232,35 @@ impl<'f> Body<'_, '_, 'f, '_> {
         }
     }
 
+    fn base_function(&mut self, function: Function, args: &'f [Arg<'f>], span: Span, hint: Option<Type>) -> Typed {
+        match function {
+            Function::Wait => self.wait(Instr::Wait, function, args, span),
+            Function::WaitForever => self.wait(Instr::WaitForever, function, args, span),
+            Function::Flush => self.flush(args, span),
+            Function::Attenuate => self.attenuate(args, span, hint),
+            Function::Revoke => self.revoke(args, span),
+            Function::Freeze => self.freeze(args, span, hint),
+            Function::Take => self.take(args, span),
+            Function::Select => self.select(args, span, hint),
+            Function::Exit => self.exit(args, span),
+            Function::MemoryInit => self.memory_init(args, span),
+            Function::DataDrop => self.data_drop(args, span),
+        }
+    }
+
+    fn wait(&mut self, instr: Instr<'static>, function: Function, args: &'f [Arg<'f>], span: Span) -> Typed {
+        if !args.is_empty() {
+            self.cx.error(Code::Count, span, format!("`{}` takes no arguments", function.name()));
+        }
+        self.impure(span, "is a base instruction");
+        Typed::new(Ty::Nothing, Kind::Node(instr, Vec::new()), span)
+    }
+
     fn unknown_function(&mut self, name: &str, span: Span) {
         let operators =
             Op::TABLE.iter().filter(|info| matches!(info.form, Form::Call | Form::Memory)).map(|info| info.text);
         let report = Report::new(Code::UnknownName, span, format!("there is no function `{name}`"));
-        let report = match (self.suggest(name, operators.chain(BASE.iter().copied())), name) {
+        let report = match (self.suggest(name, operators.chain(Function::names())), name) {
             (_, "print" | "println" | "printf") => {
                 report.hint("write to a console: `use console: cascade.console@1`, then `console.write(\"..\")`")
             }

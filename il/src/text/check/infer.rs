@@ -5,6 +5,7 @@ use alloc::format;
 
 use super::super::ast::{Expr, ExprKind, If, Stmt, StmtKind};
 use super::super::diag::{Code, Report, Span};
+use super::super::prelude::{CALLER, Function};
 use super::body::{Body, Found};
 use super::overload::named;
 use super::typed::{Kind, Literal, Ty, Typed, Value};
@@ -243,7 +244,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
                 self.cx.report(report.hint(format!("send it: `{name}(..)`")));
                 Typed::error(span)
             }
-            Found::Nothing if name == "caller" => self.caller(span),
+            Found::Nothing if name == CALLER => self.caller(span),
             Found::Nothing => {
                 self.unknown_name(name, span);
                 Typed::error(span)
@@ -301,7 +302,7 @@ impl<'f> Body<'_, '_, 'f, '_> {
     }
 
     pub(super) fn unknown_name(&mut self, name: &str, span: Span) {
-        if named(Form::Call, name).next().is_some() || super::call::BASE.contains(&name) {
+        if named(Form::Call, name).next().is_some() || Function::named(name).is_some() {
             let report = Report::new(Code::WrongKind, span, format!("`{name}` is a built-in function, not a value"));
             return self.cx.report(report.hint(format!("call it: `{name}(..)`")));
         }

@@ -5,15 +5,13 @@ use alloc::vec::Vec;
 
 use super::super::ast::{Arg, Expr, ExprKind, Name};
 use super::super::diag::{Code, Report, Span, nearest};
+use super::super::prelude::SHAPES;
 use super::body::{Body, Found};
 use super::overload::named;
 use super::typed::{Kind, Ty, Typed, Value};
 use crate::instr::Instr;
 use crate::op::{Form, Op};
 use crate::types::Type;
-
-/// Shapes, and `v128` for operations on all bits.
-const SHAPES: [&str; 7] = ["i8x16", "i16x8", "i32x4", "i64x2", "f32x4", "f64x2", "v128"];
 
 /// Whether a name is a shape, if nothing else is called like that.
 pub(super) fn is_shape(name: &str) -> bool {

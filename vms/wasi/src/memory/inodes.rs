@@ -72,6 +72,9 @@ impl Inode {
 struct Volume {
     quota_bytes: u64,
     used_bytes: u64,
+    /// What is said, once, when something in it has changed.
+    on_change: Option<String>,
+    has_changed: bool,
 }
 
 /// All inodes.
@@ -84,12 +87,31 @@ pub struct Inodes {
 
 impl Inodes {
     pub fn add_root(&mut self, quota_bytes: u64) -> Ino {
-        self.volumes.push(Volume { quota_bytes, used_bytes: 0 });
+        self.volumes.push(Volume { quota_bytes, used_bytes: 0, on_change: None, has_changed: false });
         let ino = self.insert(Content::directory(), self.volumes.len() - 1, 0);
         if let Some(root) = self.table.get_mut(&ino) {
             root.links = 1;
         }
         ino
+    }
+
+    /// Says this when something changes from now on in the volume of an inode.
+    pub fn say_on_change(&mut self, ino: Ino, line: String) {
+        let at = self.table.get(&ino).map(|inode| inode.volume);
+        if let Some(volume) = at.and_then(|at| self.volumes.get_mut(at)) {
+            (volume.on_change, volume.has_changed) = (Some(line), false);
+        }
+    }
+
+    /// What is to be said of a volume that has changed.
+    pub fn report(&mut self) -> Option<String> {
+        self.volumes.iter_mut().filter(|volume| volume.has_changed).find_map(|volume| volume.on_change.take())
+    }
+
+    fn note_change(&mut self, volume: usize) {
+        if let Some(volume) = self.volumes.get_mut(volume) {
+            volume.has_changed = true;
+        }
     }
 
     fn insert(&mut self, content: Content, volume: usize, now: u64) -> Ino {
@@ -116,6 +138,7 @@ impl Inodes {
     }
 
     fn entries_mut(&mut self, dir: Ino, now: u64) -> Result<&mut BTreeMap<String, Ino>, Errno> {
+        self.note_change(self.get(dir)?.volume);
         let inode = self.get_mut(dir)?;
         (inode.change, inode.status_change) = (now, now);
         match &mut inode.content {
@@ -233,6 +256,7 @@ impl Inodes {
     /// Gives a file a size; new bytes are zeros.
     pub fn resize(&mut self, ino: Ino, size: u64) -> Result<(), Errno> {
         let volume = self.get(ino)?.volume;
+        self.note_change(volume);
         let old = self.file(ino)?.len() as u64;
         self.charge(volume, size.saturating_sub(old))?;
         let bytes = self.file(ino)?;
@@ -260,6 +284,7 @@ impl Inodes {
         if !data.is_empty() && end > self.file(ino)?.len() as u64 {
             self.resize(ino, end)?;
         }
+        self.note_change(self.get(ino)?.volume);
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         if let Some(place) = self.file(ino)?.get_mut(start..).and_then(|rest| rest.get_mut(..data.len())) {
             place.copy_from_slice(data);

@@ -71,6 +71,13 @@ impl Memory {
         Ok(node)
     }
 
+    /// Has this said in the log when the program first changes something in a granted directory.
+    pub fn say_on_change(&mut self, root: Node, line: String) {
+        if let Some(root) = self.roots.get(root.0 as usize) {
+            self.inodes.say_on_change(*root, line);
+        }
+    }
+
     /// Bytes in use of the room of a granted directory.
     pub fn used_bytes(&self, root: Node) -> u64 {
         self.roots.get(root.0 as usize).map_or(0, |root| self.inodes.used_bytes(*root))
@@ -192,6 +199,10 @@ impl Files for Memory {
             Action::Symlink { target, at } => self.symlink(target, at, now),
             Action::Readlink { at, data } => self.readlink(at, data),
         }
+    }
+
+    fn report(&mut self) -> Option<String> {
+        self.inodes.report()
     }
 
     fn reset(&mut self) {
