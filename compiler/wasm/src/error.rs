@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
-use core::fmt;
+use core::fmt::{self, Write};
 
 use wasmparser::WasmFeatures;
 
@@ -100,8 +100,27 @@ impl fmt::Display for Error {
     }
 }
 
+/// Writes what units call things so that it can be shown: without control characters, but for ends of lines.
+struct Shown<'f, 'a>(&'f mut fmt::Formatter<'a>);
+
+impl fmt::Write for Shown<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for part in text.split_inclusive(|char: char| char.is_control() && char != '\n') {
+            match part.char_indices().next_back() {
+                Some((at, last)) if last.is_control() && last != '\n' => {
+                    self.0.write_str(part.get(..at).unwrap_or_default())?;
+                    write!(self.0, "{}", last.escape_default())?;
+                }
+                _ => self.0.write_str(part)?,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Shown(f);
         match self {
             ErrorKind::Invalid(why) => write!(f, "not a valid WebAssembly module: {why}"),
             ErrorKind::Unsupported { what, hint } => write!(f, "{what} is not supported: {hint}"),
