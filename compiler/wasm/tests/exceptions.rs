@@ -260,3 +260,25 @@ fn what_cannot_throw_is_not_checked() {
     let with = without.replace("(module", "(module (tag)");
     assert_eq!(function(without, "g"), function(&with, "g"));
 }
+
+#[test]
+fn functions_that_are_objects_may_throw() {
+    let text = r#"(module
+      (type $s (sub (struct (field i32))))
+      (type $t (sub $s (struct (field i32) (field i64))))
+      (type $f (sub (func (param i32) (result (ref $s)))))
+      (type $g (sub $f (func (param i32) (result (ref $t)))))
+      (tag $e (param (ref $s)))
+      (elem declare func $make)
+      (func $make (type $g)
+        (if (i32.eqz (local.get 0)) (then (throw $e (struct.new $s (i32.const 40)))))
+        (struct.new $t (local.get 0) (i64.const 7)))
+      (func $call (param i32) (param (ref $f)) (result (ref $s)) (call_ref $f (local.get 0) (local.get 1)))
+      (func (export "f") (param i32) (result i32)
+        (block $caught (result (ref $s))
+          (try_table (result (ref $s)) (catch $e $caught) (call $call (local.get 0) (ref.func $make)))
+          (return (struct.get $s 0)))
+        (i32.add (struct.get $s 0) (i32.const 2))))"#;
+    gives(text, "f", &[I32(0)], &[I32(42)]);
+    gives(text, "f", &[I32(6)], &[I32(6)]);
+}
