@@ -355,10 +355,12 @@ fn exceptions_of_cpp_are_caught_by_type_and_destroy_on_their_way() {
         let mut clang = Command::new("clang");
         clang.args(["--target=wasm32-wasi", "-fwasm-exceptions", level]);
         must(clang.args([&source, &own.join("unwind.c")]).arg("-o").arg(&wasm));
-        for place in Where::BOTH {
+        for (place, options) in
+            [(Where::Hosted, &[][..]), (Where::Hosted, &["--gc-stress"][..]), (Where::Booted, &[][..])]
+        {
             // The last one is not caught.
-            let summary = run(place, &wasm, &[]).unwrap();
-            assert_eq!((summary.exit, &summary.console), (1, &wanted), "{level} {place:?}");
+            let summary = run(place, &wasm, options).unwrap();
+            assert_eq!((summary.exit, &summary.console), (1, &wanted), "{level} {place:?} {options:?}");
             assert!(summary.faults.join("\n").contains("uncaught exception"), "{place:?}: {:?}", summary.faults);
         }
     }

@@ -8,6 +8,7 @@ use wasm_suite::{report, throws};
 
 #[test]
 fn the_older_form_holds_on_all_engines() {
+    basevm::heap::set_stress(true);
     let report = report::run_file("legacy.wast", include_str!("legacy.wast"), Core::V3).unwrap();
     assert!(report.failures.is_empty(), "{:#?}", report.failures);
     for engine in Engine::ALL {
@@ -25,6 +26,7 @@ fn setting(name: &str, default: u64) -> u64 {
 
 #[test]
 fn random_programs_throw_and_catch_as_a_model_says() {
+    basevm::heap::set_stress(true);
     let (programs, start) = (setting("THROWS_PROGRAMS", PROGRAMS), setting("THROWS_SEED", 0));
     let (mut played, mut returned, mut thrown) = (0, 0, 0);
     for seed in start..start + programs {
