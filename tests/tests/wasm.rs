@@ -186,6 +186,28 @@ fn a_trap_names_the_functions_and_exit_codes_are_passed_on() {
     }
 }
 
+#[test]
+fn an_exception_that_nothing_catches_ends_the_program() {
+    let throws = r#"(module (tag $e (param i32)) (func $inner (throw $e (i32.const 1)))
+      (func (export "ENTRY") (call $inner)) MORE)"#;
+    let started = throws.replace("ENTRY", "_start").replace("MORE", "");
+    let handles = r#"(func (export "cascade.keyboard@1.key") (param i32 i32 i32) (call $inner))"#;
+    let handled = throws.replace("ENTRY", "unused").replace("MORE", handles);
+    file(folder(), "thrown.keys", b"wait 20\ndown a\n");
+    let keys = folder().join("thrown.keys");
+    for (name, text, options) in
+        [("started.wat", started, vec![]), ("handled.wat", handled, vec!["--keys", keys.to_str().unwrap()])]
+    {
+        file(folder(), name, text.as_bytes());
+        for place in Where::BOTH {
+            let options = [&options[..], &["--clock", "virtual"]].concat();
+            let summary = run(place, &folder().join(name), &options).unwrap();
+            let report = summary.faults.join("\n");
+            assert!(summary.exit == 1 && report.contains("trap: uncaught exception"), "{name} {place:?}: {summary:?}");
+        }
+    }
+}
+
 /// Writes the bindings that a device program includes.
 fn bindings(lang: &str, to: &Path) {
     must(ilc().args(["bindings", "--lang", lang, "console", "display", "keyboard", "-o"]).arg(to));
@@ -333,10 +355,12 @@ fn exceptions_of_cpp_are_caught_by_type_and_destroy_on_their_way() {
         let mut clang = Command::new("clang");
         clang.args(["--target=wasm32-wasi", "-fwasm-exceptions", level]);
         must(clang.args([&source, &own.join("unwind.c")]).arg("-o").arg(&wasm));
-        for place in Where::BOTH {
+        for (place, options) in
+            [(Where::Hosted, &[][..]), (Where::Hosted, &["--gc-stress"][..]), (Where::Booted, &[][..])]
+        {
             // The last one is not caught.
-            let summary = run(place, &wasm, &[]).unwrap();
-            assert_eq!((summary.exit, &summary.console), (1, &wanted), "{level} {place:?}");
+            let summary = run(place, &wasm, options).unwrap();
+            assert_eq!((summary.exit, &summary.console), (1, &wanted), "{level} {place:?} {options:?}");
             assert!(summary.faults.join("\n").contains("uncaught exception"), "{place:?}: {:?}", summary.faults);
         }
     }

@@ -136,6 +136,23 @@ fn memory_accesses_are_checked_as_one_likes_with_the_same_report() {
 }
 
 #[test]
+fn objects_of_webassembly_are_collected() {
+    fn sum(depth: u32, value: u32) -> u32 {
+        let of = |value| if depth == 1 { 0 } else { sum(depth - 1, value) };
+        value.wrapping_add(of(value.wrapping_mul(2))).wrapping_add(of(value.wrapping_mul(2).wrapping_add(1)))
+    }
+    let kept = (1000 - 64..1000).fold(0u32, |total, round| total.wrapping_add(sum(9, round)));
+    let dir = tempfile::tempdir().expect("a folder");
+    source(&dir, "objects.wat", include_str!("objects.wat"));
+    // A thousand trees of 511 nodes, 24 bytes or more each, do not fit at once.
+    let system = "main = \"objects\"\n[vm.objects]\nmodule = \"objects.wat\"\nmemory = \"8 MiB\"\n\
+        [vm.objects.grants]\nconsole = [\"write\"]\n";
+    let (code, stdout, stderr) = run(&["run", "--system", &source(&dir, "system.toml", system)]);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    assert_eq!(stdout.strip_prefix("kept ").map(str::trim), Some(kept.to_string().as_str()), "{stdout}");
+}
+
+#[test]
 fn a_time_limit_ends_an_endless_program() {
     let dir = tempfile::tempdir().expect("a folder");
     let endless = source(&dir, "endless.il", ENDLESS);

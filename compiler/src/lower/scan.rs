@@ -30,7 +30,8 @@ pub(crate) struct Facts {
     pub vectors: bool,
     /// Where each local that is a reference lives, by ascending start.
     pub roots: Vec<Root>,
-    /// Locals that are references and are first assigned inside a loop, by the offset of the innermost.
+    /// Locals that are references and are first assigned inside a loop, by its offset: of the loops around that place, the
+    /// innermost, and those that do not have the whole range in a loop of theirs.
     pub loop_locals: HashMap<u32, Vec<LocalId>>,
     /// Whether references should live in the frame: otherwise there would be too much code to put them there.
     pub roots_in_frame: bool,
@@ -175,6 +176,9 @@ struct Loop {
     extend: Vec<u32>,
 }
 
+/// No loop.
+const NONE: u32 = u32::MAX;
+
 /// Finds the ranges of locals that are references.
 struct Ranges {
     /// By local: (start, end), if it is a reference and has been assigned.
@@ -186,6 +190,12 @@ struct Ranges {
     /// Open constructs; loops by their place in `loops`.
     open: Vec<bool>,
     loops: Vec<Loop>,
+    /// By loop: the one around it, or [`NONE`].
+    around: HashMap<u32, u32>,
+    /// By local: the outermost loop at whose head it is forgotten, or [`NONE`].
+    forgotten: Vec<u32>,
+    /// How often locals are forgotten.
+    forgettings: usize,
     /// Offsets of instructions that may collect.
     points: Vec<u32>,
 }
@@ -195,13 +205,26 @@ impl Ranges {
         let reference: Vec<bool> = func.sig.params.iter().chain(&func.locals).map(|ty| ty.is_reference()).collect();
         let params = func.sig.params.len();
         let known = reference.iter().enumerate().map(|(at, is)| (*is && at < params).then_some((0, 0))).collect();
-        let noted = alloc::vec![u32::MAX; reference.len()];
-        Ranges { known, reference, noted, open: Vec::new(), loops: Vec::new(), points: Vec::new() }
+        let noted = alloc::vec![NONE; reference.len()];
+        Ranges {
+            known,
+            reference,
+            forgotten: noted.clone(),
+            noted,
+            open: Vec::new(),
+            loops: Vec::new(),
+            around: HashMap::new(),
+            forgettings: 0,
+            points: Vec::new(),
+        }
     }
 
     fn next(&mut self, offset: u32, instr: Instr<'_>, loop_locals: &mut HashMap<u32, Vec<LocalId>>) {
         match instr {
-            Instr::Get(id) => self.read(id, offset),
+            Instr::Get(id) => {
+                self.read(id, offset);
+                self.occur(id, loop_locals);
+            }
             Instr::Set(dests)
             | Instr::CallSet(_, dests)
             | Instr::CallRefSet(_, dests)
@@ -222,6 +245,7 @@ impl Ranges {
                 self.open.push(true);
                 // The instruction is one byte.
                 let condition = (instr == Instr::While).then_some(offset + 1);
+                self.around.insert(offset, self.loops.last().map_or(NONE, |open| open.at));
                 self.loops.push(Loop { at: offset, condition, extend: Vec::new() });
             }
             Instr::End => self.end(offset),
@@ -274,9 +298,35 @@ impl Ranges {
         }
         if let Some(known @ None) = self.known.get_mut(id.index()) {
             *known = Some((offset + 1, offset));
-            if let Some(open) = self.loops.last() {
-                loop_locals.entry(open.at).or_default().push(id);
+            if let Some(at) = self.loops.last().map(|open| open.at) {
+                self.forget(id, at, loop_locals);
             }
+        } else {
+            self.occur(id, loop_locals);
+        }
+    }
+
+    /// A local is read or assigned again: perhaps outside of loops that are around its first assignment. In their next
+    /// turns it would be stale where it is in range already.
+    fn occur(&mut self, id: LocalId, loop_locals: &mut HashMap<u32, Vec<LocalId>>) {
+        let Some(mut at) = self.forgotten.get(id.index()).copied().filter(|at| *at != NONE) else { return };
+        let Some(Some((start, _))) = self.known.get(id.index()).copied() else { return };
+        let both = self.loops.partition_point(|open| open.at < start);
+        let both = both.checked_sub(1).and_then(|at| self.loops.get(at)).map_or(NONE, |open| open.at);
+        while at != both && self.forgettings <= ROOT_LIMIT {
+            at = self.around.get(&at).copied().unwrap_or(NONE);
+            if at == NONE {
+                return;
+            }
+            self.forget(id, at, loop_locals);
+        }
+    }
+
+    fn forget(&mut self, id: LocalId, at: u32, loop_locals: &mut HashMap<u32, Vec<LocalId>>) {
+        loop_locals.entry(at).or_default().push(id);
+        self.forgettings += 1;
+        if let Some(forgotten) = self.forgotten.get_mut(id.index()) {
+            *forgotten = at;
         }
     }
 
@@ -294,7 +344,7 @@ impl Ranges {
         facts.roots.sort_by_key(|root| root.start);
         colour(&mut facts.roots);
         facts.roots_in_frame = pairs > SPILL_LIMIT;
-        facts.too_many_roots = pairs > ROOT_LIMIT;
+        facts.too_many_roots = pairs.max(self.forgettings) > ROOT_LIMIT;
     }
 }
 
@@ -363,5 +413,61 @@ impl Conds {
             Instr::End => self.ended = self.open.pop().flatten(),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use il::instr::Writer;
+
+    use super::*;
+
+    /// At whose heads the one local is forgotten, of a body that this writes.
+    fn forgotten(write: impl FnOnce(&mut Writer)) -> Vec<u32> {
+        let mut code = Writer::default();
+        write(&mut code);
+        let func = Func { locals: vec![Type::OptAny], body: code.bytes, ..Func::default() };
+        let facts = scan(&func, &Effects::default()).unwrap();
+        let mut heads: Vec<u32> = facts.loop_locals.into_keys().collect();
+        heads.sort_unstable();
+        heads
+    }
+
+    fn used(code: &mut Writer) {
+        code.push(Instr::Null(Type::OptAny));
+        code.set_one(LocalId(0));
+        code.push(Instr::Get(LocalId(0)));
+        code.set(&[None]);
+    }
+
+    fn looped(code: &mut Writer, body: impl FnOnce(&mut Writer)) {
+        code.push(Instr::Loop);
+        body(code);
+        code.push(Instr::End);
+    }
+
+    #[test]
+    fn a_local_is_forgotten_at_each_head_after_which_it_may_be_in_range_and_stale() {
+        let inside = |code: &mut Writer| looped(code, |code| looped(code, used));
+        assert_eq!(forgotten(inside), [1], "its range is inside the inner loop");
+        let both = |code: &mut Writer| {
+            looped(code, |code| {
+                looped(code, used);
+                used(code);
+            });
+        };
+        assert_eq!(forgotten(both), [0, 1], "it is in range behind the inner loop, which a turn may not come to");
+        let behind = |code: &mut Writer| {
+            looped(code, |code| looped(code, |code| looped(code, used)));
+            used(code);
+        };
+        assert_eq!(forgotten(behind), [0, 1, 2]);
+        let before = |code: &mut Writer| {
+            used(code);
+            looped(code, |code| looped(code, used));
+        };
+        assert_eq!(forgotten(before), [0; 0], "it is in range from before the loops on");
     }
 }

@@ -4,10 +4,11 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use il::limits;
+use wasmparser::types::{CoreTypeId, Types};
 use wasmparser::{
     CompositeInnerType, ConstExpr, Data, Element, Export, FuncToValidate, FuncType, FunctionBody, GlobalType, Import,
-    KnownCustom, MemoryType, Name, Parser, Payload, Table, TypeRef, ValType, ValidPayload, Validator,
-    ValidatorResources, WasmFeatures,
+    KnownCustom, MemoryType, Name, Parser, Payload, Table, TypeRef, ValidPayload, Validator, ValidatorResources,
+    WasmFeatures,
 };
 
 use crate::Unit;
@@ -23,8 +24,14 @@ fn features() -> WasmFeatures {
         .union(WasmFeatures::RELAXED_SIMD)
         .union(WasmFeatures::FUNCTION_REFERENCES)
         .union(WasmFeatures::GC_TYPES)
+        .union(WasmFeatures::GC)
         .union(WasmFeatures::EXCEPTIONS)
         .union(WasmFeatures::LEGACY_EXCEPTIONS)
+}
+
+/// What validates all units, one after the other: so types that are equal have one identity.
+pub(crate) fn validator() -> Validator {
+    Validator::new_with_features(features())
 }
 
 /// A function's body, with what validates it.
@@ -36,9 +43,10 @@ pub(crate) struct Body<'a> {
 /// A unit's sections.
 pub(crate) struct Decoded<'a> {
     pub unit: Unit<'a>,
+    /// Function types as written; of what is none, one without parameters and results.
     pub types: Vec<FuncType>,
-    /// Of each type, whether references to it are `any` in the IL: it takes part in a recursion.
-    pub recursive: Vec<bool>,
+    /// What the validator knows of all types.
+    pub validated: Option<Types>,
     pub imports: Vec<(usize, Import<'a>)>,
     /// Types of all functions, the imported ones first.
     pub funcs: Vec<u32>,
@@ -61,7 +69,7 @@ impl<'a> Decoded<'a> {
         Decoded {
             unit,
             types: Vec::new(),
-            recursive: Vec::new(),
+            validated: None,
             imports: Vec::new(),
             funcs: Vec::new(),
             tables: Vec::new(),
@@ -82,6 +90,13 @@ impl<'a> Decoded<'a> {
         self.types.get(index as usize).ok_or_else(|| self.internal("a type index"))
     }
 
+    /// The identities of the types, in order.
+    pub fn core_types(&self) -> impl Iterator<Item = CoreTypeId> {
+        let types = self.validated.as_ref().map(Types::as_ref);
+        let count = types.map_or(0, |types| types.core_type_count_in_module());
+        (0..count).filter_map(move |at| types.map(|types| types.core_type_at_in_module(at)))
+    }
+
     pub fn internal(&self, what: &'static str) -> Box<Error> {
         Error::new(self.unit.name, None, ErrorKind::Internal(what))
     }
@@ -91,18 +106,22 @@ impl<'a> Decoded<'a> {
     }
 }
 
-/// Decodes a unit.
-pub(crate) fn decode(unit: Unit<'_>) -> Result<Decoded<'_>> {
+/// Decodes a unit. The validator has seen those before it, and no other.
+pub(crate) fn decode<'a>(unit: Unit<'a>, validator: &mut Validator) -> Result<Decoded<'a>> {
     let mut decoded = Decoded::new(unit);
     let invalid = |error| Error::validation(unit.name, &error);
-    let mut validator = Validator::new_with_features(features());
+    validator.reset();
     let mut parser = Parser::new(0);
     parser.set_features(features());
     for payload in parser.parse_all(unit.bytes) {
         let payload = payload.map_err(invalid)?;
-        if let ValidPayload::Func(validator, body) = validator.payload(&payload).map_err(invalid)? {
-            decoded.bodies.push(Body { validator, body });
-            continue;
+        match validator.payload(&payload).map_err(invalid)? {
+            ValidPayload::Func(validator, body) => {
+                decoded.bodies.push(Body { validator, body });
+                continue;
+            }
+            ValidPayload::End(types) => decoded.validated = Some(types),
+            ValidPayload::Ok | ValidPayload::Parser(_) => {}
         }
         section(&mut decoded, payload).map_err(invalid)?;
         if decoded.funcs.len() > limits::FUNCS {
@@ -117,7 +136,10 @@ fn section<'a>(decoded: &mut Decoded<'a>, payload: Payload<'a>) -> wasmparser::R
     match payload {
         Payload::TypeSection(section) => {
             for group in section {
-                group_of_types(decoded, &group?);
+                decoded.types.extend(group?.types().map(|ty| match &ty.composite_type.inner {
+                    CompositeInnerType::Func(func) => func.clone(),
+                    _ => FuncType::new([], []),
+                }));
             }
         }
         Payload::ImportSection(section) => {
@@ -187,32 +209,6 @@ fn section<'a>(decoded: &mut Decoded<'a>, payload: Payload<'a>) -> wasmparser::R
         _ => {}
     }
     Ok(())
-}
-
-/// A reference inside a group of types to a type of the same group is a recursion.
-fn group_of_types(decoded: &mut Decoded<'_>, group: &wasmparser::RecGroup) {
-    let start = decoded.types.len() as u32;
-    for ty in group.types() {
-        // The validator accepts only functions.
-        let func = match &ty.composite_type.inner {
-            CompositeInnerType::Func(func) => func.clone(),
-            _ => FuncType::new([], []),
-        };
-        let own = |ty: &ValType| match ty {
-            ValType::Ref(reference) => {
-                reference.type_index().and_then(|at| at.as_module_index()).is_some_and(|at| at >= start)
-            }
-            _ => false,
-        };
-        let recursive = func.params().iter().chain(func.results()).any(own);
-        decoded.types.push(func);
-        decoded.recursive.push(recursive);
-    }
-    // All of a group whose types refer to each other.
-    let group = decoded.recursive.get_mut(start as usize..).unwrap_or_default();
-    if group.contains(&true) {
-        group.fill(true);
-    }
 }
 
 fn function_names<'a>(decoded: &mut Decoded<'a>, names: wasmparser::NameSectionReader<'a>) -> wasmparser::Result<()> {

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
-use core::fmt;
+use core::fmt::{self, Write};
 
 use wasmparser::WasmFeatures;
 
@@ -65,9 +65,7 @@ impl Error {
 
     /// Takes what the validator says. If a feature is missing it is named, with what to do about it.
     pub(crate) fn validation(unit: &str, error: &wasmparser::Error) -> Box<Error> {
-        // A type that refers to itself is not found without that proposal, which only the words say.
-        let recursive = error.message().contains("GC proposal is disabled").then_some(WasmFeatures::GC);
-        let known = error.missing_wasm_feature().or(recursive).and_then(missing);
+        let known = error.missing_wasm_feature().and_then(missing);
         let kind = match known {
             Some((what, hint)) => ErrorKind::Unsupported { what: alloc::format!("{what} ({})", error.message()), hint },
             None => ErrorKind::Invalid(error.message().to_string()),
@@ -81,7 +79,6 @@ fn missing(feature: WasmFeatures) -> Option<(&'static str, &'static str)> {
     const ALL: &[(WasmFeatures, &str, &str)] = &[
         (WasmFeatures::THREADS, "threads", "build without atomics and shared memory; use several VMs instead"),
         (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads", "use several VMs instead of threads"),
-        (WasmFeatures::GC, "garbage collection", "build for a target that keeps its objects in linear memory"),
         (WasmFeatures::CUSTOM_PAGE_SIZES, "custom page sizes", "use pages of 64 KiB"),
         (WasmFeatures::MEMORY_CONTROL, "memory control", "build without memory.discard"),
         (WasmFeatures::STACK_SWITCHING, "stack switching", "build without continuations"),
@@ -103,8 +100,27 @@ impl fmt::Display for Error {
     }
 }
 
+/// Writes what units call things so that it can be shown: without control characters, but for ends of lines.
+struct Shown<'f, 'a>(&'f mut fmt::Formatter<'a>);
+
+impl fmt::Write for Shown<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for part in text.split_inclusive(|char: char| char.is_control() && char != '\n') {
+            match part.char_indices().next_back() {
+                Some((at, last)) if last.is_control() && last != '\n' => {
+                    self.0.write_str(part.get(..at).unwrap_or_default())?;
+                    write!(self.0, "{}", last.escape_default())?;
+                }
+                _ => self.0.write_str(part)?,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Shown(f);
         match self {
             ErrorKind::Invalid(why) => write!(f, "not a valid WebAssembly module: {why}"),
             ErrorKind::Unsupported { what, hint } => write!(f, "{what} is not supported: {hint}"),

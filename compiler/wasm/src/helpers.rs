@@ -2,6 +2,7 @@
 //! IL in several. A module has those that it uses.
 
 use alloc::vec;
+use alloc::vec::Vec;
 
 use il::instr::{Instr, Writer};
 use il::op::{Immediate, Op};
@@ -43,7 +44,7 @@ impl Helper {
     /// Writes it, for tables and segments of these types.
     pub fn func(self, table: TypeId, segment: TypeId) -> Func {
         let (int, table_ref, segment_ref) = (Type::I32, Type::Ref(table), Type::Ref(segment));
-        let mut code = Code { writer: Writer::default(), table };
+        let mut code = Code::new(table);
         let (params, results, locals) = match self {
             Helper::Init => {
                 code.init(segment);
@@ -70,38 +71,65 @@ impl Helper {
                 (vec![Type::I64], vec![int], vec![])
             }
         };
-        Func { sig: Signature { params, results }, pure: false, locals, body: code.writer.bytes }
+        Func { sig: Signature { params, results }, pure: false, locals, body: code.finish() }
     }
 }
 
-struct Code {
+/// A function being written that works on arrays.
+pub(crate) struct Code {
     writer: Writer,
     table: TypeId,
 }
 
 impl Code {
-    fn push(&mut self, instr: Instr<'_>) {
+    /// `table`: the type of the arrays that [`Code::each`] assigns to.
+    pub fn new(table: TypeId) -> Code {
+        Code { writer: Writer::default(), table }
+    }
+
+    /// The body.
+    pub fn finish(self) -> Vec<u8> {
+        self.writer.bytes
+    }
+
+    pub fn push(&mut self, instr: Instr<'_>) {
         self.writer.push(instr);
     }
 
-    fn op(&mut self, op: Op) {
+    pub fn op(&mut self, op: Op) {
         self.push(Instr::Op(op, Immediate::default()));
     }
 
-    fn get(&mut self, local: u32) {
+    pub fn get(&mut self, local: u32) {
         self.push(Instr::Get(LocalId(local)));
     }
 
-    fn set(&mut self, local: u32) {
+    pub fn set(&mut self, local: u32) {
         self.writer.set_one(LocalId(local));
     }
 
-    fn int(&mut self, value: i32) {
+    /// Forgets a value.
+    pub fn discard(&mut self) {
+        self.writer.set(&[None]);
+    }
+
+    pub fn int(&mut self, value: i32) {
         self.push(Instr::I32Const(value));
     }
 
+    /// Zero of a number's type.
+    pub fn zero(&mut self, ty: Type) {
+        match ty {
+            Type::I64 => self.push(Instr::I64Const(0)),
+            Type::F32 => self.push(Instr::F32Const(0)),
+            Type::F64 => self.push(Instr::F64Const(0)),
+            Type::V128 => crate::body::vector(&mut self.writer, 0),
+            _ => self.int(0),
+        }
+    }
+
     /// Traps if an array has no such range, as reading beyond its end does.
-    fn check(&mut self, array: u32, ty: TypeId, start: u32, count: u32) {
+    pub fn check(&mut self, array: u32, ty: TypeId, start: u32, count: u32) {
         for local in [start, count] {
             self.get(local);
             self.op(Op::I64FromI32U);
@@ -120,14 +148,14 @@ impl Code {
     }
 
     /// `a + b`
-    fn sum(&mut self, a: u32, b: u32) {
+    pub fn sum(&mut self, a: u32, b: u32) {
         self.get(a);
         self.get(b);
         self.op(Op::I32Add);
     }
 
     /// `for at in 0..count { to[start + at] = value }`
-    fn each(&mut self, at: u32, count: u32, to: u32, start: u32, value: impl FnOnce(&mut Self)) {
+    pub fn each(&mut self, at: u32, count: u32, to: u32, start: u32, value: impl FnOnce(&mut Self)) {
         self.int(0);
         self.get(count);
         self.push(Instr::For(LocalId(at)));

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 extern crate alloc;
 
+mod arrays;
 mod body;
 mod constant;
 mod decode;

@@ -168,9 +168,12 @@ fn refused(text: &str, parts: &[&str]) -> ErrorKind {
 fn refusals_say_what_and_what_to_do() {
     refused("(module (memory i64 65537))", &["app.wasm: ", "4 GiB"]);
     refused("(module (memory 1 1 shared))", &["app.wasm, byte 0x", "threads", "several VMs"]);
-    refused("(module (type (struct)))", &["garbage collection"]);
+    refused(&format!("(module (type (struct {})))", "(field i32)".repeat(1001)), &["1000 fields", "split"]);
+    let chain: String = (1..63).map(|at| format!("(type (sub {} (struct)))", at - 1)).collect();
+    refused(&format!("(module (type (sub (struct))) {chain})"), &["extends so many others"]);
     refused("(module (memory 1 (pagesize 1)))", &["custom page sizes", "64 KiB"]);
     refused("(module (func (i32.add (i32.const 1))))", &["not a valid WebAssembly module", "type mismatch"]);
+    refused(r#"(module (import "\1b[1m" "x" (func)))"#, &["unknown import `\\u{1b}[1m` `x`"]);
     refused(r#"(module (import "env" "puts" (func)))"#, &["unknown import `env` `puts`", "--with"]);
     refused(r#"(module (import "cascade.display@1" "fly" (func)))"#, &["unknown import", "fill_rect"]);
     refused(r#"(module (import "cascade.nothing@1" "fly" (func)))"#, &["unknown import", "no instruction set"]);

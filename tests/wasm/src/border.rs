@@ -1,7 +1,7 @@
 //! References at a VM's border. A packet carries neither a function nor an object of the script's, so every exported
 //! function that takes or gives references gets a wrapper, in IL, that passes a number in a reference's place: 0 is null,
-//! [`OTHER`] a reference that is not the script's, and anything else stands for `ref.extern NUMBER - 1`, inside an object
-//! that holds just the number. Where there are more values than a packet carries, they pass one by one.
+//! a negative one a reference that is not the script's, by its kind ([`KINDS`], [`OTHER`]), and anything else stands for
+//! `ref.extern NUMBER - 1`, inside an object that holds just the number. Where there are more values than a packet carries, they pass one by one.
 
 use std::collections::HashMap;
 
@@ -14,8 +14,11 @@ use il::{
 
 use crate::value::{Reference, Value};
 
-/// Passes for a reference that is neither null nor the script's.
+/// Passes for a reference that is neither null nor the script's, and of no kind that is known.
 pub const OTHER: i32 = -1;
+/// The kinds of references that are the module's: what passes for them, and the name of the struct that they extend.
+pub const KINDS: [(i32, Reference, &str); 3] =
+    [(-2, Reference::I31, "I31"), (-3, Reference::Struct, "Struct"), (-4, Reference::Array, "Array")];
 
 /// A value as it crosses the border.
 pub fn passed(value: Value) -> Value {
@@ -23,6 +26,9 @@ pub fn passed(value: Value) -> Value {
         Value::Ref(Reference::Null) => Value::I32(0),
         Value::Ref(Reference::Host(number)) => Value::I32(number as i32 + 1),
         Value::Ref(Reference::Other) => Value::I32(OTHER),
+        Value::Ref(kind) => {
+            Value::I32(KINDS.iter().find(|(_, known, _)| *known == kind).map_or(OTHER, |(number, ..)| *number))
+        }
         number => number,
     }
 }
@@ -32,6 +38,9 @@ pub fn reference(value: Value) -> Value {
     match value {
         Value::I32(0) => Value::Ref(Reference::Null),
         Value::I32(OTHER) => Value::Ref(Reference::Other),
+        Value::I32(number @ ..0) => {
+            Value::Ref(KINDS.iter().find(|(known, ..)| *known == number).map_or(Reference::Other, |(_, kind, _)| *kind))
+        }
         Value::I32(number) => Value::Ref(Reference::Host(number as u32 - 1)),
         other => other,
     }
@@ -62,13 +71,18 @@ pub fn wrap(module: &mut Module) -> HashMap<String, Entry> {
     let host = TypeId(module.types.len() as u32);
     let fields = vec![StructField { mutable: false, storage: Storage::Value(Type::I32) }];
     module.types.push(TypeDef::Struct(StructDef { fields, ..StructDef::default() }));
-    module.names = None; // it would have to name the wrappers too
+    let names = module.names.take().unwrap_or_default(); // they would have to name the wrappers too
+    let named = |name: &str| names.types.iter().position(|known| known.name == name).map(|at| TypeId(at as u32));
+    let kinds: Vec<(TypeId, i32)> = [(host, 0)]
+        .into_iter()
+        .chain(KINDS.iter().filter_map(|(number, _, name)| Some((named(name)?, *number))))
+        .collect();
     let mut entries = HashMap::new();
     for Export { name, func } in core::mem::take(&mut module.exports) {
         let Some(sig) = module.sig(func).cloned() else { continue };
         let references = sig.results.iter().map(|ty| ty.is_reference()).collect();
         let func = match sig.params.iter().chain(&sig.results).any(|ty| ty.is_reference()) {
-            true => add(module, wrapper(func, &sig, host)),
+            true => add(module, wrapper(func, &sig, &kinds)),
             false => func,
         };
         let sig = module.sig(func).cloned().unwrap_or_default();
@@ -147,7 +161,9 @@ fn zero(out: &mut Writer, ty: Type) {
     }
 }
 
-fn wrapper(func: FuncId, sig: &Signature, host: TypeId) -> Func {
+/// `kinds`: the struct of the script's objects, and those of the module's kinds with what passes for them.
+fn wrapper(func: FuncId, sig: &Signature, kinds: &[(TypeId, i32)]) -> Func {
+    let host = kinds.first().map_or(TypeId(0), |(host, _)| *host);
     let passed = |types: &[Type]| types.iter().map(|ty| if ty.is_reference() { Type::I32 } else { *ty }).collect();
     let outer = Signature { params: passed(&sig.params), results: passed(&sig.results) };
     let mut out = Writer::default();
@@ -158,7 +174,7 @@ fn wrapper(func: FuncId, sig: &Signature, host: TypeId) -> Func {
     let dests: Vec<_> = (0..sig.results.len() as u32).map(|at| Some(LocalId(first + at))).collect();
     out.call_set(func, &dests);
     for (at, ty) in sig.results.iter().enumerate() {
-        leave(&mut out, LocalId(first + at as u32), *ty, host);
+        leave(&mut out, LocalId(first + at as u32), *ty, kinds);
     }
     out.push(Instr::Return);
     Func { sig: outer, pure: false, locals: sig.results.clone(), body: out.bytes }
@@ -196,34 +212,39 @@ fn enter(out: &mut Writer, local: LocalId, ty: Type, host: TypeId) {
 }
 
 /// A result as the script sees it.
-fn leave(out: &mut Writer, local: LocalId, ty: Type, host: TypeId) {
+fn leave(out: &mut Writer, local: LocalId, ty: Type, kinds: &[(TypeId, i32)]) {
     if !ty.is_reference() {
         return out.push(Instr::Get(local));
     }
-    let number = |out: &mut Writer| {
-        if !matches!(ty, Type::Any | Type::OptAny) {
-            return out.push(Instr::I32Const(OTHER));
-        }
-        out.push(Instr::Cond(Type::I32));
-        out.push(Instr::Get(local));
-        out.push(Instr::Is(Type::Ref(host)));
-        out.push(Instr::Test);
-        out.push(Instr::Get(local));
-        out.push(Instr::As(Type::Ref(host)));
-        out.push(Instr::FieldGet(host, NUMBER));
-        out.push(Instr::Else);
-        out.push(Instr::I32Const(OTHER));
-        out.push(Instr::End);
-    };
     if ty.non_null() == ty {
-        return number(out);
+        return kind(out, local, kinds);
     }
     out.push(Instr::Cond(Type::I32));
     out.push(Instr::Get(local));
     out.push(Instr::Is(ty.non_null()));
     out.push(Instr::Test);
-    number(out);
+    kind(out, local, kinds);
     out.push(Instr::Else);
     out.push(Instr::I32Const(0));
     out.push(Instr::End);
+}
+
+/// What passes for a reference that is not null.
+fn kind(out: &mut Writer, local: LocalId, kinds: &[(TypeId, i32)]) {
+    for (at, (ty, number)) in kinds.iter().enumerate() {
+        out.push(Instr::Cond(Type::I32));
+        out.push(Instr::Get(local));
+        out.push(Instr::Is(Type::Ref(*ty)));
+        out.push(Instr::Test);
+        if at == 0 {
+            out.push(Instr::Get(local));
+            out.push(Instr::As(Type::Ref(*ty)));
+            out.push(Instr::FieldGet(*ty, NUMBER));
+        } else {
+            out.push(Instr::I32Const(*number));
+        }
+        out.push(Instr::Else);
+    }
+    out.push(Instr::I32Const(OTHER));
+    kinds.iter().for_each(|_| out.push(Instr::End));
 }

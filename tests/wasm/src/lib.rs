@@ -17,6 +17,7 @@ pub mod rename;
 pub mod report;
 pub mod script;
 pub mod subject;
+pub mod throws;
 pub mod trace;
 pub mod value;
 pub mod vm;

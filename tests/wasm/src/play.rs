@@ -28,6 +28,11 @@ const TRAPS: &[(&str, &[TrapKind])] = &[
     ("indirect call type mismatch", &[TrapKind::Cast]),
     ("null function", &[TrapKind::Cast]),
     ("null reference", &[TrapKind::Cast]),
+    ("null structure reference", &[TrapKind::Cast]),
+    ("null array reference", &[TrapKind::Cast]),
+    ("null i31 reference", &[TrapKind::Cast]),
+    ("cast failure", &[TrapKind::Cast]),
+    ("out of bounds array access", &[TrapKind::IndexOutOfBounds]),
     ("unreachable", &[TrapKind::Explicit]),
     ("call stack exhausted", &[TrapKind::StackOverflow]),
 ];

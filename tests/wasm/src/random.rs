@@ -72,6 +72,11 @@ pub fn config() -> Config {
     }
 }
 
+/// The same with structs, arrays, casts and all that belongs to them, which the peer does not have, and with exceptions.
+fn config_of_objects() -> Config {
+    Config { gc_enabled: true, exceptions_enabled: true, max_tags: 2, max_types: 20, ..config() }
+}
+
 /// What random modules use that throw: what the peer has not is added.
 fn throwing_config() -> Config {
     Config { exceptions_enabled: true, min_tags: 1, max_tags: 4, min_funcs: 3, simd_enabled: false, ..config() }
@@ -83,6 +88,14 @@ fn throwing_config() -> Config {
 /// If the seed gives none.
 pub fn module(seed: u64) -> Result<Vec<u8>> {
     module_of(&entropy(seed))
+}
+
+/// One that has structs and arrays too, and some have tags.
+///
+/// # Errors
+/// If the seed gives none.
+pub fn with_objects(seed: u64) -> Result<Vec<u8>> {
+    ending(config_of_objects(), &entropy(seed))
 }
 
 /// One that has tags too, and throws.

@@ -98,7 +98,7 @@ pub enum Kind {
     F64,
     /// `v128`
     V128,
-    /// A reference that can be null.
+    /// A reference; the argument is null.
     Reference,
 }
 

@@ -14,6 +14,12 @@ pub enum Reference {
     Null,
     /// `ref.extern N`
     Host(u32),
+    /// `ref.i31`
+    I31,
+    /// `ref.struct`
+    Struct,
+    /// `ref.array`
+    Array,
     /// Any other, which only the module knows.
     Other,
 }
@@ -100,8 +106,8 @@ pub enum Pattern {
     F64x2([Float; 2]),
     /// Any reference but null.
     NotNull,
-    /// Any reference that the script made.
-    AnyHost,
+    /// A reference of one of these kinds.
+    Kind(&'static [Reference]),
     /// One of these.
     Either(Vec<Pattern>),
 }
@@ -129,10 +135,10 @@ impl Pattern {
                 lanes.iter().enumerate().all(|(at, lane)| lane.fits_64((bits >> (64 * at)) as u64))
             }
             (Pattern::NotNull, Value::Ref(reference)) => reference != Reference::Null,
-            (Pattern::AnyHost, Value::Ref(reference)) => matches!(reference, Reference::Host(_)),
+            (Pattern::Kind(kinds), Value::Ref(reference)) => kinds.contains(&reference),
             (Pattern::Either(patterns), value) => patterns.iter().any(|pattern| pattern.fits(value)),
             (Pattern::F32(_) | Pattern::F64(_) | Pattern::F32x4(_) | Pattern::F64x2(_), _) => false,
-            (Pattern::NotNull | Pattern::AnyHost, _) => false,
+            (Pattern::NotNull | Pattern::Kind(_), _) => false,
         }
     }
 }
@@ -211,9 +217,12 @@ fn pattern(result: &WastRetCore<'_>) -> Option<Pattern> {
         WastRetCore::RefExtern(Some(number)) | WastRetCore::RefHost(number) => {
             Pattern::Exactly(Value::Ref(Reference::Host(*number)))
         }
-        WastRetCore::RefExtern(None) => Pattern::AnyHost,
-        WastRetCore::RefFunc(_) | WastRetCore::RefAny | WastRetCore::RefEq | WastRetCore::RefArray => Pattern::NotNull,
-        WastRetCore::RefStruct | WastRetCore::RefI31 | WastRetCore::RefI31Shared => Pattern::NotNull,
+        WastRetCore::RefExtern(None) | WastRetCore::RefAny => Pattern::NotNull,
+        WastRetCore::RefFunc(_) => Pattern::Kind(&[Reference::Other]),
+        WastRetCore::RefEq => Pattern::Kind(&[Reference::I31, Reference::Struct, Reference::Array]),
+        WastRetCore::RefArray => Pattern::Kind(&[Reference::Array]),
+        WastRetCore::RefStruct => Pattern::Kind(&[Reference::Struct]),
+        WastRetCore::RefI31 | WastRetCore::RefI31Shared => Pattern::Kind(&[Reference::I31]),
         WastRetCore::Either(cases) => Pattern::Either(cases.iter().map(pattern).collect::<Option<_>>()?),
     })
 }

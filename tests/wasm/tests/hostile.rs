@@ -21,11 +21,12 @@ const MAX_BYTES: usize = 4000;
 
 /// The suite's modules, and random ones.
 fn originals() -> Vec<Vec<u8>> {
-    let throwing = files::core_3_0().into_iter().filter(|(name, _)| name.starts_with("exceptions/"));
-    let files = files::core_2_0().into_iter().chain(throwing).map(|(_, file)| file.raw());
+    let later = |name: &str| name.starts_with("exceptions/") || name.starts_with("gc/");
+    let later = files::core_3_0().into_iter().filter(|(name, _)| later(name));
+    let files = files::core_2_0().into_iter().chain(later).map(|(_, file)| file.raw());
     let scripts = files.chain([include_str!("legacy.wast")]).filter_map(|text| Script::new(text).ok());
     let suite = scripts.flat_map(|script| script.units.into_iter().map(|unit| unit.bytes));
-    let modules = [random::module, random::throwing];
+    let modules = [random::module, random::throwing, random::with_objects];
     let random = modules.into_iter().flat_map(|module| (0..150).filter_map(move |seed| module(seed).ok()));
     let modules: BTreeSet<Vec<u8>> = suite.chain(random).filter(|bytes| bytes.len() <= MAX_BYTES).collect();
     modules.into_iter().collect()

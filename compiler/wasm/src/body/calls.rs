@@ -9,8 +9,10 @@ use wasmparser::{HeapType, Operator, RefType, ValType};
 
 use super::Translator;
 use super::stack::{Effect, Keep, Leaf};
+use crate::constant::Const;
 use crate::error::Result;
 use crate::link::Target;
+use crate::types::FuncForm;
 
 /// What is called.
 #[derive(Clone, Copy)]
@@ -52,13 +54,11 @@ impl Translator<'_, '_, '_> {
                 self.tail(callee, *type_index)?;
             }
             Operator::RefFunc { function_index } => {
-                let func = self.build.func_of(self.unit, *function_index)?;
-                let ty = self.type_id(self.unit.type_of(*function_index));
-                self.nullary(Instr::FuncRef(func, ty), Type::Ref(ty), Effect::Pure)?;
+                self.func_ref(*function_index)?;
             }
             Operator::RefNull { hty } => {
                 let ty = self.null_type(*hty);
-                self.nullary(Instr::Null(ty), ty, Effect::Pure)?;
+                self.push_leaf(Leaf::Null(ty), ty);
             }
             Operator::RefIsNull => {
                 self.reach(1)?;
@@ -83,8 +83,29 @@ impl Translator<'_, '_, '_> {
         self.unit.target(func).ok_or_else(|| self.internal("a function index"))
     }
 
-    fn type_id(&mut self, ty: u32) -> TypeId {
-        self.unit.types.id(ty, &mut self.build.types, &mut self.build.module)
+    fn func_ref(&mut self, index: u32) -> Result {
+        let func = self.build.func_of(self.unit, index)?;
+        let ty = self.unit.func_type(index)?;
+        let value = self.build.func_value(func, ty);
+        match value {
+            Const::Func(func, ty) => self.nullary(Instr::FuncRef(func, ty), Type::Ref(ty), Effect::Pure),
+            object => {
+                let ty = Type::Ref(self.build.types.object(&mut self.build.module, ty));
+                let global = self.build.func_object(func, self.unit.func_type(index)?, object, ty);
+                self.nullary(Instr::GlobalGet(global), ty, Effect::Reads)
+            }
+        }
+    }
+
+    fn form(&mut self, ty: u32) -> Result<FuncForm> {
+        let ty = self.unit.canon(ty)?;
+        Ok(self.build.types.form(&mut self.build.module, ty))
+    }
+
+    /// The arguments of a call, with so many values above them.
+    fn fit_arguments(&mut self, above: usize, ty: u32) -> Result {
+        let unit = self.unit;
+        unit.types.sig(ty).map_or(Ok(()), |sig| self.fit_all(above, &sig.params))
     }
 
     fn call_index(&mut self, index: u32) -> Result {
@@ -102,6 +123,9 @@ impl Translator<'_, '_, '_> {
 
     fn call(&mut self, callee: Callee, ty: u32) -> Result {
         let (params, results) = self.arity(ty)?;
+        if let Callee::Func(_) = callee {
+            self.fit_arguments(0, ty)?;
+        }
         let reference = usize::from(matches!(callee, Callee::Reference(_)));
         let throws = self.may_throw(callee, ty);
         if results == 1 && !throws {
@@ -159,7 +183,17 @@ impl Translator<'_, '_, '_> {
     }
 
     fn tail(&mut self, callee: Callee, ty: u32) -> Result {
-        let (params, _) = self.arity(ty)?;
+        let (params, results) = self.arity(ty)?;
+        let unit = self.unit;
+        let found = unit.types.sig(ty).map_or(&[][..], |sig| &sig.results);
+        // The function's results are the first of the kinds.
+        if found.iter().zip(self.kinds.iter().take(results)).any(|(found, wanted)| self.misfits(*found, *wanted)) {
+            self.call(callee, ty)?;
+            return self.control_operator(&Operator::Return).map(drop);
+        }
+        if let Callee::Func(_) = callee {
+            self.fit_arguments(0, ty)?;
+        }
         let reference = usize::from(matches!(callee, Callee::Reference(_)));
         self.settle();
         self.begin(params + reference, Keep::ALL)?;
@@ -173,23 +207,35 @@ impl Translator<'_, '_, '_> {
 
     /// The index on top becomes the function, which goes before the arguments.
     fn table_callee(&mut self, ty: u32, table: u32) -> Result<Callee> {
+        self.fit_arguments(1, ty)?;
         let (params, _) = self.arity(ty)?;
         self.steady(1, params, Effect::Pure)?;
         self.element(table)?;
-        let id = self.type_id(ty);
-        self.tree(Instr::As(Type::Ref(id)), 1, Type::Ref(id), Effect::Reads)?;
-        self.rotate_to_front(params)?;
-        Ok(Callee::Reference(id))
+        self.callee(ty, params)
     }
 
     /// The reference on top goes before the arguments.
     fn stack_callee(&mut self, ty: u32) -> Result<Callee> {
+        self.fit_arguments(1, ty)?;
         let (params, _) = self.arity(ty)?;
         self.steady(1, params, Effect::Pure)?;
-        let id = self.type_id(ty);
-        if self.top()?.ty != Type::Ref(id) {
-            self.tree(Instr::As(Type::Ref(id)), 1, Type::Ref(id), Effect::Reads)?;
+        self.callee(ty, params)
+    }
+
+    /// The reference on top becomes one that can be called.
+    fn callee(&mut self, ty: u32, params: usize) -> Result<Callee> {
+        let form = self.form(ty)?;
+        let (FuncForm::Plain(holder) | FuncForm::Object(holder, ..)) = form;
+        if self.top()?.ty != Type::Ref(holder) {
+            self.tree(Instr::As(Type::Ref(holder)), 1, Type::Ref(holder), Effect::Reads)?;
         }
+        let id = match form {
+            FuncForm::Plain(id) => id,
+            FuncForm::Object(object, field, id) => {
+                self.tree(Instr::FieldGet(object, field), 1, Type::Ref(id), Effect::Pure)?;
+                id
+            }
+        };
         self.rotate_to_front(params)?;
         Ok(Callee::Reference(id))
     }

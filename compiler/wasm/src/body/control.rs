@@ -105,6 +105,10 @@ impl Translator<'_, '_, '_> {
         self.reach(values + params)?;
         let waiting = self.entries.len() - values;
         let height = waiting.checked_sub(params).ok_or_else(|| self.internal("parameters of a construct"))?;
+        self.fit_kinds(values, kinds, params)?;
+        if !matches!(kind, Kind::Block | Kind::Try) {
+            self.generalise(height, kinds, params);
+        }
         // The head of a loop is come to again, and an `if` has two branches: both want parameters where they are.
         let keep = if matches!(kind, Kind::Block | Kind::Try) || params == 0 { Keep::ALL } else { Keep::below(height) };
         let keep = Keep { constructs: true, ..keep };
@@ -135,13 +139,23 @@ impl Translator<'_, '_, '_> {
         Ok(())
     }
 
+    /// Values that other ways lead to as well are of the construct's types, and not of narrower ones.
+    fn generalise(&mut self, height: usize, kinds: usize, params: usize) {
+        for at in 0..params {
+            let Some(ty) = self.kinds.get(kinds + at).copied().filter(|ty| ty.is_reference()) else { continue };
+            if let Some(entry) = self.entries.get_mut(height + at) {
+                entry.ty = ty;
+            }
+        }
+    }
+
     pub(super) fn frame(&self, depth: u32) -> Result<Frame> {
         let at = self.frames.len().checked_sub(depth as usize + 1);
         at.and_then(|at| self.frames.get(at)).copied().ok_or_else(|| self.internal("a label"))
     }
 
     /// How many values a branch to a construct takes, and where their types stand.
-    fn label(&self, frame: Frame) -> (usize, usize) {
+    pub(super) fn label(&self, frame: Frame) -> (usize, usize) {
         match frame.kind {
             Kind::Loop => (frame.kinds, frame.params),
             Kind::Function | Kind::Block | Kind::If | Kind::Else | Kind::Try | Kind::Catch => {
@@ -187,14 +201,14 @@ impl Translator<'_, '_, '_> {
     }
 
     /// Takes a branch whose values, all leaves, stay on the stack for the other way.
-    fn leave_with_leaves(&mut self, depth: u32) -> Result {
+    pub(super) fn leave_with_leaves(&mut self, depth: u32) -> Result {
         let frame = self.frame(depth)?;
         let (kinds, count) = self.label(frame);
         let from = self.entries.len().checked_sub(count).ok_or_else(|| self.internal("values of a branch"))?;
         if frame.kind == Kind::Function {
-            self.read_leaves(from, count);
+            self.read_fitting(from, kinds, count);
         } else if count > 0 && !self.delivered(frame, kinds, count) {
-            self.read_leaves(from, count);
+            self.read_fitting(from, kinds, count);
             self.deliver(frame, kinds, count);
         }
         self.leave(depth);
@@ -224,6 +238,7 @@ impl Translator<'_, '_, '_> {
         self.settle();
         let frame = self.frame(depth)?;
         let (kinds, count) = self.label(frame);
+        self.fit_kinds(0, kinds, count)?;
         let delivered = count > 0 && self.delivered(frame, kinds, count);
         let start = self.begin(count, Keep::ALL)?;
         if frame.kind != Kind::Function && count > 0 {
@@ -281,6 +296,7 @@ impl Translator<'_, '_, '_> {
         }
         self.settle();
         let (kinds, count) = (frame.kinds + frame.params, frame.results);
+        self.fit_kinds(0, kinds, count)?;
         let delivered = count > 0 && self.delivered(frame, kinds, count);
         let start = self.begin(count, Keep::ALL)?;
         if frame.kind == Kind::Function {
@@ -465,7 +481,7 @@ impl Translator<'_, '_, '_> {
         self.close()
     }
 
-    fn push_detached(&mut self, temp: LocalId, ty: Type) {
+    pub(super) fn push_detached(&mut self, temp: LocalId, ty: Type) {
         let start = self.code.bytes.len();
         self.entries.push(Entry::leaf(start, ty, Leaf::Local(temp)));
     }

@@ -88,8 +88,9 @@ impl Translator<'_, '_, '_> {
 
     fn throw(&mut self, tag: u32) -> Result {
         let tag = self.tag(tag)?;
-        let fields = self.build.tag_fields(tag).len();
-        self.tree(Instr::StructNew(tag.id), fields, Type::Ref(tag.id), Effect::Reads)?;
+        let fields = self.build.tag_fields(tag);
+        self.fit_all(0, &fields)?;
+        self.tree(Instr::StructNew(tag.id), fields.len(), Type::Ref(tag.id), Effect::Reads)?;
         self.throw_top()
     }
 
@@ -244,9 +245,11 @@ impl Translator<'_, '_, '_> {
     fn take(&mut self, label: u32, carried: Option<(Tag, LocalId)>, reference: bool) -> Result {
         self.forget_pending();
         if let Some((tag, local)) = carried {
-            for (_, at) in self.build.tag_fields(tag).iter().zip(0..) {
+            let (kinds, _) = self.label(self.frame(label + 1)?);
+            for (ty, at) in self.build.tag_fields(tag).into_iter().zip(0..) {
                 self.emit(Instr::Get(local));
                 self.emit(Instr::FieldGet(tag.id, il::FieldId(at)));
+                self.emit_fitting(ty, kinds + at as usize);
             }
         }
         match carried {

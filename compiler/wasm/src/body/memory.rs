@@ -6,7 +6,7 @@ use il::op::{Immediate, Op};
 use wasmparser::Operator;
 
 use super::Translator;
-use super::stack::Effect;
+use super::stack::{Effect, Leaf};
 use super::wide::wide;
 use crate::error::Result;
 use crate::helpers::Helper;
@@ -57,6 +57,11 @@ impl Translator<'_, '_, '_> {
             Operator::DataDrop { data_index } => {
                 let data = self.unit.data(*data_index).ok_or_else(|| self.internal("a data index"))?;
                 self.statement(Instr::DataDrop(data), 0)?;
+                if self.build.types.has_arrays() {
+                    let (_, length) = self.build.object_data(self.unit, *data_index)?;
+                    self.push_leaf(Leaf::I32(0), Type::I32);
+                    self.statement(Instr::GlobalSet(length), 1)?;
+                }
             }
             _ => return Ok(false),
         }

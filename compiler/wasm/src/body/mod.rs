@@ -8,7 +8,9 @@ mod calls;
 mod control;
 mod device;
 mod exceptions;
+mod fit;
 mod memory;
+mod objects;
 mod operators;
 mod stack;
 mod tables;
@@ -19,6 +21,7 @@ mod wide;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use hashbrown::HashMap;
 use il::instr::Writer;
 use il::{Func, LocalId, Signature, Type, limits};
 use wasmparser::{FuncValidatorAllocations, Operator, OperatorsReader, OperatorsReaderAllocations, ValType};
@@ -64,7 +67,7 @@ pub(crate) struct Translator<'b, 'o, 'a> {
     runs: Vec<(usize, Type)>,
     own: Vec<u32>,
     temps: Vec<Temps>,
-    rare_temps: Vec<(usize, Type, LocalId)>,
+    rare_temps: HashMap<(usize, Type), LocalId>,
     /// Locals in the order in which they were found assigned, to be forgotten at the end of a construct.
     assignments: Vec<LocalId>,
     /// How many constructs are open in dead code; `None` in code that is reached.
@@ -110,7 +113,7 @@ impl<'b, 'o, 'a> Translator<'b, 'o, 'a> {
             runs: Vec::new(),
             own: Vec::new(),
             temps: Vec::new(),
-            rare_temps: Vec::new(),
+            rare_temps: HashMap::new(),
             assignments: Vec::new(),
             dead: None,
             dests: Vec::new(),

@@ -178,7 +178,8 @@ impl Translator<'_, '_, '_> {
             || self.call_operator(operator)?
             || self.memory_operator(operator)?
             || self.table_operator(operator)?
-            || self.vector_operator(operator)?;
+            || self.vector_operator(operator)?
+            || self.object_operator(operator)?;
         if done { Ok(()) } else { Err(self.internal("an operator of a feature that is left out")) }
     }
 
@@ -261,6 +262,8 @@ impl Translator<'_, '_, '_> {
             }
             Operator::TypedSelect { ty } => {
                 let ty = self.value_type(*ty);
+                self.condition()?;
+                self.fit_all(1, &[ty, ty])?;
                 self.select(ty)?;
             }
             _ => return Ok(false),
@@ -268,7 +271,7 @@ impl Translator<'_, '_, '_> {
         Ok(true)
     }
 
-    fn extend_i32(&mut self, bits: i32) -> Result {
+    pub(super) fn extend_i32(&mut self, bits: i32) -> Result {
         for op in [Op::I32Shl, Op::I32ShrS] {
             self.push_leaf(Leaf::I32(bits), Type::I32);
             self.apply(op, Immediate::default())?;

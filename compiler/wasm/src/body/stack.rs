@@ -43,6 +43,8 @@ pub(super) enum Leaf {
     I64(i64),
     F32(u32),
     F64(u64),
+    /// Null of this type.
+    Null(Type),
 }
 
 impl Leaf {
@@ -53,6 +55,7 @@ impl Leaf {
             Leaf::I64(value) => Instr::I64Const(value),
             Leaf::F32(bits) => Instr::F32Const(bits),
             Leaf::F64(bits) => Instr::F64Const(bits),
+            Leaf::Null(ty) => Instr::Null(ty),
         }
     }
 }
@@ -111,12 +114,11 @@ impl Translator<'_, '_, '_> {
     }
 
     fn rare_temp(&mut self, slot: usize, ty: Type) -> LocalId {
-        let known = self.rare_temps.iter().find(|(at, of, _)| *at == slot && *of == ty);
-        if let Some((_, _, local)) = known {
+        if let Some(local) = self.rare_temps.get(&(slot, ty)) {
             return *local;
         }
         let local = self.new_local(ty);
-        self.rare_temps.push((slot, ty, local));
+        self.rare_temps.insert((slot, ty), local);
         local
     }
 
@@ -234,6 +236,12 @@ impl Translator<'_, '_, '_> {
         let start = self.code.bytes.len();
         self.emit(instr);
         self.entries.push(Entry { start, ty, leaf: None, effect, height: 0 });
+        if self.entries.len() > self.floor + WAITING { self.spill() } else { Ok(()) }
+    }
+
+    /// Notes that a value which takes none was written, from this place in the code on.
+    pub(super) fn push_written(&mut self, start: usize, ty: Type) -> Result {
+        self.entries.push(Entry { start, ty, leaf: None, effect: Effect::Pure, height: 2 });
         if self.entries.len() > self.floor + WAITING { self.spill() } else { Ok(()) }
     }
 

@@ -22,6 +22,7 @@ impl Translator<'_, '_, '_> {
             Operator::GlobalGet { global_index } => self.global_get(*global_index)?,
             Operator::GlobalSet { global_index } => {
                 let global = self.unit.global(*global_index).ok_or_else(|| self.internal("a global index"))?;
+                self.fit(0, global.il)?;
                 self.statement(Instr::GlobalSet(global.id), 1)?;
             }
             _ => return Ok(false),
@@ -59,6 +60,8 @@ impl Translator<'_, '_, '_> {
 
     fn local_set(&mut self, index: u32) -> Result {
         let local = self.local(index)?;
+        let ty = self.locals.get(local.index()).copied().ok_or_else(|| self.internal("a local index"))?;
+        self.fit(0, ty)?;
         self.settle();
         self.begin(1, Keep::assigning(local))?;
         self.code.set_one(local);
@@ -77,8 +80,11 @@ impl Translator<'_, '_, '_> {
             Some(Const::I64(value)) => self.push_leaf(Leaf::I64(value), ty),
             Some(Const::F32(bits)) => self.push_leaf(Leaf::F32(bits), ty),
             Some(Const::F64(bits)) => self.push_leaf(Leaf::F64(bits), ty),
-            Some(Const::V128(_) | Const::Null(_) | Const::Func(..)) | None => {
-                self.nullary(Instr::GlobalGet(id), ty, Effect::Reads)?;
+            Some(Const::V128(_) | Const::Null(_) | Const::Func(..) | Const::Tree(_)) | None => {
+                self.nullary(Instr::GlobalGet(id), global.stored, Effect::Reads)?;
+                if global.stored != ty {
+                    self.tree(Instr::As(ty), 1, ty, Effect::Reads)?;
+                }
             }
         }
         Ok(())

@@ -12,6 +12,7 @@ use wasmparser::Import;
 use super::Build;
 use super::tags::Throws;
 use crate::Options;
+use crate::constant::Trees;
 use crate::decode::Decoded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helpers::Helper;
@@ -91,6 +92,8 @@ impl<'a> Build<'a> {
         Ok(Build {
             options,
             types,
+            trees: Trees::default(),
+            objects: Default::default(),
             module,
             devices: Vec::new(),
             strings,

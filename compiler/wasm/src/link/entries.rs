@@ -64,8 +64,10 @@ impl Build<'_> {
             self.program(linked, plans)?;
         }
         self.wrappers(linked)?;
+        self.finish_objects();
         let funcs = core::mem::take(&mut self.names);
-        self.module.names = Some(Names { funcs, ..Names::default() });
+        let types = self.types.names(&self.module);
+        self.module.names = Some(Names { funcs, types, ..Names::default() });
         Ok(())
     }
 

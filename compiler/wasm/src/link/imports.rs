@@ -7,20 +7,21 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 
 use hashbrown::HashMap;
-use il::instr::Instr;
+use il::instr::{Instr, Writer};
 use il::{Func, MemoryId, Type, limits};
-use wasmparser::{ExternalKind, Import, MemoryType, TableInit, TableType, TypeRef};
+use wasmparser::{ExternalKind, GlobalType, Import, MemoryType, TableInit, TableType, TypeRef};
 
 use super::base::Base;
-use super::{Build, Global, Linked, Memory, TABLE_ELEMENTS, Table, Tag, Target, matching};
+use super::{Build, Global, Late, Linked, Memory, TABLE_ELEMENTS, Table, Tag, Target, matching};
 use crate::constant::{self, Const};
 use crate::decode::Decoded;
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::UnitTypes;
+use crate::types::{CanonId, UnitTypes};
 
 /// What an import may be found to be.
 enum Found {
-    Func(Target),
+    /// With the type that it has where it is defined.
+    Func(Target, CanonId),
     Table(Table),
     Memory(Memory),
     Global(Global),
@@ -30,13 +31,15 @@ enum Found {
 impl<'a> Build<'a> {
     /// Links a unit to those before it.
     pub(super) fn link<'u>(&mut self, decoded: Decoded<'u>, before: &[Linked<'u>]) -> Result<Linked<'u>> {
-        let types = UnitTypes::new(&decoded, &mut self.types, &mut self.module);
+        let types = UnitTypes::new(&decoded, &self.types);
         let exports = decoded.exports.iter().enumerate().map(|(at, export)| (export.name, at)).collect();
         let (segments, data) = (decoded.elements.len(), decoded.data.len());
         let mut unit = Linked {
             types,
             index: before.len(),
             funcs: Vec::with_capacity(decoded.funcs.len()),
+            func_types: Vec::with_capacity(decoded.funcs.len()),
+            late: Vec::new(),
             tables: Vec::new(),
             memories: Vec::new(),
             globals: Vec::new(),
@@ -50,7 +53,10 @@ impl<'a> Build<'a> {
         for at in 0..unit.decoded.imports.len() {
             let Some((offset, import)) = unit.decoded.imports.get(at).copied() else { break };
             match self.find(&unit, offset, &import, before)? {
-                Found::Func(target) => unit.funcs.push(target),
+                Found::Func(target, ty) => {
+                    unit.funcs.push(target);
+                    unit.func_types.push(ty);
+                }
                 Found::Table(table) => unit.tables.push(table),
                 Found::Memory(memory) => unit.memories.push(memory),
                 Found::Global(global) => unit.globals.push(global),
@@ -68,6 +74,7 @@ impl<'a> Build<'a> {
             let sig = unit.types.carried(ty, &self.types);
             let id = self.add_func(Func { sig, ..Func::default() }, "");
             unit.funcs.push(Target::Func(id));
+            unit.func_types.push(unit.canon(ty)?);
         }
         self.name_funcs(unit);
         for at in 0..unit.decoded.memories.len() {
@@ -79,9 +86,11 @@ impl<'a> Build<'a> {
         for at in 0..unit.decoded.globals.len() {
             let Some((ty, init)) = unit.decoded.globals.get(at).cloned() else { break };
             let value = constant::evaluate(self, unit, &init)?;
-            let il = self.value(unit, ty.content_type);
-            let id = self.add_global(ty.mutable, il, |code| value.write(code));
-            unit.globals.push(Global { id, il, ty, constant: Some(value), owner: unit.index });
+            let global = self.define_global(unit, ty, value);
+            if self.trees.is_late(value) {
+                unit.late.push(Late::Global(global, value));
+            }
+            unit.globals.push(global);
         }
         for at in 0..unit.decoded.tables.len() {
             let Some(table) = unit.decoded.tables.get(at).cloned() else { break };
@@ -90,6 +99,9 @@ impl<'a> Build<'a> {
                 TableInit::Expr(init) => constant::evaluate(self, unit, init)?,
             };
             let table = self.define_table(unit, table.ty, value)?;
+            if self.trees.is_late(value) {
+                unit.late.push(Late::Table(table, value));
+            }
             unit.tables.push(table);
         }
         Ok(())
@@ -107,16 +119,30 @@ impl<'a> Build<'a> {
         Ok(Memory { id, ty, owner: unit.index })
     }
 
+    fn define_global(&mut self, unit: &Linked<'_>, ty: GlobalType, value: Const) -> Global {
+        let il = self.value(unit, ty.content_type);
+        let late = self.trees.is_late(value);
+        let stored = if late { il.nullable().unwrap_or(il) } else { il };
+        let mut init = Writer::default();
+        match late {
+            true => init.push(Instr::Null(stored)),
+            false => self.write_as(value, il, &mut init),
+        }
+        let id = self.add_global(ty.mutable || late, stored, init);
+        Global { id, il, stored, ty, constant: Some(value), owner: unit.index }
+    }
+
     fn define_table(&mut self, unit: &Linked<'_>, ty: TableType, value: Const) -> Result<Table> {
         if ty.initial > limits::ARRAY_ELEMENTS as u64 {
             return Err(too_large(unit, "a table of more than 2^31 - 1 elements", "let it begin smaller"));
         }
         let array = self.table_type();
-        let id = self.add_global(true, Type::Ref(array), |code| {
-            code.push(Instr::I32Const(ty.initial as i32));
-            value.write(code);
-            code.push(Instr::ArrayNew(array));
-        });
+        let mut init = Writer::default();
+        init.push(Instr::I32Const(ty.initial as i32));
+        let filler = if self.trees.is_late(value) { Const::Null(Type::OptAny) } else { value };
+        self.trees.write(filler, &mut init);
+        init.push(Instr::ArrayNew(array));
+        let id = self.add_global(true, Type::Ref(array), init);
         let element = unit.types.reference(ty.element_type, &mut self.types, &mut self.module);
         let most = ty.maximum.unwrap_or(u64::from(u32::MAX)).min(u64::from(TABLE_ELEMENTS)) as u32;
         Ok(Table { id, element, ty, max: most.max(ty.initial as u32), owner: unit.index })
@@ -149,7 +175,7 @@ impl<'a> Build<'a> {
         before: &[Linked<'u>],
     ) -> Result<Found> {
         if let Some(other) = before.iter().rev().find(|other| other.name() == import.module) {
-            return find_export(unit, offset, import, other, before, self.options.script);
+            return self.find_export(unit, offset, import, other, before);
         }
         let TypeRef::Func(ty) = import.ty else {
             return Err(unknown(
@@ -163,12 +189,88 @@ impl<'a> Build<'a> {
         if Base::answers(import.module) {
             let func = self.base.import(import);
             let func = func.ok_or_else(|| unknown(unit, offset, import, Base::hint(import.module)))?;
-            return self.match_base(unit, offset, import, func, &sig);
+            self.match_base(unit, offset, import, func, &sig)?;
+            return Ok(Found::Func(Target::Func(func), unit.canon(ty)?));
         }
         if import.module.contains('@') {
-            return self.device(unit, offset, import, ty).map(|device| Found::Func(Target::Device(device)));
+            let device = self.device(unit, offset, import, ty)?;
+            return Ok(Found::Func(Target::Device(device), unit.canon(ty)?));
         }
         Err(unknown(unit, offset, import, "give the unit that exports it (`--with MODULE=FILE.wasm`), or link it in"))
+    }
+
+    /// An import from another unit.
+    fn find_export<'u>(
+        &mut self,
+        unit: &Linked<'u>,
+        offset: usize,
+        import: &Import<'u>,
+        other: &Linked<'u>,
+        before: &[Linked<'u>],
+    ) -> Result<Found> {
+        let export = other.exports.get(import.name).and_then(|at| other.decoded.exports.get(*at));
+        let Some(export) = export else {
+            return Err(unknown(unit, offset, import, "the unit of this name does not export it"));
+        };
+        let internal = || unit.decoded.internal("an export's index");
+        let (index, script) = (export.index, self.options.script);
+        let refuse = |wanted: String, found: String| Err(incompatible(unit, offset, import, wanted, found));
+        match (import.ty, export.kind) {
+            (TypeRef::Func(ty), ExternalKind::Func) => {
+                let target = other.target(index).ok_or_else(internal)?;
+                let (wanted, found) = (unit.canon(ty)?, other.func_type(index)?);
+                if !self.types.extends(found, wanted) {
+                    let text = |unit: &Linked<'_>, ty| unit.decoded.func_type(ty).map(|func| format!("{func}"));
+                    return refuse(text(unit, ty)?, text(other, other.type_of(index))?);
+                }
+                Ok(Found::Func(self.fitting(target, other, index, wanted)?, found))
+            }
+            (TypeRef::Table(wanted), ExternalKind::Table) => {
+                let table = other.table(index).ok_or_else(internal)?;
+                let owner = before.get(table.owner).unwrap_or(other);
+                match matching::tables(&self.types, (unit, &wanted), (owner, &table.ty), script) {
+                    true => Ok(Found::Table(table)),
+                    false => refuse(matching::table_text(&wanted), matching::table_text(&table.ty)),
+                }
+            }
+            (TypeRef::Memory(wanted), ExternalKind::Memory) => {
+                let memory = other.memory(index).ok_or_else(internal)?;
+                match matching::memories(&wanted, &memory.ty, script) {
+                    true => Ok(Found::Memory(memory)),
+                    false => refuse(matching::memory_text(&wanted), matching::memory_text(&memory.ty)),
+                }
+            }
+            (TypeRef::Global(wanted), ExternalKind::Global) => {
+                let global = other.global(index).ok_or_else(internal)?;
+                let owner = before.get(global.owner).unwrap_or(other);
+                match matching::globals(&self.types, (unit, &wanted), (owner, &global.ty)) {
+                    true => Ok(Found::Global(global)),
+                    false => refuse(matching::global_text(&wanted), matching::global_text(&global.ty)),
+                }
+            }
+            (TypeRef::Tag(wanted), ExternalKind::Tag) => {
+                let tag = other.tag(index).ok_or_else(internal)?;
+                let owner = before.get(tag.owner).unwrap_or(other);
+                if unit.canon(wanted.func_type_idx)? == owner.canon(tag.ty)? {
+                    return Ok(Found::Tag(tag));
+                }
+                let (wanted, found) = (unit.decoded.func_type(wanted.func_type_idx)?, owner.decoded.func_type(tag.ty)?);
+                refuse(format!("a tag of {wanted}"), format!("a tag of {found}"))
+            }
+            (wanted, found) => refuse(matching::kind_text(&wanted).into(), matching::export_text(found).into()),
+        }
+    }
+
+    /// A function of another unit, to be called as one of this type.
+    fn fitting(&mut self, target: Target, other: &Linked<'_>, index: u32, wanted: CanonId) -> Result<Target> {
+        let declared = other.canon(other.type_of(index))?;
+        let sig = self.types.carried(wanted);
+        match target {
+            Target::Func(func) if self.types.carried(declared) != sig => {
+                Ok(Target::Func(self.adapted(func, declared, &sig)))
+            }
+            Target::Func(_) | Target::Device(_) => Ok(target),
+        }
     }
 
     /// A function of the module's text, which must have the type wanted.
@@ -179,10 +281,10 @@ impl<'a> Build<'a> {
         import: &Import<'_>,
         func: il::FuncId,
         wanted: &il::Signature,
-    ) -> Result<Found> {
+    ) -> Result {
         let Some(found) = self.module.sig(func) else { return Err(unit.decoded.internal("a function of the text")) };
         if found == wanted {
-            return Ok(Found::Func(Target::Func(func)));
+            return Ok(());
         }
         let text = |sig| self.module.signature_text(sig);
         Err(incompatible(unit, offset, import, text(wanted), text(found)))
@@ -207,66 +309,4 @@ pub(super) fn incompatible(
 ) -> Box<Error> {
     let (module, name) = (import.module.into(), import.name.into());
     Error::new(unit.name(), offset, ErrorKind::IncompatibleImport { module, name, wanted, found })
-}
-
-/// An import from another unit.
-fn find_export<'u>(
-    unit: &Linked<'u>,
-    offset: usize,
-    import: &Import<'u>,
-    other: &Linked<'u>,
-    before: &[Linked<'u>],
-    script: bool,
-) -> Result<Found> {
-    let export = other.exports.get(import.name).and_then(|at| other.decoded.exports.get(*at));
-    let Some(export) = export else {
-        return Err(unknown(unit, offset, import, "the unit of this name does not export it"));
-    };
-    let internal = || unit.decoded.internal("an export's index");
-    let index = export.index;
-    let refuse = |wanted: String, found: String| Err(incompatible(unit, offset, import, wanted, found));
-    match (import.ty, export.kind) {
-        (TypeRef::Func(ty), ExternalKind::Func) => {
-            let target = other.target(index).ok_or_else(internal)?;
-            let (wanted, found) = (unit.decoded.func_type(ty)?, other.decoded.func_type(other.type_of(index))?);
-            match matching::funcs(unit, wanted, other, found) {
-                true => Ok(Found::Func(target)),
-                false => refuse(format!("{wanted}"), format!("{found}")),
-            }
-        }
-        (TypeRef::Table(wanted), ExternalKind::Table) => {
-            let table = other.table(index).ok_or_else(internal)?;
-            let owner = before.get(table.owner).unwrap_or(other);
-            match matching::tables(unit, &wanted, owner, &table.ty, script) {
-                true => Ok(Found::Table(table)),
-                false => refuse(matching::table_text(&wanted), matching::table_text(&table.ty)),
-            }
-        }
-        (TypeRef::Memory(wanted), ExternalKind::Memory) => {
-            let memory = other.memory(index).ok_or_else(internal)?;
-            match matching::memories(&wanted, &memory.ty, script) {
-                true => Ok(Found::Memory(memory)),
-                false => refuse(matching::memory_text(&wanted), matching::memory_text(&memory.ty)),
-            }
-        }
-        (TypeRef::Global(wanted), ExternalKind::Global) => {
-            let global = other.global(index).ok_or_else(internal)?;
-            let owner = before.get(global.owner).unwrap_or(other);
-            match matching::globals(unit, &wanted, owner, &global.ty) {
-                true => Ok(Found::Global(global)),
-                false => refuse(matching::global_text(&wanted), matching::global_text(&global.ty)),
-            }
-        }
-        (TypeRef::Tag(wanted), ExternalKind::Tag) => {
-            let tag = other.tag(index).ok_or_else(internal)?;
-            let owner = before.get(tag.owner).unwrap_or(other);
-            let wanted = unit.decoded.func_type(wanted.func_type_idx)?;
-            let found = owner.decoded.func_type(tag.ty)?;
-            match matching::funcs(unit, wanted, owner, found) {
-                true => Ok(Found::Tag(tag)),
-                false => refuse(format!("a tag of {wanted}"), format!("a tag of {found}")),
-            }
-        }
-        (wanted, found) => refuse(matching::kind_text(&wanted).into(), matching::export_text(found).into()),
-    }
 }

@@ -6,7 +6,7 @@ use il::{Func, FuncId, Type};
 use wasmparser::TypeRef;
 
 use super::segments::{ActiveData, ActiveElement, Plan};
-use super::{Build, Linked};
+use super::{Build, Late, Linked};
 use crate::error::Result;
 use crate::helpers::Helper;
 
@@ -17,6 +17,7 @@ impl Build<'_> {
         if self.options.script {
             self.check_sizes(unit, &mut code);
         }
+        unit.late.iter().for_each(|late| self.make_late(late, &mut code));
         for element in &plan.elements {
             self.copy_elements(unit, element, &mut code)?;
         }
@@ -60,6 +61,27 @@ impl Build<'_> {
         }
     }
 
+    /// Makes what names objects that are there by now.
+    fn make_late(&mut self, late: &Late, code: &mut Writer) {
+        match late {
+            Late::Global(global, value) => {
+                self.write_as(*value, global.il, code);
+                code.push(Instr::GlobalSet(global.id));
+            }
+            Late::Table(table, value) => {
+                code.push(Instr::I32Const(table.ty.initial as i32));
+                self.trees.write(*value, code);
+                code.push(Instr::ArrayNew(self.table_type()));
+                code.push(Instr::GlobalSet(table.id));
+            }
+            Late::Segment(global, values) => {
+                let ty = self.segment_type();
+                self.write_array(ty, values, code);
+                code.push(Instr::GlobalSet(*global));
+            }
+        }
+    }
+
     fn copy_elements(&mut self, unit: &Linked<'_>, element: &ActiveElement, code: &mut Writer) -> Result {
         let segment = self.segment(unit, element.index)?;
         let init = self.helper(Helper::Init);
@@ -80,7 +102,8 @@ impl Build<'_> {
         let mut code = Writer::default();
         for (at, (unit, plan)) in linked.iter().zip(plans).enumerate() {
             let data = |data: &ActiveData| !data.placed || is_used(unit, data);
-            if !plan.elements.is_empty() || plan.data.iter().any(data) || unit.decoded.start.is_some() {
+            let busy = !plan.elements.is_empty() || !unit.late.is_empty();
+            if busy || plan.data.iter().any(data) || unit.decoded.start.is_some() {
                 let func = self.instantiation(unit, plan, &alloc::format!("instantiate {at}"))?;
                 code.call_set(func, &[]);
             }
@@ -111,7 +134,7 @@ impl Build<'_> {
     /// A function that gives a global's value.
     pub(super) fn getter(&mut self, global: super::Global, name: &str) -> FuncId {
         let mut code = Writer::default();
-        code.push(Instr::GlobalGet(global.id));
+        global.read(&mut code);
         code.push(Instr::Return);
         let results: alloc::vec::Vec<Type> = alloc::vec![global.il];
         let sig = il::Signature { params: alloc::vec::Vec::new(), results };

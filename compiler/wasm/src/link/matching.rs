@@ -3,54 +3,26 @@
 use alloc::format;
 use alloc::string::String;
 
-use wasmparser::{ExternalKind, FuncType, GlobalType, HeapType, MemoryType, RefType, TableType, TypeRef, ValType};
+use wasmparser::{ExternalKind, GlobalType, MemoryType, RefType, TableType, TypeRef, ValType};
 
 use super::Linked;
+use crate::types::{Reference, Types};
 
-/// Function types refer to function types; recursive ones are taken as equal so deep down.
-const DEPTH: u32 = 16;
+/// A type, and the unit whose words it is in.
+type Of<'t, 'a, T> = (&'t Linked<'a>, &'t T);
 
-pub(super) fn funcs(a: &Linked<'_>, wanted: &FuncType, b: &Linked<'_>, found: &FuncType) -> bool {
-    same_func(a, wanted, b, found, DEPTH)
+fn meaning(types: &Types, unit: &Linked<'_>, ty: RefType) -> Option<Reference> {
+    unit.types.meaning(ty, types)
 }
 
-fn same_func(a: &Linked<'_>, one: &FuncType, b: &Linked<'_>, other: &FuncType, depth: u32) -> bool {
-    let same = |one: &[ValType], other: &[ValType]| {
-        one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_value(a, *one, b, *other, depth))
-    };
-    same(one.params(), other.params()) && same(one.results(), other.results())
-}
-
-fn same_value(a: &Linked<'_>, one: ValType, b: &Linked<'_>, other: ValType, depth: u32) -> bool {
-    match (one, other) {
+fn is_same(types: &Types, wanted: (&Linked<'_>, ValType), found: (&Linked<'_>, ValType)) -> bool {
+    match (wanted.1, found.1) {
         (ValType::Ref(one), ValType::Ref(other)) => {
-            one.is_nullable() == other.is_nullable() && same_heap(a, one.heap_type(), b, other.heap_type(), depth)
+            let one = meaning(types, wanted.0, one);
+            one.is_some() && one == meaning(types, found.0, other)
         }
         (one, other) => one == other,
     }
-}
-
-fn same_heap(a: &Linked<'_>, one: HeapType, b: &Linked<'_>, other: HeapType, depth: u32) -> bool {
-    let index = |ty: HeapType| match ty {
-        HeapType::Concrete(index) | HeapType::Exact(index) => index.as_module_index(),
-        HeapType::Abstract { .. } => None,
-    };
-    match (index(one), index(other)) {
-        (Some(_), Some(_)) if depth == 0 => true,
-        (Some(one), Some(other)) => match (a.decoded.func_type(one), b.decoded.func_type(other)) {
-            (Ok(one), Ok(other)) => same_func(a, one, b, other, depth - 1),
-            _ => false,
-        },
-        (None, None) => one == other,
-        _ => false,
-    }
-}
-
-/// Whether every value of `found` is one of `wanted`.
-fn is_reference(a: &Linked<'_>, wanted: RefType, b: &Linked<'_>, found: RefType) -> bool {
-    let heap = same_heap(a, wanted.heap_type(), b, found.heap_type(), DEPTH)
-        || wanted.heap_type() == HeapType::FUNC && found.is_concrete_type_ref();
-    heap && (wanted.is_nullable() || !found.is_nullable())
 }
 
 /// `grown`: whether what is found may be larger by now than declared, which is asked later.
@@ -63,9 +35,14 @@ fn limits(wanted: (u64, Option<u64>), found: (u64, Option<u64>), grown: bool) ->
     most && (found.0 >= wanted.0 || grown && found.1.is_none_or(|most| most >= wanted.0))
 }
 
-pub(super) fn tables(a: &Linked<'_>, wanted: &TableType, b: &Linked<'_>, found: &TableType, grown: bool) -> bool {
+pub(super) fn tables(
+    types: &Types,
+    (unit, wanted): Of<'_, '_, TableType>,
+    (owner, found): Of<'_, '_, TableType>,
+    grown: bool,
+) -> bool {
     let (one, other) = (ValType::Ref(wanted.element_type), ValType::Ref(found.element_type));
-    same_value(a, one, b, other, DEPTH)
+    is_same(types, (unit, one), (owner, other))
         && wanted.table64 == found.table64
         && limits((wanted.initial, wanted.maximum), (found.initial, found.maximum), grown)
 }
@@ -74,12 +51,19 @@ pub(super) fn memories(wanted: &MemoryType, found: &MemoryType, grown: bool) -> 
     wanted.memory64 == found.memory64 && limits((wanted.initial, wanted.maximum), (found.initial, found.maximum), grown)
 }
 
-pub(super) fn globals(a: &Linked<'_>, wanted: &GlobalType, b: &Linked<'_>, found: &GlobalType) -> bool {
-    let types = match (wanted.content_type, found.content_type) {
-        (ValType::Ref(one), ValType::Ref(other)) if !wanted.mutable => is_reference(a, one, b, other),
-        (one, other) => same_value(a, one, b, other, DEPTH),
+pub(super) fn globals(
+    types: &Types,
+    (unit, wanted): Of<'_, '_, GlobalType>,
+    (owner, found): Of<'_, '_, GlobalType>,
+) -> bool {
+    let fits = match (wanted.content_type, found.content_type) {
+        (ValType::Ref(one), ValType::Ref(other)) if !wanted.mutable => {
+            let (one, other) = (meaning(types, unit, one), meaning(types, owner, other));
+            one.zip(other).is_some_and(|(one, other)| types.is_reference_subtype(other, one))
+        }
+        (one, other) => is_same(types, (unit, one), (owner, other)),
     };
-    wanted.mutable == found.mutable && types
+    wanted.mutable == found.mutable && fits
 }
 
 fn limits_text(min: u64, max: Option<u64>) -> String {

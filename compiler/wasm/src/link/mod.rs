@@ -6,6 +6,7 @@ mod entries;
 mod imports;
 mod instantiate;
 mod matching;
+mod objects;
 mod segments;
 mod tags;
 
@@ -16,14 +17,14 @@ use core::cell::Cell;
 
 use hashbrown::HashMap;
 use il::instr::{Instr, Writer};
-use il::{DataId, Func, FuncId, GlobalId, MemoryId, Module, StrId, Type, TypeId, limits};
+use il::{DataId, Func, FuncId, GlobalId, MemoryId, Module, Signature, Storage, StrId, Type, TypeId, limits};
 use wasmparser::{GlobalType, MemoryType, TableType, ValType};
 
-use crate::constant::Const;
+use crate::constant::{Const, Trees};
 use crate::decode::Decoded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helpers::Helper;
-use crate::types::{Types, UnitTypes};
+use crate::types::{CanonId, Types, UnitTypes, adapter};
 use crate::{Options, Unit, body, decode};
 
 pub(crate) use device::{Device, Operand, ResultForm, Yield};
@@ -76,11 +77,33 @@ impl Memory {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Global {
     pub id: GlobalId,
+    /// The type of its value,
     pub il: Type,
+    /// and of the IL's global: nullable where the value is made when the unit is instantiated.
+    pub stored: Type,
     pub ty: GlobalType,
     /// Its initial value.
     pub constant: Option<Const>,
     owner: usize,
+}
+
+impl Global {
+    /// Appends what reads it.
+    pub fn read(&self, code: &mut Writer) {
+        code.push(Instr::GlobalGet(self.id));
+        if self.stored != self.il {
+            code.push(Instr::As(self.il));
+        }
+    }
+}
+
+/// What is made when a unit is instantiated, as it names other objects.
+pub(crate) enum Late {
+    Global(Global, Const),
+    /// A table of so many elements, each this one.
+    Table(Table, Const),
+    /// An element segment, in its global.
+    Segment(GlobalId, Vec<Const>),
 }
 
 /// A unit whose imports are found.
@@ -89,6 +112,9 @@ pub(crate) struct Linked<'a> {
     pub types: UnitTypes,
     index: usize,
     funcs: Vec<Target>,
+    /// Of each function the type that it has where it is defined.
+    func_types: Vec<CanonId>,
+    late: Vec<Late>,
     tables: Vec<Table>,
     memories: Vec<Memory>,
     globals: Vec<Global>,
@@ -113,6 +139,16 @@ impl<'a> Linked<'a> {
     /// The type index of a function; that of none is one that no unit has.
     pub fn type_of(&self, func: u32) -> u32 {
         self.decoded.funcs.get(func as usize).copied().unwrap_or(u32::MAX)
+    }
+
+    /// The type of this index among those of all units.
+    pub fn canon(&self, index: u32) -> Result<CanonId> {
+        self.types.canon(index).ok_or_else(|| self.decoded.internal("a type index"))
+    }
+
+    /// The type that a function has where it is defined.
+    pub fn func_type(&self, func: u32) -> Result<CanonId> {
+        self.func_types.get(func as usize).copied().ok_or_else(|| self.decoded.internal("a function index"))
     }
 
     pub fn table(&self, index: u32) -> Option<Table> {
@@ -147,12 +183,14 @@ pub(crate) struct Build<'a> {
     pub options: &'a Options<'a>,
     pub module: Module,
     pub types: Types,
+    pub trees: Trees,
     pub devices: Vec<Device>,
     /// What may throw.
     pub throws: tags::Throws,
     strings: HashMap<String, StrId>,
     helpers: [Option<FuncId>; Helper::COUNT],
     base: base::Base,
+    objects: objects::Objects,
     /// How many elements all segments so far have.
     elements: usize,
     /// Bytes of all bodies so far.
@@ -185,12 +223,12 @@ impl<'a> Build<'a> {
 
     /// `mut [?any]`
     pub fn table_type(&mut self) -> TypeId {
-        self.types.array(&mut self.module, true, Type::OptAny)
+        self.types.array(&mut self.module, true, Storage::Value(Type::OptAny))
     }
 
     /// `[?any]`
     pub fn segment_type(&mut self) -> TypeId {
-        self.types.array(&mut self.module, false, Type::OptAny)
+        self.types.array(&mut self.module, false, Storage::Value(Type::OptAny))
     }
 
     /// A function that comes with the module.
@@ -221,9 +259,8 @@ impl<'a> Build<'a> {
         }
     }
 
-    fn add_global(&mut self, mutable: bool, ty: Type, write: impl FnOnce(&mut Writer)) -> GlobalId {
-        let mut init = Writer::default();
-        write(&mut init);
+    /// Adds a global.
+    pub fn add_global(&mut self, mutable: bool, ty: Type, init: Writer) -> GlobalId {
         let id = GlobalId(self.module.globals.len() as u32);
         self.module.globals.push(il::Global { mutable, ty, init: init.bytes });
         id
@@ -244,16 +281,38 @@ impl<'a> Build<'a> {
             return Ok(id);
         }
         let ty = self.segment_type();
-        let id = self.add_global(true, Type::Ref(ty), |code| code.push(Instr::ArrayOf(ty, 0)));
+        let mut init = Writer::default();
+        init.push(Instr::ArrayOf(ty, 0));
+        let id = self.add_global(true, Type::Ref(ty), init);
         cell.set(Some(id));
         Ok(id)
+    }
+
+    /// A function that takes and gives what a signature says, and calls another one, of this type.
+    pub fn adapted(&mut self, func: FuncId, ty: CanonId, wanted: &Signature) -> FuncId {
+        let own = self.types.carried(ty);
+        if own == *wanted {
+            return func;
+        }
+        if let Some(id) = self.types.known_adapter(func, wanted) {
+            return id;
+        }
+        let made = adapter(func, &own, wanted, |ty| self.types.is_nothing(ty));
+        let id = self.add_func(made, "");
+        self.types.note_adapter(func, wanted, id);
+        id
     }
 }
 
 /// Links and translates units.
 pub(crate) fn link(units: &[Unit<'_>], options: &Options<'_>) -> Result<Module> {
-    let decoded = units.iter().map(|unit| decode::decode(*unit)).collect::<Result<Vec<_>>>()?;
+    let mut validator = decode::validator();
+    let decoded = units.iter().map(|unit| decode::decode(*unit, &mut validator)).collect::<Result<Vec<_>>>()?;
     let mut build = Build::new(&decoded, options)?;
+    build.types.settle(&decoded, &mut build.module).map_err(|(what, hint)| {
+        let unit = units.last().map_or("", |unit| unit.name);
+        Error::new(unit, None, ErrorKind::Unsupported { what: what.into(), hint })
+    })?;
     let mut linked: Vec<Linked<'_>> = Vec::new();
     for unit in decoded {
         let unit = build.link(unit, &linked)?;

@@ -3,11 +3,11 @@
 
 use alloc::vec::Vec;
 
-use il::instr::Instr;
-use il::{Data, DataPlace, MemoryId, Type, limits};
+use il::instr::{Instr, Writer};
+use il::{Data, DataPlace, MemoryId, Type, TypeId, limits};
 use wasmparser::{DataKind, Element, ElementItems, ElementKind};
 
-use super::{Build, Linked, Table};
+use super::{Build, Late, Linked, Table};
 use crate::constant::{self, Const};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -64,7 +64,7 @@ impl Build<'_> {
                     let offset = self.offset(unit, &offset_expr)?;
                     active.push((at, index, offset, values));
                 }
-                ElementKind::Passive | ElementKind::Declared => self.define_segment(unit, at, &values),
+                ElementKind::Passive | ElementKind::Declared => self.define_segment(unit, at, values)?,
             }
         }
         let mut folded = Vec::new();
@@ -79,8 +79,8 @@ impl Build<'_> {
         for (at, index, offset, values) in active {
             let Some(table) = unit.table(index) else { continue };
             if !folded.contains(&index) {
-                self.define_segment(unit, at, &values);
                 let length = values.len() as u32;
+                self.define_segment(unit, at, values)?;
                 plan.elements.push(ActiveElement { index: at as u32, table, offset, length });
             }
         }
@@ -105,8 +105,7 @@ impl Build<'_> {
                 for func in funcs.clone() {
                     let index = func.map_err(|error| unit.decoded.invalid(&error))?;
                     let func = self.func_of(unit, index)?;
-                    let ty = unit.types.id(unit.type_of(index), &mut self.types, &mut self.module);
-                    values.push(Const::Func(func, ty));
+                    values.push(self.func_value(func, unit.func_type(index)?));
                 }
             }
             ElementItems::Expressions(_, exprs) => {
@@ -128,15 +127,31 @@ impl Build<'_> {
         }
     }
 
-    fn define_segment(&mut self, unit: &Linked<'_>, at: usize, values: &[Const]) {
+    fn define_segment(&mut self, unit: &mut Linked<'_>, at: usize, values: Vec<Const>) -> Result {
         let ty = self.segment_type();
-        let id = self.add_global(true, Type::Ref(ty), |code| {
-            values.iter().for_each(|value| value.write(code));
-            code.push(Instr::ArrayOf(ty, values.len() as u32));
-        });
+        let late = values.iter().any(|value| self.trees.is_late(*value));
+        if late && values.len() > limits::ARRAY_LITERAL {
+            return Err(constant::unsupported(unit, "an element segment of more than 1000 objects that name others"));
+        }
+        let mut init = Writer::default();
+        match late {
+            true => init.push(Instr::ArrayOf(ty, 0)),
+            false => self.write_array(ty, &values, &mut init),
+        }
+        let id = self.add_global(true, Type::Ref(ty), init);
         if let Some(cell) = unit.segments.get(at) {
             cell.set(Some(id));
         }
+        if late {
+            unit.late.push(Late::Segment(id, values));
+        }
+        Ok(())
+    }
+
+    /// Appends an array of values.
+    pub(super) fn write_array(&self, ty: TypeId, values: &[Const], code: &mut Writer) {
+        values.iter().for_each(|value| self.trees.write(*value, code));
+        code.push(Instr::ArrayOf(ty, values.len() as u32));
     }
 
     /// Writes out a table's content at start, if it is the unit's own and all that goes into it fits.
@@ -151,7 +166,8 @@ impl Build<'_> {
         let inside =
             |(offset, values): (i32, &[Const])| u64::from(offset as u32) + values.len() as u64 <= table.ty.initial;
         let small = table.ty.initial <= WRITTEN_OUT && segments.clone().next().is_some();
-        if !own || !small || !segments.clone().all(inside) {
+        let known = |(_, values): (i32, &[Const])| !values.iter().any(|value| self.trees.is_late(*value));
+        if !own || !small || !segments.clone().all(inside) || !segments.clone().all(known) {
             return false;
         }
         // A table that begins with a value of its own is left to the run.
@@ -168,9 +184,8 @@ impl Build<'_> {
             }
         }
         let array = self.table_type();
-        let mut code = il::instr::Writer::default();
-        content.iter().for_each(|value| value.write(&mut code));
-        code.push(Instr::ArrayOf(array, content.len() as u32));
+        let mut code = Writer::default();
+        self.write_array(array, &content, &mut code);
         match self.module.globals.get_mut(table.id.index()) {
             Some(global) if code.bytes.len() <= limits::INIT_BYTES => {
                 global.init = code.bytes;

@@ -99,7 +99,9 @@ impl Build<'_> {
         if let Some(id) = self.throws.pending {
             return id;
         }
-        let id = self.add_global(true, Type::OptAny, |code| code.push(Instr::Null(Type::OptAny)));
+        let mut init = Writer::default();
+        init.push(Instr::Null(Type::OptAny));
+        let id = self.add_global(true, Type::OptAny, init);
         self.throws.pending = Some(id);
         id
     }
@@ -149,6 +151,7 @@ impl Build<'_> {
         }
         let mut calls = Calls::new(self.module.funcs.len());
         linked.iter().for_each(|unit| calls.unit(unit));
+        calls.edges.extend(self.types.adapters().map(|(func, adapter)| (Calls::func(func), Calls::func(adapter))));
         let throws = calls.throwing();
         self.throws.funcs = throws.get(1..=calls.funcs).unwrap_or_default().to_vec();
         let of = |node: u32| throws.get(node as usize).copied().unwrap_or(false);
