@@ -24,13 +24,14 @@ fn bytes(source: &str) -> Vec<u8> {
     il::binary::encode(&module)
 }
 
-/// Compiles what it is given, and counts the steps.
-struct TestLoader(&'static TestPlatform, Arc<Mutex<usize>>);
+/// Compiles what it is given, counts the steps, and notes how accesses are to be checked.
+struct TestLoader(&'static TestPlatform, Arc<Mutex<usize>>, Arc<Mutex<Vec<Bounds>>>);
 
 struct Job(&'static TestPlatform, Arc<VerifiedModule>, Option<Compilation<Arc<VerifiedModule>>>, Arc<Mutex<usize>>);
 
 impl Loader for TestLoader {
     fn begin(&mut self, bytes: &[u8], bounds: Bounds) -> Result<Loading, String> {
+        self.2.lock().unwrap().push(bounds);
         let module = il::binary::decode(bytes).map_err(|why| why.to_string())?;
         let module = Arc::new(il::verify::verify(module).map_err(|why| why.to_string())?);
         let compilation = Compilation::new(module.clone(), &Options { bounds, ..Options::detect() })
@@ -77,6 +78,7 @@ struct Lab {
     system: System,
     seen: Arc<Mutex<Seen>>,
     steps: Arc<Mutex<usize>>,
+    bounds: Arc<Mutex<Vec<Bounds>>>,
 }
 
 impl Lab {
@@ -85,7 +87,8 @@ impl Lab {
         let options = SystemOptions { virtual_clock: true, timeout: Some(20_000_000_000), verbose: true };
         let mut system = System::new(platform, options);
         let steps = Arc::new(Mutex::new(0));
-        system.set_loader(Box::new(TestLoader(platform, steps.clone())));
+        let bounds = Arc::default();
+        system.set_loader(Box::new(TestLoader(platform, steps.clone(), Arc::clone(&bounds))));
         for (builtin, set) in [(Builtin::Directory, &isa::directory::SET), (Builtin::System, &isa::system::SET)] {
             system.add_builtin(builtin, set, VmOptions::default()).unwrap();
         }
@@ -93,7 +96,7 @@ impl Lab {
         system.add_service(Box::new(probe), VmOptions::default()).unwrap();
         let shelf = Shelf(shelf.iter().map(|source| bytes(source)).collect());
         system.add_service(Box::new(shelf), VmOptions::default()).unwrap();
-        Lab { platform, system, seen, steps }
+        Lab { platform, system, seen, steps, bounds }
     }
 
     fn add(&mut self, source: &str, options: VmOptions) -> VmId {
@@ -324,6 +327,20 @@ fn what_is_spawned_uses_its_spawners_memory() {
 }
 
 /// What is looked for by set, name, index or attribute comes as a capability with what the asker's grants leave of it.
+#[test]
+fn what_is_spawned_is_compiled_as_its_spawner() {
+    for bounds in Bounds::ALL {
+        let mut lab = Lab::new(&["module child export func main() {}"]);
+        let source = format!(
+            "module main {SHELF_IL} use system: cascade.system@1
+            export func main() {{ let id = system.spawn(shelf.module(0), \"\", \"\") }}"
+        );
+        lab.add(&source, VmOptions { bounds, is_main: true, ..VmOptions::named("", Grants::all()) });
+        lab.ends(EndReason::Returned);
+        assert_eq!(lab.bounds.lock().unwrap()[1..], [bounds]);
+    }
+}
+
 #[test]
 fn a_lookup_gives_what_the_grants_allow() {
     let echo = |room: &str| {

@@ -98,7 +98,17 @@ fn zig() -> anyhow::Result<()> {
     if !command("python3", &["-m", "pip", "--version"]).output().is_ok_and(|output| output.status.success()) {
         install("what fetches the Zig compiler", &[PIP_PACKAGE])?;
     }
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target", ZIG];
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--root-user-action=ignore",
+        "--no-deps",
+        "--target",
+        ZIG,
+    ];
     let package = format!("{ZIG_PACKAGE}=={ZIG_VERSION}");
     shell::run(&mut command("python3", &[pip.as_slice(), &[&package]].concat()))
         .with_context(|| format!("to do without: install Zig {ZIG_VERSION}, and let ZIG name its program"))
