@@ -44,6 +44,21 @@ fn errors_say_what_where_and_what_to_do() {
 }
 
 #[test]
+fn what_a_refused_module_calls_its_parts_is_shown_without_control_characters() {
+    let mut module = device_module();
+    let (files, funcs) = (vec!["a.il\u{1b}[2J".into()], vec!["f\u{7}".into()]);
+    module.names = Some(Names { files, funcs, ..Names::default() });
+    let error = il::verify(module.clone()).unwrap_err();
+    assert!(error.to_string().starts_with(r"a.il\u{1b}[2J: the names section is wrong: "), "{error}");
+    // Said before names are looked at.
+    module.funcs.push(func(&[], &[], &[], code()));
+    let at = FuncId(module.funcs.len() as u32 - 1);
+    module.exports = vec![il::Export { name: "twice".into(), func: at }; 2];
+    let said = il::verify(module).unwrap_err().to_string();
+    assert!(said.contains("stands twice") && !said.contains(char::is_control), "{said}");
+}
+
+#[test]
 fn errors_in_a_global_say_which_and_where() {
     let mut module = device_module();
     module.globals.push(common::global(false, Type::I32, code().i32(1).op(Op::I32Neg)));

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use core::fmt;
 
+use super::names;
 use crate::instr::DecodeError;
 use crate::{FieldId, FuncId, GlobalId, IsaId, LocalId, Module, Type, TypeId};
 
@@ -371,8 +372,8 @@ impl core::error::Error for VerifyError {}
 impl VerifyError {
     /// An error in the module's tables.
     pub(super) fn table(module: &Module, kind: Violation) -> Self {
-        let file = module.names.as_ref().and_then(|names| names.files.first()).cloned();
-        let message = kind.describe(module, None);
+        let file = module.names.as_ref().and_then(|names| names.files.first());
+        let (file, message) = (file.map(|file| names::shown(file)), names::shown(&kind.describe(module, None)));
         VerifyError { func: None, func_name: None, global: None, offset: 0, file, line: None, kind, message }
     }
 
@@ -385,12 +386,12 @@ impl VerifyError {
     pub(super) fn body(module: &Module, func: FuncId, offset: u32, kind: Violation) -> Self {
         VerifyError {
             func: Some(func),
-            func_name: Some(module.func_name(func)),
+            func_name: Some(names::shown(&module.func_name(func))),
             global: None,
             offset,
-            file: module.file_of(func).map(String::from),
+            file: module.file_of(func).map(names::shown),
             line: module.line_at(func, offset),
-            message: kind.describe(module, Some(func)),
+            message: names::shown(&kind.describe(module, Some(func))),
             kind,
         }
     }

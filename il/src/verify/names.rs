@@ -1,5 +1,7 @@
 //! Which names are legal.
 
+use alloc::string::String;
+
 use crate::limits;
 
 /// Names of instructions that the language keeps for itself.
@@ -25,4 +27,16 @@ pub(crate) fn is_instruction(name: &str) -> bool {
 /// Whether `text` can be shown to people as it is: short, without control characters.
 pub(crate) fn is_printable(text: &str) -> bool {
     text.len() <= limits::NAME_BYTES && !text.chars().any(char::is_control)
+}
+
+/// A text as it can be shown, whatever a refused module says: control characters are escaped.
+pub(super) fn shown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char.is_control() {
+            true => shown.extend(char.escape_debug()),
+            false => shown.push(char),
+        }
+    }
+    shown
 }
