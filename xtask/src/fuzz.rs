@@ -39,6 +39,8 @@ const TEXTS: [&str; 6] = ["samples", "samples/cascade", "samples/vms", "il/std",
 const SECONDS: u32 = 60;
 /// How long each does in a run of all tests.
 const TEST_SECONDS: u32 = 15;
+/// Where it begins then, so that a run of tests tries what the one before has tried.
+const TEST_SEED: u32 = 1;
 /// One input may take so long, in seconds, and the program so much memory, in MiB.
 const LIMITS: [&str; 2] = ["-timeout=20", "-rss_limit_mb=3000"];
 /// Lines of a failed run that are shown.
@@ -63,7 +65,7 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
     if wanted.is_empty() {
         wanted.extend(&TARGETS);
     }
-    fuzz(&wanted, seconds)
+    fuzz(&wanted, seconds, None)
 }
 
 /// What a run of all tests does of it.
@@ -71,7 +73,7 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
 /// # Errors
 /// As [`run`].
 pub fn test() -> anyhow::Result<()> {
-    fuzz(&TARGETS.iter().collect::<Vec<_>>(), TEST_SECONDS)
+    fuzz(&TARGETS.iter().collect::<Vec<_>>(), TEST_SECONDS, Some(TEST_SEED))
 }
 
 fn find(name: &str) -> anyhow::Result<&'static Target> {
@@ -81,7 +83,7 @@ fn find(name: &str) -> anyhow::Result<&'static Target> {
     })
 }
 
-fn fuzz(targets: &[&Target], seconds: u32) -> anyhow::Result<()> {
+fn fuzz(targets: &[&Target], seconds: u32, seed: Option<u32>) -> anyhow::Result<()> {
     setup::fuzzing()?;
     let start = Instant::now();
     let names: Vec<&str> = targets.iter().flat_map(|target| ["--bin", target.name]).collect();
@@ -90,7 +92,7 @@ fn fuzz(targets: &[&Target], seconds: u32) -> anyhow::Result<()> {
     println!("  built in {} s", start.elapsed().as_secs());
     let mut failed = Vec::new();
     for target in targets {
-        if let Err(why) = target.run(seconds) {
+        if let Err(why) = target.run(seconds, seed) {
             println!("  {}: {why:#}", target.name);
             failed.push(target.name);
         }
@@ -99,7 +101,7 @@ fn fuzz(targets: &[&Target], seconds: u32) -> anyhow::Result<()> {
 }
 
 impl Target {
-    fn run(&self, seconds: u32) -> anyhow::Result<()> {
+    fn run(&self, seconds: u32, seed: Option<u32>) -> anyhow::Result<()> {
         let folder = shell::root().join("fuzz");
         let [corpus, seeds, artifacts] = [("corpus", ""), ("target/seeds", ""), ("artifacts", "/")]
             .map(|(kind, end)| format!("{kind}/{}{end}", self.name));
@@ -113,6 +115,7 @@ impl Target {
         let mut command = shell::command(program, &LIMITS);
         command.current_dir(&folder).args([&corpus, &seeds]).arg(format!("-artifact_prefix={artifacts}"));
         command.arg(format!("-max_len={}", self.max_bytes)).arg(format!("-max_total_time={seconds}"));
+        command.args(seed.map(|seed| format!("-seed={seed}")));
         command.args(["-print_final_stats=1"]).stdout(Stdio::null()).stderr(std::fs::File::create(&log)?);
         let status = command.status().context("it does not start")?;
         let said = String::from_utf8_lossy(&std::fs::read(&log)?).into_owned();

@@ -111,6 +111,10 @@ impl<'f> Context<'_, 'f, '_> {
     fn declare_test(&mut self, title: &(alloc::vec::Vec<u8>, Span), func: &'f ast::Func<'f>) {
         let Some(name) = self.utf8(&title.0, title.1) else { return };
         self.limit(name.len(), limits::NAME_BYTES, "bytes of a name", title.1);
+        if name.chars().any(char::is_control) {
+            let report = Report::new(Code::BadString, title.1, "a test's name cannot have control characters");
+            self.report(report.hint("it is shown to people: say in words what holds"));
+        }
         if self.module == 0 && !self.test_names.insert(name.clone()) {
             self.error(Code::Duplicate, title.1, "there is a test of this name already");
         }
