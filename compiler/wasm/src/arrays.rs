@@ -195,6 +195,12 @@ fn new_data(code: &mut Code, array: ArrayForm, memory: MemoryId) {
     check_data(code, array, memory, [from, count, length]);
     code.get(count);
     code.zero(array.storage.value());
+    make(code, array, [count, elements, at], |code| load(code, array, memory, [base, from, at]));
+}
+
+/// Returns an array of `count` elements, each of which `element` pushes; what they are before that is on the stack.
+fn make(code: &mut Code, array: ArrayForm, [count, elements, at]: [u32; 3], element: impl FnOnce(&mut Code)) {
+    debug_assert_eq!((ARRAY_LENGTH, ARRAY_ELEMENTS), (FieldId(0), FieldId(1)));
     code.push(Instr::ArrayNew(array.elements));
     code.set(elements);
     code.int(0);
@@ -202,14 +208,9 @@ fn new_data(code: &mut Code, array: ArrayForm, memory: MemoryId) {
     code.push(Instr::For(il::LocalId(at)));
     code.get(elements);
     code.get(at);
-    load(code, array, memory, [base, from, at]);
+    element(code);
     code.push(Instr::ArraySet(array.elements));
     code.push(Instr::End);
-    wrap(code, array, count, elements);
-}
-
-fn wrap(code: &mut Code, array: ArrayForm, count: u32, elements: u32) {
-    debug_assert_eq!((ARRAY_LENGTH, ARRAY_ELEMENTS), (FieldId(0), FieldId(1)));
     code.get(count);
     code.get(elements);
     code.push(Instr::StructNew(array.object));
@@ -250,17 +251,7 @@ fn new_elem(code: &mut Code, array: ArrayForm, segment: TypeId) {
     code.push(Instr::End);
     code.get(count);
     item(code, array, (2, segment), |code| code.get(from));
-    code.push(Instr::ArrayNew(array.elements));
-    code.set(elements);
-    code.int(0);
-    code.get(count);
-    code.push(Instr::For(il::LocalId(at)));
-    code.get(elements);
-    code.get(at);
-    item(code, array, (2, segment), |code| code.sum(from, at));
-    code.push(Instr::ArraySet(array.elements));
-    code.push(Instr::End);
-    wrap(code, array, count, elements);
+    make(code, array, [count, elements, at], |code| item(code, array, (2, segment), |code| code.sum(from, at)));
 }
 
 fn init_elem(code: &mut Code, array: ArrayForm, segment: TypeId) {

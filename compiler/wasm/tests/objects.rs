@@ -2,19 +2,8 @@
 
 mod common;
 
-use common::{call, machine, module, run, script};
-use interp::Datum::{self, I32, I64};
-
-#[track_caller]
-fn gives(text: &str, name: &str, args: &[Datum], want: &[Datum]) {
-    assert_eq!(run(text, name, args).as_deref(), Ok(want), "{text}");
-}
-
-#[track_caller]
-fn traps(text: &str, name: &str, args: &[Datum], why: &str) {
-    let error = run(text, name, args).expect_err("it traps");
-    assert!(error.contains(why), "{error}");
-}
+use common::{call, gives, machine, module, script, traps};
+use interp::Datum::{I32, I64};
 
 #[test]
 fn structs_have_fields() {

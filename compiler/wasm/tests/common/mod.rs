@@ -69,3 +69,16 @@ pub fn run(text: &str, name: &str, args: &[Datum]) -> Result<Vec<Datum>, String>
     let mut machine = machine(&module);
     call(&mut machine, &module, name, args)
 }
+
+/// An exported function answers with these values.
+#[track_caller]
+pub fn gives(text: &str, name: &str, args: &[Datum], want: &[Datum]) {
+    assert_eq!(run(text, name, args).as_deref(), Ok(want), "{text}");
+}
+
+/// It traps, for this reason.
+#[track_caller]
+pub fn traps(text: &str, name: &str, args: &[Datum], why: &str) {
+    let error = run(text, name, args).expect_err("it traps");
+    assert!(error.contains(why), "{error}");
+}
